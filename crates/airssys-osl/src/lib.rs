@@ -1,1 +1,21 @@
-//! stub
+//! The operating system layer of airssys-wasm: every effect, and the gate in front of it.
+//!
+//! A component can touch nothing but through a decision. This crate owns both halves of that sentence: the
+//! [`gate`], which turns a decision into a [`Permit`], and the effects, which take their target from a permit or
+//! from a handle that was born from one. It knows nothing of WebAssembly or of Cedar; it asks an [`Authorizer`]
+//! and tells a [`Recorder`].
+//!
+//! *Invariant:* outside [`host_files`] no public function has an effect without a [`Permit`] or a [`Lease`].
+
+pub mod action;
+pub mod gate;
+pub mod principal;
+pub mod resource;
+
+pub use action::ActionId;
+pub use gate::{
+    Ask, Authorizer, DENIAL_QUOTA, Decision, Denied, Entry, Gate, Lease, Outcome, Permit, Reasons,
+    RecordError, Recorder, Session, Subject, Verdict, Weighed, Why,
+};
+pub use principal::Principal;
+pub use resource::{Clock, EnvName, GuestPath, PathError, ProcessSelf, Random, Resource, Stdio};

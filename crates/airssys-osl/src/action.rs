@@ -1,0 +1,105 @@
+//! What is asked: the closed list of actions, and their marker types.
+
+use crate::resource::{Clock, EnvName, GuestPath, ProcessSelf, Random, Resource, Stdio};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// An action as a type: the parameter of a [`Permit`](crate::Permit).
+///
+/// Sealed: the actions of this crate are all there are, so no other crate can invent one whose permit it may spend.
+pub trait Action: sealed::Sealed {
+    /// What the action is taken on.
+    type Resource: Into<Resource> + Clone + std::fmt::Debug + PartialEq;
+    /// The action as a value.
+    const ID: ActionId;
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident on $resource:ty = $text:literal;)*) => {
+        /// An action as a value, for logs and for the authorizer.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum ActionId { $($(#[$doc])* $name,)* }
+
+        impl ActionId {
+            /// Every action, in the order of declaration.
+            pub const ALL: &'static [ActionId] = &[$(ActionId::$name),*];
+            /// How many actions there are.
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// The name in policies, such as `fs:read`.
+            pub const fn name(self) -> &'static str {
+                match self { $(ActionId::$name => $text,)* }
+            }
+
+            /// The action of that name.
+            pub fn parse(name: &str) -> Option<ActionId> {
+                Self::ALL.iter().copied().find(|a| a.name() == name)
+            }
+        }
+
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub enum $name {}
+            impl sealed::Sealed for $name {}
+            impl Action for $name {
+                type Resource = $resource;
+                const ID: ActionId = ActionId::$name;
+            }
+        )*
+    };
+}
+
+actions! {
+    /// See that a path exists, and its metadata.
+    FsStat on GuestPath = "fs:stat";
+    /// List a directory.
+    FsList on GuestPath = "fs:list";
+    /// Read a file.
+    FsRead on GuestPath = "fs:read";
+    /// Write or truncate a file.
+    FsWrite on GuestPath = "fs:write";
+    /// Create a file or directory.
+    FsCreate on GuestPath = "fs:create";
+    /// Delete a file or directory.
+    FsDelete on GuestPath = "fs:delete";
+    /// Set access and modification times.
+    FsTimes on GuestPath = "fs:times";
+    /// Create a symbolic link.
+    FsSymlink on GuestPath = "fs:symlink";
+    /// Read one environment variable.
+    EnvRead on EnvName = "env:read";
+    /// Read standard input.
+    StdioRead on Stdio = "stdio:read";
+    /// Write standard output or error.
+    StdioWrite on Stdio = "stdio:write";
+    /// Read a clock.
+    ClockRead on Clock = "clock:read";
+    /// Wait for a clock.
+    ClockSleep on Clock = "clock:sleep";
+    /// Draw random numbers.
+    RandomRead on Random = "random:read";
+    /// See the arguments the component was started with.
+    ProcessArgs on ProcessSelf = "process:args";
+}
+
+impl std::fmt::Display for ActionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ActionId;
+
+    #[test]
+    fn names_that_are_no_action_are_refused_and_every_name_leads_back() {
+        assert_eq!(ActionId::parse("fs:reads"), None);
+        for action in ActionId::ALL {
+            assert_eq!(ActionId::parse(action.name()), Some(*action));
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The two parties the gate speaks to, and the words it uses.
+
+use crate::{ActionId, Principal, Resource};
+use std::any::Any;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+/// Who decides. Implemented by the policy layer.
+pub trait Authorizer: Send + Sync {
+    /// Decides one question under one consistent set of policies. Has no effect and may be called from any thread
+    /// and any stack.
+    fn decide(&self, ask: &Ask<'_>) -> Decision;
+
+    /// The cell that holds the current epoch: starts at 1, grows with every change of policies.
+    fn epoch(&self) -> &Arc<AtomicU64>;
+}
+
+/// Who is told. Implemented by the audit layer.
+pub trait Recorder: Send + Sync {
+    /// Writes one verdict; when it returns `Ok`, the record is written.
+    ///
+    /// # Errors
+    /// [`RecordError`] when it could not be written; the effect then does not happen.
+    fn decision(&self, entry: &Entry<'_>) -> Result<(), RecordError>;
+
+    /// Writes something that is recorded and never denied, such as an exit.
+    ///
+    /// # Errors
+    /// [`RecordError`] when it could not be written.
+    fn note(&self, subject: &Subject, import: &'static str, text: &str) -> Result<(), RecordError>;
+
+    /// Writes how often verdicts already recorded were used again, by action.
+    ///
+    /// # Errors
+    /// [`RecordError`] when it could not be written.
+    fn summary(&self, subject: &Subject, reused: &[(ActionId, u64)]) -> Result<(), RecordError>;
+}
+
+/// A record that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the audit record could not be written: {0}")]
+pub struct RecordError(pub String);
+
+/// One question.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// Who asks.
+    pub subject: &'a Subject,
+    /// What for.
+    pub action: ActionId,
+    /// On what.
+    pub resource: &'a Resource,
+    /// The import through which it is asked, such as `wasi:clocks/wall-clock#now`.
+    pub import: &'static str,
+}
+
+/// What goes into the log for one verdict.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The question.
+    pub ask: Ask<'a>,
+    /// The answer.
+    pub verdict: &'a Verdict,
+    /// The epoch the answer was given under.
+    pub epoch: u64,
+}
+
+/// One live instance of a component, as the gate knows it.
+pub struct Subject {
+    principal: Principal,
+    instance: u64,
+    slot: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
+}
+
+impl Subject {
+    /// A subject for `principal`, told from its other instances by `instance`.
+    pub fn new(principal: Principal, instance: u64) -> Subject {
+        Subject { principal, instance, slot: Mutex::new(None) }
+    }
+
+    /// The verified identity.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Number of this instance, unique in its runtime.
+    pub fn instance(&self) -> u64 {
+        self.instance
+    }
+
+    /// A value the authorizer keeps with the subject, such as prepared entities. Never consulted by the gate.
+    pub fn prepared<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let slot = self.slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        slot.clone().and_then(|value| value.downcast::<T>().ok())
+    }
+
+    /// Keeps a value for [`Subject::prepared`], replacing the one before.
+    pub fn prepare(&self, value: Arc<dyn Any + Send + Sync>) {
+        *self.slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
+    }
+}
+
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}#{}", self.principal.name, self.instance)
+    }
+}
+
+/// The three answers there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Permitted, without any error on the way.
+    Allow(Arc<Reasons>),
+    /// Not permitted.
+    Deny(Arc<Reasons>),
+    /// Could not be decided, which denies.
+    Fault(Arc<Reasons>),
+}
+
+/// A verdict without its reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// See [`Verdict::Allow`].
+    Allow,
+    /// See [`Verdict::Deny`].
+    Deny,
+    /// See [`Verdict::Fault`].
+    Fault,
+}
+
+impl Outcome {
+    /// The word in logs: `allow`, `deny` or `fault`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Allow => "allow",
+            Outcome::Deny => "deny",
+            Outcome::Fault => "fault",
+        }
+    }
+}
+
+impl Verdict {
+    /// The verdict without its reasons.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Verdict::Allow(_) => Outcome::Allow,
+            Verdict::Deny(_) => Outcome::Deny,
+            Verdict::Fault(_) => Outcome::Fault,
+        }
+    }
+
+    /// What it rests on.
+    pub fn reasons(&self) -> &Arc<Reasons> {
+        match self {
+            Verdict::Allow(reasons) | Verdict::Deny(reasons) | Verdict::Fault(reasons) => reasons,
+        }
+    }
+
+    /// A fault with one error.
+    pub fn fault(error: impl Into<String>) -> Verdict {
+        Verdict::Fault(Arc::new(Reasons { policies: Vec::new(), errors: vec![error.into()] }))
+    }
+}
+
+/// What a verdict rests on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reasons {
+    /// Ids of the policies that determined it.
+    pub policies: Vec<Arc<str>>,
+    /// Errors met while deciding, one sentence each.
+    pub errors: Vec<String>,
+}
+
+/// A verdict with what the gate must know to use it again.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The answer.
+    pub verdict: Verdict,
+    /// The epoch of the policies it was taken under.
+    pub epoch: u64,
+    /// True when it is a function of subject, action and resource alone: no policy that could speak here reads the
+    /// context, and no error was met.
+    pub reusable: bool,
+}

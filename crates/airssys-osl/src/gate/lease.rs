@@ -1,0 +1,176 @@
+//! What an open handle keeps of the decision it was born from.
+//!
+//! A lease names one resource and the actions it was opened for, each with the epoch of its verdict. Using the
+//! handle compares that epoch with the current one: equal means go on; otherwise the question is asked anew. A
+//! verdict that read the context, and a revoked lease, hold epoch 0, which is never current.
+
+use crate::gate::{Denied, Reasons, Session, Why};
+use crate::{ActionId, Resource};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::Notify;
+
+/// The standing permission of an open handle. Clones are the same lease.
+#[derive(Clone)]
+pub struct Lease(Arc<State>);
+
+pub(in crate::gate) struct State {
+    session: Arc<Session>,
+    resource: Resource,
+    rights: Vec<Right>,
+    revoked: AtomicBool,
+    woken: Notify,
+}
+
+struct Right {
+    action: ActionId,
+    /// Epoch of the verdict; 0: ask each time.
+    under: AtomicU64,
+    reused: AtomicU64,
+}
+
+impl Lease {
+    pub(in crate::gate) fn new(
+        session: Arc<Session>,
+        resource: Resource,
+        rights: Vec<(ActionId, u64)>,
+    ) -> Lease {
+        let rights = rights.into_iter().map(|(action, epoch)| Right::new(action, epoch)).collect();
+        let (revoked, woken) = (AtomicBool::new(session.is_revoked()), Notify::new());
+        let lease = Lease(Arc::new(State { session, resource, rights, revoked, woken }));
+        lease.0.session.keep(Arc::downgrade(&lease.0));
+        lease
+    }
+
+    /// A lease that carries no right: the root of a mount, which is only for walking.
+    pub(crate) fn for_walking(session: Arc<Session>, resource: Resource) -> Lease {
+        Lease::new(session, resource, Vec::new())
+    }
+
+    pub(in crate::gate) fn with_right(
+        self,
+        session: &Arc<Session>,
+        resource: &Resource,
+        action: ActionId,
+        epoch: u64,
+    ) -> Result<Lease, Lease> {
+        if !Arc::ptr_eq(&self.0.session, session) || self.0.resource != *resource {
+            return Err(self);
+        }
+        let held = |r: &Right| (r.action, r.under.load(Ordering::Acquire));
+        let mut rights: Vec<_> = self.0.rights.iter().map(held).filter(|(held, _)| *held != action).collect();
+        rights.push((action, epoch));
+        Ok(Lease::new(Arc::clone(session), self.0.resource.clone(), rights))
+    }
+
+    /// Enters a use of the handle: one load and one compare, or a new decision.
+    ///
+    /// # Errors
+    /// [`Denied`] when the lease was revoked, was not opened for `action`, or a new decision says no.
+    pub fn enter(&self, action: ActionId, import: &'static str) -> Result<(), Denied> {
+        let state = &*self.0;
+        let Some(right) = state.rights.iter().find(|r| r.action == action) else {
+            return Err(self.refuse(action, import, Why::NotHeld));
+        };
+        if right.under.load(Ordering::Acquire) == state.session.gate().current_epoch() {
+            right.reused.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        self.renew(right, import)
+    }
+
+    #[cold]
+    fn renew(&self, right: &Right, import: &'static str) -> Result<(), Denied> {
+        if self.is_revoked() {
+            return Err(self.refuse(right.action, import, Why::Revoked));
+        }
+        let epoch = self.0.session.decide_and_record(right.action, &self.0.resource, import)?;
+        right.under.store(epoch, Ordering::Release);
+        if self.is_revoked() {
+            // Revoked while deciding: take back what was just stored.
+            right.under.store(0, Ordering::Release);
+            return Err(self.refuse(right.action, import, Why::Revoked));
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, action: ActionId, import: &'static str, why: Why) -> Denied {
+        self.0.session.refuse(action, &self.0.resource, import, why, Arc::new(Reasons::default()))
+    }
+
+    /// True when the handle was opened for `action`.
+    pub fn holds(&self, action: ActionId) -> bool {
+        self.0.rights.iter().any(|r| r.action == action)
+    }
+
+    /// The actions it was opened for.
+    pub fn actions(&self) -> impl Iterator<Item = ActionId> {
+        self.0.rights.iter().map(|r| r.action)
+    }
+
+    /// What it is on.
+    pub fn resource(&self) -> &Resource {
+        &self.0.resource
+    }
+
+    /// Whose it is.
+    pub fn session(&self) -> &Arc<Session> {
+        &self.0.session
+    }
+
+    /// Takes the permission back; blocked waits on it wake.
+    pub fn revoke(&self) {
+        self.0.revoke();
+    }
+
+    /// True once it was revoked.
+    pub fn is_revoked(&self) -> bool {
+        self.0.revoked.load(Ordering::Acquire)
+    }
+
+    /// Returns when the lease is revoked.
+    pub async fn revoked(&self) {
+        loop {
+            let woken = self.0.woken.notified();
+            if self.is_revoked() {
+                return;
+            }
+            woken.await;
+        }
+    }
+}
+
+impl State {
+    pub(in crate::gate) fn revoke(&self) {
+        self.revoked.store(true, Ordering::Release);
+        for right in &self.rights {
+            right.under.store(0, Ordering::Release);
+        }
+        self.woken.notify_waiters();
+    }
+
+    /// Hands the counts of reuse to the session.
+    pub(in crate::gate) fn report(&self) {
+        for right in &self.rights {
+            self.session.count_reuse(right.action, right.reused.swap(0, Ordering::Relaxed));
+        }
+    }
+}
+
+impl Right {
+    fn new(action: ActionId, epoch: u64) -> Right {
+        Right { action, under: AtomicU64::new(epoch), reused: AtomicU64::new(0) }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.report();
+    }
+}
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "lease of {:?} on {}", self.0.session.subject(), self.0.resource)
+    }
+}

@@ -1,0 +1,21 @@
+//! The gate: ask, decide, record, mint.
+//!
+//! `Session::authorize` is the only way to a [`Permit`]: it asks the [`Authorizer`], writes the verdict to the
+//! [`Recorder`], and only then mints. A handle made from a permit keeps a [`Lease`], which answers each later use
+//! with one load and one compare as long as the epoch stands, and asks again when it does not.
+//!
+//! *Invariant:* closed on fault. A panic, an error in a verdict, an audit record that cannot be written, a revoked
+//! or overdrawn session: each is a denial.
+
+mod ask;
+mod denied;
+mod lease;
+mod memo;
+mod permit;
+mod session;
+
+pub use ask::{Ask, Authorizer, Decision, Entry, Outcome, Reasons, RecordError, Recorder, Subject, Verdict};
+pub use denied::{Denied, Why};
+pub use lease::Lease;
+pub use permit::Permit;
+pub use session::{DENIAL_QUOTA, Gate, Session, Weighed};

@@ -1,0 +1,344 @@
+//! One live instance at the gate: ask, decide, record, mint.
+
+use crate::action::Action;
+use crate::gate::lease::State;
+use crate::gate::memo::{Kept, Memo};
+use crate::gate::permit::mint;
+use crate::gate::{
+    Ask, Authorizer, Decision, Denied, Entry, Permit, Reasons, RecordError, Recorder, Subject, Verdict, Why,
+};
+use crate::{ActionId, Resource};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// How many denials a session may put into the log before it is stopped.
+pub const DENIAL_QUOTA: u64 = 10_000;
+
+/// The authorizer and the recorder together. One for a runtime.
+pub struct Gate {
+    authorizer: Arc<dyn Authorizer>,
+    recorder: Arc<dyn Recorder>,
+    epoch: Arc<AtomicU64>,
+}
+
+impl Gate {
+    /// A gate that asks `authorizer` and tells `recorder`.
+    pub fn new(authorizer: Arc<dyn Authorizer>, recorder: Arc<dyn Recorder>) -> Arc<Gate> {
+        let epoch = Arc::clone(authorizer.epoch());
+        Arc::new(Gate { authorizer, recorder, epoch })
+    }
+
+    /// Opens a session for one live instance.
+    pub fn session(self: &Arc<Gate>, subject: Subject) -> Arc<Session> {
+        let reused = std::array::from_fn(|_| AtomicU64::new(0));
+        Arc::new(Session {
+            gate: Arc::clone(self),
+            subject,
+            memo: Mutex::default(),
+            leases: Mutex::default(),
+            reused,
+            denials: AtomicU64::new(0),
+            revoked: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(in crate::gate) fn current_epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+}
+
+/// One live instance at the gate: its memo of verdicts, its leases, its counts.
+pub struct Session {
+    gate: Arc<Gate>,
+    subject: Subject,
+    memo: Mutex<Memo>,
+    leases: Mutex<Vec<Weak<State>>>,
+    reused: [AtomicU64; ActionId::COUNT],
+    denials: AtomicU64,
+    revoked: AtomicBool,
+    closed: AtomicBool,
+}
+
+/// That a verdict allowed and was recorded. Made by [`Weighed::commit`] alone, consumed by minting.
+#[derive(Debug)]
+pub(in crate::gate) struct Allowed {
+    session: Arc<Session>,
+    epoch: u64,
+}
+
+impl Allowed {
+    pub(in crate::gate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// The epoch under which the verdict may be used again; 0 when it may not.
+    pub(in crate::gate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+}
+
+/// A verdict that was taken and not yet recorded. It has no effect until [`Weighed::commit`].
+#[must_use = "a weighed question has no effect until it is committed"]
+#[derive(Debug)]
+pub struct Weighed<A: Action> {
+    session: Arc<Session>,
+    resource: A::Resource,
+    value: Resource,
+    import: &'static str,
+    decision: Decision,
+    recorded: bool,
+}
+
+impl<A: Action> Weighed<A> {
+    /// True when committing would mint, as far as the policies are concerned.
+    pub fn is_allowed(&self) -> bool {
+        match self.decision.verdict {
+            Verdict::Allow(_) => true,
+            Verdict::Deny(_) | Verdict::Fault(_) => false,
+        }
+    }
+
+    /// Records the verdict and mints the permit.
+    ///
+    /// # Errors
+    /// [`Denied`] when the verdict is no, or could not be recorded.
+    pub fn commit(self) -> Result<Permit<A>, Denied> {
+        let epoch = self.session.settle(A::ID, &self.value, self.import, &self.decision, self.recorded)?;
+        Ok(mint(self.resource, Allowed { session: self.session, epoch }))
+    }
+}
+
+impl Session {
+    /// Decides, records, mints.
+    ///
+    /// # Errors
+    /// [`Denied`] with the facts, already recorded.
+    pub fn authorize<A: Action>(
+        self: &Arc<Self>,
+        resource: A::Resource,
+        import: &'static str,
+    ) -> Result<Permit<A>, Denied> {
+        self.weigh(resource, import).commit()
+    }
+
+    /// Decides without recording: for an operation that must know whether to look closer first.
+    pub fn weigh<A: Action>(self: &Arc<Self>, resource: A::Resource, import: &'static str) -> Weighed<A> {
+        let value: Resource = resource.clone().into();
+        let (decision, recorded) = self.look_up(A::ID, &value, import);
+        Weighed { session: Arc::clone(self), resource, value, import, decision, recorded }
+    }
+
+    /// Who this session is for.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The gate it stands at.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Writes something that is recorded and never denied.
+    ///
+    /// # Errors
+    /// [`RecordError`] when it could not be written.
+    pub fn note(&self, import: &'static str, text: &str) -> Result<(), RecordError> {
+        self.gate.recorder.note(&self.subject, import, text)
+    }
+
+    /// Takes back everything the session holds; every later question is denied.
+    pub fn revoke(&self) {
+        self.revoked.store(true, Ordering::SeqCst);
+        for lease in lock(&self.leases).drain(..) {
+            if let Some(lease) = lease.upgrade() {
+                lease.revoke();
+                lease.report();
+            }
+        }
+    }
+
+    /// True once it was revoked.
+    pub fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::SeqCst)
+    }
+
+    /// Revokes the session and writes its summary; called once when the instance ends, further calls do nothing.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the summary could not be written.
+    pub fn close(&self) -> Result<(), RecordError> {
+        self.revoke();
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.flush_summary()
+    }
+
+    /// Writes how often verdicts were used again since the last summary, if any was.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the summary could not be written.
+    pub fn flush_summary(&self) -> Result<(), RecordError> {
+        // Upgraded under the lock, dropped after it: a lease's end takes no lock of its own, but keep it simple to see.
+        let live: Vec<_> = lock(&self.leases).iter().filter_map(Weak::upgrade).collect();
+        live.iter().for_each(|lease| lease.report());
+        let counts = ActionId::ALL.iter().zip(&self.reused);
+        let counts = counts.map(|(action, count)| (*action, count.swap(0, Ordering::Relaxed)));
+        let counts: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
+        if counts.is_empty() { Ok(()) } else { self.gate.recorder.summary(&self.subject, &counts) }
+    }
+
+    fn look_up(&self, action: ActionId, resource: &Resource, import: &'static str) -> (Decision, bool) {
+        let epoch = self.gate.current_epoch();
+        if let Some(kept) = lock(&self.memo).find(epoch, action, resource) {
+            return (Decision { verdict: kept.verdict.clone(), epoch, reusable: true }, kept.recorded);
+        }
+        let ask = Ask { subject: &self.subject, action, resource, import };
+        // A panic in the authorizer is a fault, not a lost task; the lock above is not held here.
+        let decided = catch_unwind(AssertUnwindSafe(|| self.gate.authorizer.decide(&ask)));
+        let panicked =
+            || Decision { verdict: Verdict::fault("the authorizer panicked"), epoch, reusable: false };
+        let decision = decided.unwrap_or_else(|_| panicked());
+        self.remember(action, resource, &decision, false);
+        (decision, false)
+    }
+
+    fn remember(&self, action: ActionId, resource: &Resource, decision: &Decision, recorded: bool) {
+        if decision.reusable {
+            let kept = Kept { verdict: decision.verdict.clone(), recorded };
+            lock(&self.memo).keep(decision.epoch, action, resource, kept);
+        }
+    }
+
+    /// Records a verdict and says under which epoch it may be used again.
+    fn settle(
+        &self,
+        action: ActionId,
+        resource: &Resource,
+        import: &'static str,
+        decision: &Decision,
+        recorded: bool,
+    ) -> Result<u64, Denied> {
+        if self.is_revoked() {
+            let why =
+                if self.denials.load(Ordering::Relaxed) > DENIAL_QUOTA { Why::Flood } else { Why::Revoked };
+            return Err(self.refuse(action, resource, import, why, Arc::clone(decision.verdict.reasons())));
+        }
+        let why = match decision.verdict {
+            Verdict::Allow(_) if recorded => {
+                self.count_reuse(action, 1);
+                return Ok(decision.epoch);
+            }
+            Verdict::Allow(_) => None,
+            Verdict::Deny(_) => Some(Why::Policy),
+            Verdict::Fault(_) => Some(Why::Fault),
+        };
+        if why.is_some() {
+            self.count_denial(action, resource, import, decision)?;
+        }
+        let ask = Ask { subject: &self.subject, action, resource, import };
+        let entry = Entry { ask, verdict: &decision.verdict, epoch: decision.epoch };
+        let written = self.gate.recorder.decision(&entry);
+        let reasons = || Arc::clone(decision.verdict.reasons());
+        match (written, why) {
+            (Err(_), _) => Err(Denied::new(&self.subject, action, resource, import, Why::Audit, reasons())),
+            (Ok(()), Some(why)) => Err(Denied::new(&self.subject, action, resource, import, why, reasons())),
+            (Ok(()), None) => {
+                self.remember(action, resource, decision, true);
+                Ok(if decision.reusable { decision.epoch } else { 0 })
+            }
+        }
+    }
+
+    /// Counts a denial; the one that exceeds the quota stops the session.
+    fn count_denial(
+        &self,
+        action: ActionId,
+        resource: &Resource,
+        import: &'static str,
+        decision: &Decision,
+    ) -> Result<(), Denied> {
+        if self.denials.fetch_add(1, Ordering::Relaxed) < DENIAL_QUOTA {
+            return Ok(());
+        }
+        if !self.revoked.swap(true, Ordering::SeqCst) {
+            // The denial itself stands whether or not this note can be written.
+            let _ = self.note(import, &format!("stopped: more than {DENIAL_QUOTA} denials"));
+        }
+        self.revoke();
+        Err(Denied::new(
+            &self.subject,
+            action,
+            resource,
+            import,
+            Why::Flood,
+            Arc::clone(decision.verdict.reasons()),
+        ))
+    }
+
+    /// Decides anew for a lease and says under which epoch the verdict may be used again.
+    pub(in crate::gate) fn decide_and_record(
+        &self,
+        action: ActionId,
+        resource: &Resource,
+        import: &'static str,
+    ) -> Result<u64, Denied> {
+        let (decision, recorded) = self.look_up(action, resource, import);
+        self.settle(action, resource, import, &decision, recorded)
+    }
+
+    /// A refusal that comes from the handle and not from the policies; recorded as a denial.
+    pub(in crate::gate) fn refuse(
+        &self,
+        action: ActionId,
+        resource: &Resource,
+        import: &'static str,
+        why: Why,
+        reasons: Arc<Reasons>,
+    ) -> Denied {
+        let denied = Denied::new(&self.subject, action, resource, import, why, Arc::clone(&reasons));
+        if self.denials.fetch_add(1, Ordering::Relaxed) < DENIAL_QUOTA {
+            let reasons = Reasons { policies: reasons.policies.clone(), errors: vec![denied.to_string()] };
+            let ask = Ask { subject: &self.subject, action, resource, import };
+            let verdict = Verdict::Deny(Arc::new(reasons));
+            let entry = Entry { ask, verdict: &verdict, epoch: self.gate.current_epoch() };
+            // Nothing more can be refused than is refused already.
+            let _ = self.gate.recorder.decision(&entry);
+        }
+        denied
+    }
+
+    pub(in crate::gate) fn keep(&self, lease: Weak<State>) {
+        let mut leases = lock(&self.leases);
+        if leases.len() == leases.capacity() {
+            leases.retain(|lease| lease.strong_count() > 0);
+        }
+        leases.push(lease.clone());
+        drop(leases);
+        // Revoked between the lease's birth and its registration: nobody else will tell it.
+        if self.is_revoked()
+            && let Some(lease) = lease.upgrade()
+        {
+            lease.revoke();
+        }
+    }
+
+    pub(in crate::gate) fn count_reuse(&self, action: ActionId, times: u64) {
+        if let Some(count) = self.reused.get(action as usize) {
+            count.fetch_add(times, Ordering::Relaxed);
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "session of {:?}", self.subject)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What the locks guard is valid after every single statement; a panic elsewhere must not open or jam the gate.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
