@@ -87,7 +87,7 @@ pub(crate) const OWNERS: &[Owner] = &[
         tests_may: false,
     },
     Owner {
-        names: &["cap_std", "cap_primitives", "libc", "rustix", "windows_sys"],
+        names: &["cap_fs_ext", "cap_primitives", "cap_std", "libc", "rustix", "windows_sys"],
         except: &[],
         homes: &[Home("crates/airssys-osl/src/", "system calls by platform")],
         reason: "system calls stand in one crate",
