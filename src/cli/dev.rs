@@ -1,0 +1,52 @@
+//! The development key: one a user, made when first needed, trusted by `--dev` alone.
+
+use super::console::Console;
+use super::failure::Failure;
+use super::files::{Readers, create_ambient, data_directory, directory_of, exists_ambient, make_private_directory_ambient};
+use super::inputs;
+use crate::identity::{self, SecretKey, Trust, dev_manifest};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Signs the component in memory with this user's development key, and trusts that key alone.
+pub(super) fn sign(console: Console, component: &Path, bytes: &[u8]) -> Result<(Vec<u8>, Trust), Failure> {
+    let key = key(console)?;
+    let file_name = component.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let manifest = dev_manifest(&file_name);
+    let signed = identity::sign(bytes, &manifest, &key).map_err(Failure::refused)?;
+    let claims = identity::claims(&signed).map_err(Failure::refused)?;
+    console.note(&format!(
+        "development run: signed in memory as `{}` with your development key; publish with `airssys sign`",
+        claims.manifest.principal_name(),
+    ));
+    Ok((signed, Trust::dev(key.public_key())))
+}
+
+/// This user's development key.
+fn key(console: Console) -> Result<SecretKey, Failure> {
+    let path = key_path()?;
+    if !exists_ambient(&path) {
+        make(console, &path)?;
+    }
+    inputs::secret_key(&path)
+}
+
+fn make(console: Console, path: &Path) -> Result<(), Failure> {
+    let unwritable = |error: io::Error| Failure::unwritable("development key", path, &error);
+    let secret = SecretKey::generate().map_err(Failure::own)?;
+    make_private_directory_ambient(directory_of(path)).map_err(unwritable)?;
+    match create_ambient(path, secret.to_pem().as_bytes(), Readers::Owner) {
+        Ok(()) => {
+            console.note(&format!("made a development key: {}", path.display()));
+            Ok(())
+        }
+        // Another run was quicker; its key is as good.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(unwritable(error)),
+    }
+}
+
+fn key_path() -> Result<PathBuf, Failure> {
+    let none = || Failure::wrong("there is no place for the development key", "set HOME or XDG_DATA_HOME to an absolute path");
+    data_directory().map(|directory| directory.join("airssys").join("dev.key")).ok_or_else(none)
+}

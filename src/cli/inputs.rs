@@ -1,0 +1,84 @@
+//! Inputs: the files that commands share, read and parsed with their own words for what is wrong.
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::files::{directory_of, open_ambient, read_ambient};
+use crate::audit::AuditError;
+use crate::identity::{IdentityError, MAX_COMPONENT_BYTES, SecretKey, Trust};
+use crate::policy::{Policies, Source};
+use std::io::{self, BufRead, BufReader, Seek};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The largest text file that is read: policies, trust, manifests, keys.
+const MAX_TEXT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Reads a component.
+pub(super) fn component(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_ambient(path, MAX_COMPONENT_BYTES).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            Failure::said(Exit::NotFound, format!("there is no component `{}`", path.display()), "correct the path")
+        }
+        _ => Failure::unreadable("component", path, &error),
+    })
+}
+
+/// Reads a text file: `what` it is, for errors.
+pub(super) fn text(what: &str, path: &Path) -> Result<String, Failure> {
+    let bytes = read_ambient(path, MAX_TEXT_BYTES).map_err(|error| Failure::unreadable(what, path, &error))?;
+    String::from_utf8(bytes).map_err(|error| not_text(what, path, error.utf8_error().valid_up_to()))
+}
+
+fn not_text(what: &str, path: &Path, at: usize) -> Failure {
+    let message = format!("{what} `{}` is not text: byte {at} is not UTF-8", path.display());
+    Failure::wrong(message, "save the file as UTF-8")
+}
+
+/// Reads the trust file and the key files it names, which are relative to it.
+pub(super) fn trust(path: &Path) -> Result<Trust, Failure> {
+    let text = text("trust file", path)?;
+    let directory = directory_of(path);
+    let key_file = |name: &str| {
+        let bytes = read_ambient(&directory.join(name), MAX_TEXT_BYTES)?;
+        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+    };
+    Trust::parse(&text, &path.display().to_string(), &key_file).map_err(Failure::own)
+}
+
+/// Reads a secret key, which does not stay in memory for longer than the parse.
+pub(super) fn secret_key(path: &Path) -> Result<SecretKey, Failure> {
+    let bytes = read_ambient(path, MAX_TEXT_BYTES).map(Zeroizing::new);
+    let bytes = bytes.map_err(|error| Failure::unreadable("key", path, &error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| not_text("key", path, error.valid_up_to()))?;
+    SecretKey::from_pem_or_openssh(text).map_err(|error| {
+        let said = format!("key `{}`: {error}", path.display());
+        Failure::wrong(said, IdentityError::from(error).remedy().unwrap_or_default())
+    })
+}
+
+/// Reads and validates policies and entities.
+pub(super) fn policies(policies: &[PathBuf], entities: &[PathBuf]) -> Result<Policies, Failure> {
+    let policies = sources("policy file", policies)?;
+    let entities = sources("entities file", entities)?;
+    Policies::load(&policies, &entities).map_err(Failure::own)
+}
+
+fn sources(what: &str, paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+    let source = |path: &PathBuf| Ok(Source { name: path.display().to_string(), text: text(what, path)? });
+    paths.iter().map(source).collect()
+}
+
+/// Opens a log for reading.
+pub(super) fn log(path: &Path) -> Result<impl BufRead + Seek, Failure> {
+    open_ambient(path).map(BufReader::new).map_err(|error| Failure::unreadable("log", path, &error))
+}
+
+/// A log that cannot be read as one.
+pub(super) fn bad_log(path: &Path, error: &AuditError) -> Failure {
+    let (exit, help) = match error {
+        AuditError::BadLine { .. } => (Exit::Refused, "`airssys audit verify` says what was altered"),
+        AuditError::UnknownFormat { .. } => (Exit::Own, "read it with the version of airssys that wrote it"),
+        _ => (Exit::Own, "name a log that `--audit` wrote"),
+    };
+    Failure::said(exit, format!("log `{}`: {error}", path.display()), help)
+}
