@@ -1,1 +1,3 @@
-//! stub
+//! A deny-by-default capability kernel for WebAssembly components.
+
+pub mod audit;
