@@ -17,7 +17,7 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "airssys", version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
-    /// Answer in JSON; notes and errors become one JSON object a line on standard error.
+    /// Answer in JSON.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -33,11 +33,8 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a key to sign components with.
     Keygen(keygen::Keygen),
-    /// Sign a component with its manifest inside.
     Sign(sign::Sign),
-    /// Check who signed a component, and that nothing changed since.
     Verify(verify::Verify),
     /// Check policies, and explain verdicts.
     #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -55,17 +52,13 @@ struct Group<C: Subcommand> {
 
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
-    /// Check policy and entity files strictly, as a run would.
     Check(policy_check::Check),
-    /// Say why something was, or would be, allowed or denied.
     Explain(explain::Explain),
 }
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
-    /// Show the records of a log.
     Show(audit_show::Show),
-    /// Prove that no record was changed, dropped, reordered or inserted.
     Verify(audit_verify::Verify),
 }
 

@@ -3,8 +3,12 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests prepare and look at real files")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use airssys_osl::{Clock, Gate, GuestPath, Principal, Subject, action};
+use airssys_wasm::audit::{Head, Limits, Load, Log, PolicySet};
+use airssys_wasm::policy::{CedarAuthorizer, Digests, Policies, Source};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -104,6 +108,39 @@ impl Desk {
         let status = output.status.code().unwrap_or_else(|| panic!("no status: {output:?}"));
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said { status, out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+/// A log of three questions by `acme/thumb` under `policy`: reading `/photos/a.jpg`, `/etc/passwd`, and the wall clock.
+pub(crate) fn log(path: &Path, policy: &str) -> Head {
+    let policies = Policies::load(&[Source::new("policy.cedar", policy)], &[]).unwrap();
+    let Digests { policies: digest, entities, schema } = policies.digests().clone();
+    let log = Arc::new(Log::open_file(path).unwrap());
+    let gate = Gate::new(Arc::new(CedarAuthorizer::new(policies)), Arc::clone(&log) as _);
+    let session = gate.session(Subject::new(principal(), 1));
+    let limits = Limits { memory_mib: None, cpu_ms: None, wall_ms: None };
+    let policy_set = PolicySet { policies: digest, entities, schema };
+    let load = Load { key_id: "00", file_digest: "00", policy_set: &policy_set, epoch: 1, limits };
+    log.load(session.subject(), &load).unwrap();
+    for path in ["/photos/a.jpg", "/etc/passwd"] {
+        let path = GuestPath::parse(path).unwrap();
+        let _ = session.authorize::<action::FsRead>(path, "wasi:filesystem/types#open-at");
+    }
+    let _ = session.authorize::<action::ClockRead>(Clock::Wall, "wasi:clocks/wall-clock#now");
+    session.close().unwrap();
+    log.close().unwrap();
+    log.head().unwrap()
+}
+
+fn principal() -> Principal {
+    Principal {
+        name: "acme/thumb".into(),
+        publisher: "acme".into(),
+        digest: "0f".repeat(32),
+        version: (1, 2, 3),
+        release: 4,
+        dev: false,
+        groups: vec!["vetted".into()],
     }
 }
 
