@@ -4,7 +4,7 @@ use super::console::Console;
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::files::arguments;
-use super::{audit_show, audit_verify, explain, keygen, policy_check, sign, verify};
+use super::{audit_show, audit_verify, call, explain, inspect, keygen, policy_check, run, sign, trace, verify};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -36,6 +36,9 @@ enum Command {
     Keygen(keygen::Keygen),
     Sign(sign::Sign),
     Verify(verify::Verify),
+    Inspect(inspect::Inspect),
+    Run(run::Run),
+    Call(call::Call),
     /// Check policies, and explain verdicts.
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Policy(Group<PolicyCommand>),
@@ -70,7 +73,7 @@ pub fn main() -> ExitCode {
         Err(error) => return ExitCode::from(decline(&error, &arguments).code()),
     };
     let console = Console::new(cli.json);
-    match cli.command.run(console) {
+    match trace::start(console).and_then(|()| cli.command.run(console)) {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
             console.fail(&failure);
@@ -109,16 +112,18 @@ fn decline(error: &clap::Error, arguments: &[OsString]) -> Exit {
 
 impl Command {
     fn run(self, console: Console) -> Result<u8, Failure> {
-        let done = match self {
-            Command::Keygen(command) => command.run(console)?,
-            Command::Sign(command) => command.run(console)?,
-            Command::Verify(command) => command.run(console)?,
-            Command::Policy(Group { command: PolicyCommand::Check(command) }) => command.run(console)?,
-            Command::Policy(Group { command: PolicyCommand::Explain(command) }) => command.run(console)?,
-            Command::Audit(Group { command: AuditCommand::Show(command) }) => command.run(console)?,
-            Command::Audit(Group { command: AuditCommand::Verify(command) }) => command.run(console)?,
-        };
-        Ok(done)
+        match self {
+            Command::Keygen(command) => command.run(console),
+            Command::Sign(command) => command.run(console),
+            Command::Verify(command) => command.run(console),
+            Command::Inspect(command) => command.run(console),
+            Command::Run(command) => command.run(console),
+            Command::Call(command) => command.run(console),
+            Command::Policy(Group { command: PolicyCommand::Check(command) }) => command.run(console),
+            Command::Policy(Group { command: PolicyCommand::Explain(command) }) => command.run(console),
+            Command::Audit(Group { command: AuditCommand::Show(command) }) => command.run(console),
+            Command::Audit(Group { command: AuditCommand::Verify(command) }) => command.run(console),
+        }
     }
 }
 

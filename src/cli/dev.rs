@@ -3,14 +3,23 @@
 use super::console::Console;
 use super::failure::Failure;
 use super::files::{Readers, create_ambient, data_directory, directory_of, exists_ambient, make_private_directory_ambient};
-use super::inputs;
+use super::inputs::{self, Trusted};
 use crate::identity::{self, SecretKey, Trust, dev_manifest};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Signs the component in memory with this user's development key, and trusts that key alone.
-pub(super) fn sign(console: Console, component: &Path, bytes: &[u8]) -> Result<(Vec<u8>, Trust), Failure> {
-    let key = key(console)?;
+/// A component signed for development.
+pub(super) struct Signed {
+    /// The signed component.
+    pub(super) component: Vec<u8>,
+    /// Trust in the development key alone.
+    pub(super) trusted: Trusted,
+}
+
+/// Signs the component in memory with this user's development key.
+pub(super) fn sign(console: Console, component: &Path, bytes: &[u8]) -> Result<Signed, Failure> {
+    let key_file = key_path()?;
+    let key = key(console, &key_file)?;
     let file_name = component.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let manifest = dev_manifest(&file_name);
     let signed = identity::sign(bytes, &manifest, &key).map_err(Failure::refused)?;
@@ -19,16 +28,16 @@ pub(super) fn sign(console: Console, component: &Path, bytes: &[u8]) -> Result<(
         "development run: signed in memory as `{}` with your development key; publish with `airssys sign`",
         claims.manifest.principal_name(),
     ));
-    Ok((signed, Trust::dev(key.public_key())))
+    let trusted = Trusted { trust: Trust::dev(key.public_key()), files: vec![key_file] };
+    Ok(Signed { component: signed, trusted })
 }
 
 /// This user's development key.
-fn key(console: Console) -> Result<SecretKey, Failure> {
-    let path = key_path()?;
-    if !exists_ambient(&path) {
-        make(console, &path)?;
+fn key(console: Console, path: &Path) -> Result<SecretKey, Failure> {
+    if !exists_ambient(path) {
+        make(console, path)?;
     }
-    inputs::secret_key(&path)
+    inputs::secret_key(path)
 }
 
 fn make(console: Console, path: &Path) -> Result<(), Failure> {

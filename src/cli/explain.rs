@@ -155,7 +155,7 @@ impl Asked {
         let (Some(name), Some(action), Some(resource)) = (&self.principal, self.action, self.resource.clone()) else {
             return Err(Failure::wrong("no question", "give `--principal`, `--action` and `--resource`"));
         };
-        let trust = self.trust.as_deref().map(inputs::trust).transpose()?;
+        let trust = self.trust.as_deref().map(inputs::trust).transpose()?.map(|trusted| trusted.trust);
         let principal = self.principal(name, trust.as_ref())?;
         let mut notes = Vec::new();
         if self.component_version.is_none() || trust.is_none() {

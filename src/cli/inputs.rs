@@ -6,6 +6,7 @@ use super::files::{directory_of, open_ambient, read_ambient};
 use crate::audit::AuditError;
 use crate::identity::{IdentityError, MAX_COMPONENT_BYTES, SecretKey, Trust};
 use crate::policy::{Policies, Source};
+use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -25,7 +26,12 @@ pub(super) fn component(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Reads a text file: `what` it is, for errors.
 pub(super) fn text(what: &str, path: &Path) -> Result<String, Failure> {
-    let bytes = read_ambient(path, MAX_TEXT_BYTES).map_err(|error| Failure::unreadable(what, path, &error))?;
+    bounded_text(what, path, MAX_TEXT_BYTES)
+}
+
+/// Reads a text file of at most `limit` bytes.
+pub(super) fn bounded_text(what: &str, path: &Path, limit: usize) -> Result<String, Failure> {
+    let bytes = read_ambient(path, limit).map_err(|error| Failure::unreadable(what, path, &error))?;
     String::from_utf8(bytes).map_err(|error| not_text(what, path, error.utf8_error().valid_up_to()))
 }
 
@@ -34,15 +40,24 @@ fn not_text(what: &str, path: &Path, at: usize) -> Failure {
     Failure::wrong(message, "save the file as UTF-8")
 }
 
+/// Whom to trust, and the files which say so.
+pub(super) struct Trusted {
+    pub(super) trust: Trust,
+    pub(super) files: Vec<PathBuf>,
+}
+
 /// Reads the trust file and the key files it names, which are relative to it.
-pub(super) fn trust(path: &Path) -> Result<Trust, Failure> {
+pub(super) fn trust(path: &Path) -> Result<Trusted, Failure> {
     let text = text("trust file", path)?;
-    let directory = directory_of(path);
+    let files = RefCell::new(vec![path.to_owned()]);
     let key_file = |name: &str| {
-        let bytes = read_ambient(&directory.join(name), MAX_TEXT_BYTES)?;
+        let path = directory_of(path).join(name);
+        let bytes = read_ambient(&path, MAX_TEXT_BYTES)?;
+        files.borrow_mut().push(path);
         String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
     };
-    Trust::parse(&text, &path.display().to_string(), &key_file).map_err(Failure::own)
+    let trust = Trust::parse(&text, &path.display().to_string(), &key_file).map_err(Failure::own)?;
+    Ok(Trusted { trust, files: files.into_inner() })
 }
 
 /// Reads a secret key, which does not stay in memory for longer than the parse.
@@ -63,7 +78,8 @@ pub(super) fn policies(policies: &[PathBuf], entities: &[PathBuf]) -> Result<Pol
     Policies::load(&policies, &entities).map_err(Failure::own)
 }
 
-fn sources(what: &str, paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+/// Reads files that policies or entities stand in.
+pub(super) fn sources(what: &str, paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let source = |path: &PathBuf| Ok(Source { name: path.display().to_string(), text: text(what, path)? });
     paths.iter().map(source).collect()
 }
@@ -81,4 +97,9 @@ pub(super) fn bad_log(path: &Path, error: &AuditError) -> Failure {
         _ => (Exit::Own, "name a log that `--audit` wrote"),
     };
     Failure::said(exit, format!("log `{}`: {error}", path.display()), help)
+}
+
+/// A log that cannot be written.
+pub(super) fn bad_audit(error: &AuditError) -> Failure {
+    Failure::wrong(error.to_string(), "nothing runs without its record: name another file with `--audit`")
 }

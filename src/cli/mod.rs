@@ -11,17 +11,25 @@
 mod args;
 mod audit_show;
 mod audit_verify;
+mod call;
 mod config;
 mod console;
+mod denials;
 mod dev;
 mod exit;
 mod explain;
 mod failure;
 mod files;
+mod grants;
 mod inputs;
+mod inspect;
 mod keygen;
+mod outcome;
+mod outline;
 mod policy_check;
+mod run;
 mod sign;
+mod trace;
 mod values;
 mod verify;
 

@@ -26,7 +26,7 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self, console: Console) -> Result<u8, Failure> {
-        let trust = inputs::trust(&self.trust)?;
+        let trust = inputs::trust(&self.trust)?.trust;
         let bytes = inputs::component(&self.component)?;
         let verified = identity::verify(bytes, &trust, Timestamp::now()).map_err(Failure::refused)?;
         console.answer(&facts(&verified_facts(&verified)), &verified_json(&verified))?;
