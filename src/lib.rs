@@ -1,2 +1,4 @@
 //! stub
+
 pub mod embed;
+pub mod identity;
