@@ -7,7 +7,7 @@ use crate::gate::permit::mint;
 use crate::gate::{
     Ask, Authorizer, Decision, Denied, Entry, Permit, Reasons, RecordError, Recorder, Subject, Verdict, Why,
 };
-use crate::{ActionId, Resource};
+use crate::{ActionId, GuestPath, Resource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -146,6 +146,18 @@ impl Session {
     /// [`RecordError`] when it could not be written.
     pub fn note(&self, import: &'static str, text: &str) -> Result<(), RecordError> {
         self.gate.recorder.note(&self.subject, import, text)
+    }
+
+    /// True unless the policies are known to name no path strictly beneath `path`.
+    pub fn names_beneath(&self, path: &GuestPath) -> bool {
+        // A panic counts as "named": the directory then stays where it is.
+        catch_unwind(AssertUnwindSafe(|| self.gate.authorizer.names_beneath(path))).unwrap_or(true)
+    }
+
+    /// True when `mount` may be listed to the guest. No decision, no record; the mount's root carries no right.
+    pub fn sees_mount(&self, mount: &GuestPath) -> bool {
+        let visible = || self.gate.authorizer.visible(&self.subject, mount);
+        !self.is_revoked() && catch_unwind(AssertUnwindSafe(visible)).unwrap_or(false)
     }
 
     /// Takes back everything the session holds; every later question is denied.
