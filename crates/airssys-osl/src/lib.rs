@@ -8,6 +8,7 @@
 //! *Invariant:* outside [`host_files`] no public function has an effect without a [`Permit`] or a [`Lease`].
 
 pub mod action;
+pub mod fs;
 pub mod gate;
 pub mod principal;
 pub mod resource;
