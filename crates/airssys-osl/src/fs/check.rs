@@ -55,10 +55,13 @@ fn identity_ambient(mount: &Mount, dir: &Path) -> Option<Identity> {
 }
 
 /// Refuses to mount for writing what the host's own authority rests on.
-pub(in crate::fs) fn protected_ambient(mounts: &[Arc<Mount>], protected: &[PathBuf]) -> Result<(), MountError> {
+pub(in crate::fs) fn protected_ambient(
+    mounts: &[Arc<Mount>],
+    protected: &[PathBuf],
+) -> Result<(), MountError> {
     for path in protected {
-        let places = places_ambient(path)
-            .map_err(|source| MountError::Unknown { protected: path.clone(), source })?;
+        let places =
+            places_ambient(path).map_err(|source| MountError::Unknown { protected: path.clone(), source })?;
         for mount in mounts.iter().filter(|mount| !mount.read_only) {
             let within = places.names.iter().any(|place| lies_in(place, mount));
             // A guest that may add to a directory of policies could add a policy.

@@ -111,7 +111,11 @@ impl Directory {
         Ok(self.0.mount.sys.stat_open(&there)?)
     }
 
-    pub(in crate::fs) fn set_times_here(&self, times: &NewTimes, import: &'static str) -> Result<(), FsError> {
+    pub(in crate::fs) fn set_times_here(
+        &self,
+        times: &NewTimes,
+        import: &'static str,
+    ) -> Result<(), FsError> {
         let there = self.still_there().map_err(|error| self.look(import).tell(&self.0.path, error))?;
         Ok(self.0.mount.sys.set_times_open(&there, Kind::Directory, times)?)
     }
@@ -193,7 +197,8 @@ impl Directory {
         let _still = self.0.mount.still();
         let last = if follow { Last::Follow } else { Last::Look };
         let (spot, permit) = self.decide_at::<FsTimes>(&steps, last, import)?;
-        let done = spot.existing(&steps).and_then(|_| effects::set_times(permit, &self.0.mount, &spot, times));
+        let done =
+            spot.existing(&steps).and_then(|_| effects::set_times(permit, &self.0.mount, &spot, times));
         done.map_err(|error| self.look(import).tell(&spot.path, error))
     }
 

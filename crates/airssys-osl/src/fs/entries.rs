@@ -48,7 +48,8 @@ impl Entries {
                 self.left_out += 1;
                 continue;
             };
-            let unknown = || self.mount.sys.stat(&self.directory, &name).map_or(Kind::Unknown, |meta| meta.kind);
+            let unknown =
+                || self.mount.sys.stat(&self.directory, &name).map_or(Kind::Unknown, |meta| meta.kind);
             let kind = raw.kind.unwrap_or_else(unknown);
             return Ok(Some(Entry { name, kind }));
         }

@@ -5,12 +5,12 @@
 //! either end. While a move is decided and done nothing else on the mount is.
 
 use crate::action::{Action, FsCreate, FsDelete, FsList, FsRead, FsStat, FsSymlink, FsTimes, FsWrite};
+use crate::fs::FsError;
 use crate::fs::directory::Directory;
 use crate::fs::effects::{self, RenamePermits};
 use crate::fs::locate::{Last, Located, Look, Spot, locate};
 use crate::fs::path::Steps;
 use crate::fs::types::Kind;
-use crate::fs::FsError;
 use crate::gate::Why;
 use crate::resource::GuestPath;
 use std::sync::Arc;

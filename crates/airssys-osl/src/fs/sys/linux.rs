@@ -3,8 +3,8 @@
 use super::{Identity, Meta, Mode, RawEntries, RawEntry, System};
 use crate::fs::types::{Kind, NewTime, NewTimes};
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode as Permissions, OFlags, RenameFlags, ResolveFlags, Stat, Timespec, Timestamps,
-    UTIME_NOW, UTIME_OMIT,
+    AtFlags, Dir, FileType, Mode as Permissions, OFlags, RenameFlags, ResolveFlags, Stat, Timespec,
+    Timestamps, UTIME_NOW, UTIME_OMIT,
 };
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -71,7 +71,9 @@ impl System for Linux {
     fn entries(&self, dir: &File) -> io::Result<RawEntries> {
         // Opens `.` anew: a descriptor for walking cannot be read, and a shared one would share its position.
         let mut listing = Dir::read_from(dir)?;
-        Ok(Box::new(std::iter::from_fn(move || Some(listing.read()?.map(raw_entry).map_err(io::Error::from)))))
+        Ok(Box::new(std::iter::from_fn(move || {
+            Some(listing.read()?.map(raw_entry).map_err(io::Error::from))
+        })))
     }
 
     fn create_dir(&self, dir: &File, name: &str) -> io::Result<()> {
@@ -164,7 +166,11 @@ fn kind(file_type: FileType) -> Kind {
     }
 }
 
-#[expect(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the fields' types differ by architecture")]
+#[expect(
+    clippy::useless_conversion,
+    clippy::unnecessary_cast,
+    reason = "the fields' types differ by architecture"
+)]
 fn meta(stat: &Stat) -> Meta {
     Meta {
         identity: Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 },

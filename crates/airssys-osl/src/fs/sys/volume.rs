@@ -132,7 +132,8 @@ mod linux {
     fn devtmpfs() -> &'static [u64] {
         static DEVICES: OnceLock<Vec<u64>> = OnceLock::new();
         DEVICES.get_or_init(|| {
-            let mut devices: Vec<u64> = rustix::fs::stat("/dev").map(|stat| stat.st_dev).into_iter().collect();
+            let mut devices: Vec<u64> =
+                rustix::fs::stat("/dev").map(|stat| stat.st_dev).into_iter().collect();
             // A system whose /dev is an ordinary directory has no devtmpfs to hide there.
             let root = rustix::fs::stat("/").map(|stat| stat.st_dev).ok();
             devices.retain(|device| Some(*device) != root);
