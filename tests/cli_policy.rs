@@ -49,7 +49,7 @@ fn policy_files_that_are_none_are_refused() {
     let said = desk.run(&["policy", "check", "binary.cedar"]);
     assert!(said.is_one_sentence(125).contains("byte 7 is not UTF-8"), "{said:?}");
     let said = desk.run(&["policy", "check", "."]);
-    assert!(said.is_one_sentence(125).contains("it is a directory"), "{said:?}");
+    assert!(said.is_one_sentence(125).contains("is not a regular file"), "{said:?}");
     let said = desk.run(&["policy", "check", "gone.cedar"]);
     assert!(said.is_one_sentence(125).contains("no such file"), "{said:?}");
 }

@@ -3,7 +3,7 @@
 use super::console::Console;
 use super::exit::{self, Exit};
 use super::failure::Failure;
-use super::files::arguments;
+use super::files::args_ambient;
 use super::{audit_show, audit_verify, call, explain, inspect, keygen, policy_check, run, sign, trace, verify};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -67,7 +67,7 @@ enum AuditCommand {
 
 /// Runs the command that this process was started with.
 pub fn main() -> ExitCode {
-    let arguments = arguments();
+    let arguments = args_ambient();
     let cli = match parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(decline(&error, &arguments).code()),

@@ -15,7 +15,7 @@ use thiserror::Error;
 use toml::Spanned;
 
 /// The largest configuration that is read, in bytes.
-pub(super) const MAX_CONFIG_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 
 /// A mistake in the configuration, and where it stands.
 #[derive(Debug, Error, Diagnostic)]

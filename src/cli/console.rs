@@ -6,7 +6,7 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::files::setting;
+use super::files::setting_ambient;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use miette::{GraphicalReportHandler, GraphicalTheme};
@@ -100,7 +100,7 @@ fn drawn(failure: &Failure) -> String {
         return format!("airssys: {}", printable(&failure.sentence()));
     }
     let terminal = io::stderr().is_terminal();
-    let theme = match (terminal, setting("NO_COLOR")) {
+    let theme = match (terminal, setting_ambient("NO_COLOR")) {
         (true, None) => GraphicalTheme::unicode(),
         (true, Some(_)) => GraphicalTheme::unicode_nocolor(),
         (false, _) => GraphicalTheme::none(),

@@ -2,10 +2,12 @@
 
 use super::console::Console;
 use super::failure::Failure;
-use super::files::{Readers, create_ambient, data_directory, directory_of, exists_ambient, make_private_directory_ambient};
+use super::files::{
+    HostFileError, Privacy, create_dir_all_ambient, data_directory_ambient, directory_of, exists_ambient,
+    write_new_ambient,
+};
 use super::inputs::{self, Trusted};
 use crate::identity::{self, SecretKey, Trust, dev_manifest};
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// A component signed for development.
@@ -41,21 +43,21 @@ fn key(console: Console, path: &Path) -> Result<SecretKey, Failure> {
 }
 
 fn make(console: Console, path: &Path) -> Result<(), Failure> {
-    let unwritable = |error: io::Error| Failure::unwritable("development key", path, &error);
+    let unwritable = |error: HostFileError| Failure::file("development key", &error);
     let secret = SecretKey::generate().map_err(Failure::own)?;
-    make_private_directory_ambient(directory_of(path)).map_err(unwritable)?;
-    match create_ambient(path, secret.to_pem().as_bytes(), Readers::Owner) {
+    create_dir_all_ambient(directory_of(path)).map_err(unwritable)?;
+    match write_new_ambient(path, secret.to_pem().as_bytes(), Privacy::Private) {
         Ok(()) => {
             console.note(&format!("made a development key: {}", path.display()));
             Ok(())
         }
         // Another run was quicker; its key is as good.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(HostFileError::Exists { .. }) => Ok(()),
         Err(error) => Err(unwritable(error)),
     }
 }
 
 fn key_path() -> Result<PathBuf, Failure> {
     let none = || Failure::wrong("there is no place for the development key", "set HOME or XDG_DATA_HOME to an absolute path");
-    data_directory().map(|directory| directory.join("airssys").join("dev.key")).ok_or_else(none)
+    data_directory_ambient().map(|directory| directory.join("airssys").join("dev.key")).ok_or_else(none)
 }

@@ -1,6 +1,7 @@
 //! Failures: what went wrong, with the status it ends in.
 
 use super::exit::Exit;
+use super::files::HostFileError;
 use miette::Diagnostic;
 use std::fmt::Display;
 use std::io;
@@ -51,25 +52,36 @@ impl Failure {
         Failure::new(Exit::Refused, report)
     }
 
-    /// A file that could not be read: `what` it is for, as in `policy file`.
-    pub(super) fn unreadable(what: &str, path: &Path, error: &io::Error) -> Failure {
-        let help = match error.kind() {
-            io::ErrorKind::NotFound => "correct the path or create the file",
-            io::ErrorKind::PermissionDenied => "make it readable for you",
-            io::ErrorKind::FileTooLarge => "shorten it or split it",
-            _ => "name a regular file",
-        };
-        Failure::wrong(format!("{what} `{}` cannot be read: {}", path.display(), cause(error)), help)
-    }
-
-    /// A file that could not be written.
-    pub(super) fn unwritable(what: &str, path: &Path, error: &io::Error) -> Failure {
-        let help = match error.kind() {
-            io::ErrorKind::AlreadyExists => "nothing is overwritten: choose another name or move the file away",
-            io::ErrorKind::NotFound => "create its directory first or correct the path",
-            _ => "choose a place you may write to",
-        };
-        Failure::wrong(format!("{what} `{}` cannot be written: {}", path.display(), cause(error)), help)
+    /// A file of the host that could not be used: `what` it is for, as in `policy file`.
+    pub(super) fn file(what: &str, error: &HostFileError) -> Failure {
+        let failure = |path: &Path, why: &str, help| Failure::wrong(format!("{what} `{}` {why}", path.display()), help);
+        match error {
+            HostFileError::Read { path, source } => {
+                let help = match source.kind() {
+                    io::ErrorKind::NotFound => "correct the path or create the file",
+                    io::ErrorKind::PermissionDenied => "make it readable for you",
+                    _ => "name a regular file",
+                };
+                failure(path, &format!("cannot be read: {}", cause(source)), help)
+            }
+            HostFileError::Write { path, source } => {
+                let help = match source.kind() {
+                    io::ErrorKind::NotFound => "create its directory first or correct the path",
+                    _ => "choose a place you may write to",
+                };
+                failure(path, &format!("cannot be written: {}", cause(source)), help)
+            }
+            HostFileError::TooLarge { path, max_bytes } => {
+                failure(path, &format!("has more than {max_bytes} bytes"), "shorten it or split it")
+            }
+            HostFileError::NotText { path } => failure(path, "is not UTF-8 text", "save the file as UTF-8"),
+            HostFileError::Exists { path } => {
+                failure(path, "exists", "nothing is overwritten: choose another name or move the file away")
+            }
+            HostFileError::Locked { path } => failure(path, "is in use by another process", "wait for it or name another"),
+            HostFileError::NotRegular { path } => failure(path, "is not a regular file", "name one"),
+            other => Failure::wrong(format!("{what}: {other}"), "choose another file"),
+        }
     }
 
     /// The failure on one line: what and why, then the remedy.
@@ -107,8 +119,9 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named_with_the_remedy() {
-        let error = io::Error::from(io::ErrorKind::NotFound);
-        let said = Failure::unreadable("policy file", Path::new("p.cedar"), &error).sentence();
-        assert_eq!(said, "policy file `p.cedar` cannot be read: entity not found; correct the path or create the file");
+        let error = HostFileError::Read { path: "p.cedar".into(), source: io::Error::from_raw_os_error(2) };
+        let said = Failure::file("policy file", &error).sentence();
+        assert!(said.starts_with("policy file `p.cedar` cannot be read: "), "{said}");
+        assert!(!said.contains("os error") && said.ends_with("; correct the path or create the file"), "{said}");
     }
 }

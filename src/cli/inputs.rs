@@ -2,26 +2,30 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::files::{directory_of, open_ambient, read_ambient};
+use super::files::{HostFileError, directory_of, read_ambient, reader_ambient};
 use crate::audit::AuditError;
 use crate::identity::{IdentityError, MAX_COMPONENT_BYTES, SecretKey, Trust};
 use crate::policy::{Policies, Source};
 use std::cell::RefCell;
-use std::io::{self, BufRead, BufReader, Seek};
+use std::io::{self, BufRead, Seek};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The largest text file that is read: policies, trust, manifests, keys.
-const MAX_TEXT_BYTES: usize = 16 * 1024 * 1024;
+const MAX_TEXT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Reads a component.
 pub(super) fn component(path: &Path) -> Result<Vec<u8>, Failure> {
-    read_ambient(path, MAX_COMPONENT_BYTES).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+    read_ambient(path, MAX_COMPONENT_BYTES as u64).map_err(|error| match &error {
+        HostFileError::Read { source, .. } if is_nowhere(source) => {
             Failure::said(Exit::NotFound, format!("there is no component `{}`", path.display()), "correct the path")
         }
-        _ => Failure::unreadable("component", path, &error),
+        error => Failure::file("component", error),
     })
+}
+
+fn is_nowhere(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Reads a text file: `what` it is, for errors.
@@ -30,8 +34,8 @@ pub(super) fn text(what: &str, path: &Path) -> Result<String, Failure> {
 }
 
 /// Reads a text file of at most `limit` bytes.
-pub(super) fn bounded_text(what: &str, path: &Path, limit: usize) -> Result<String, Failure> {
-    let bytes = read_ambient(path, limit).map_err(|error| Failure::unreadable(what, path, &error))?;
+pub(super) fn bounded_text(what: &str, path: &Path, limit: u64) -> Result<String, Failure> {
+    let bytes = read_ambient(path, limit).map_err(|error| Failure::file(what, &error))?;
     String::from_utf8(bytes).map_err(|error| not_text(what, path, error.utf8_error().valid_up_to()))
 }
 
@@ -52,7 +56,7 @@ pub(super) fn trust(path: &Path) -> Result<Trusted, Failure> {
     let files = RefCell::new(vec![path.to_owned()]);
     let key_file = |name: &str| {
         let path = directory_of(path).join(name);
-        let bytes = read_ambient(&path, MAX_TEXT_BYTES)?;
+        let bytes = read_ambient(&path, MAX_TEXT_BYTES).map_err(io_error)?;
         files.borrow_mut().push(path);
         String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
     };
@@ -60,10 +64,20 @@ pub(super) fn trust(path: &Path) -> Result<Trusted, Failure> {
     Ok(Trusted { trust, files: files.into_inner() })
 }
 
+/// What the reader of a trust file understands.
+fn io_error(error: HostFileError) -> io::Error {
+    match error {
+        HostFileError::Read { source, .. } => source,
+        HostFileError::NotRegular { .. } => io::Error::other("it is not a regular file"),
+        HostFileError::TooLarge { .. } => io::ErrorKind::FileTooLarge.into(),
+        other => io::Error::other(other),
+    }
+}
+
 /// Reads a secret key, which does not stay in memory for longer than the parse.
 pub(super) fn secret_key(path: &Path) -> Result<SecretKey, Failure> {
     let bytes = read_ambient(path, MAX_TEXT_BYTES).map(Zeroizing::new);
-    let bytes = bytes.map_err(|error| Failure::unreadable("key", path, &error))?;
+    let bytes = bytes.map_err(|error| Failure::file("key", &error))?;
     let text = std::str::from_utf8(&bytes).map_err(|error| not_text("key", path, error.valid_up_to()))?;
     SecretKey::from_pem_or_openssh(text).map_err(|error| {
         let said = format!("key `{}`: {error}", path.display());
@@ -86,7 +100,7 @@ pub(super) fn sources(what: &str, paths: &[PathBuf]) -> Result<Vec<Source>, Fail
 
 /// Opens a log for reading.
 pub(super) fn log(path: &Path) -> Result<impl BufRead + Seek, Failure> {
-    open_ambient(path).map(BufReader::new).map_err(|error| Failure::unreadable("log", path, &error))
+    reader_ambient(path).map_err(|error| Failure::file("log", &error))
 }
 
 /// A log that cannot be read as one.

@@ -2,11 +2,10 @@
 
 use super::console::Console;
 use super::failure::Failure;
-use super::files::{Readers, create_ambient, exists_ambient, remove_ambient};
+use super::files::{HostFileError, Privacy, exists_ambient, remove_file_ambient, write_new_ambient};
 use crate::identity::SecretKey;
 use clap::Args;
 use serde_json::json;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Make a key to sign components with.
@@ -64,13 +63,12 @@ fn public_path(secret: &Path) -> Result<PathBuf, Failure> {
 /// Writes both files or neither.
 fn write_pair(secret: &Path, secret_text: &[u8], public: &Path, public_text: &[u8]) -> Result<(), Failure> {
     if exists_ambient(public) {
-        return Err(Failure::unwritable("public key", public, &io::ErrorKind::AlreadyExists.into()));
+        return Err(Failure::file("public key", &HostFileError::Exists { path: public.to_owned() }));
     }
-    create_ambient(secret, secret_text, Readers::Owner)
-        .map_err(|error| Failure::unwritable("secret key", secret, &error))?;
-    create_ambient(public, public_text, Readers::Everyone).map_err(|error| {
+    write_new_ambient(secret, secret_text, Privacy::Private).map_err(|error| Failure::file("secret key", &error))?;
+    write_new_ambient(public, public_text, Privacy::Public).map_err(|error| {
         // The key that was just made is of no use without its other half.
-        let _ = remove_ambient(secret);
-        Failure::unwritable("public key", public, &error)
+        let _ = remove_file_ambient(secret);
+        Failure::file("public key", &error)
     })
 }

@@ -2,7 +2,7 @@
 
 use super::console::{Console, facts};
 use super::failure::Failure;
-use super::files::{Readers, is_same_ambient, replace_ambient};
+use super::files::{Privacy, is_same_ambient, replace_ambient};
 use super::inputs;
 use crate::identity::{self, Manifest};
 use clap::Args;
@@ -46,8 +46,8 @@ impl Sign {
         let manifest = Manifest::parse(&manifest_text, &self.manifest.display().to_string()).map_err(Failure::own)?;
         let key = inputs::secret_key(&self.key)?;
         let signed = identity::sign(&bytes, &manifest_text, &key).map_err(Failure::refused)?;
-        replace_ambient(&self.output, &signed, Readers::Everyone)
-            .map_err(|error| Failure::unwritable("signed component", &self.output, &error))?;
+        replace_ambient(&self.output, &signed, Privacy::Public)
+            .map_err(|error| Failure::file("signed component", &error))?;
         self.tell(console, &manifest, &key.public_key().key_id())
     }
 
