@@ -151,8 +151,9 @@ fn a_module_counts_as_test_only_behind_cfg_test() {
     found(&rules::owners(&behind, OWNERS), 0, "behind cfg(test)");
     let before = tree(&[("src/kernel/mod.rs", "mod tests;"), tests, case]);
     found(&rules::owners(&before, OWNERS), 2, "a module that is only called `tests`");
-    let feature = "#[cfg(any(test, feature = \"x\"))] mod m { use std::fs; }";
-    found(&owners("src/kernel/mod.rs", feature), 1, "cfg(any(test, ..)) is product code");
+    for cfg in ["any(test, feature = \"x\")", "unix", "not(test)"] {
+        found(&owners("src/kernel/mod.rs", &format!("#[cfg({cfg})] mod m {{ use std::fs; }}")), 1, cfg);
+    }
 }
 
 #[test]
