@@ -20,6 +20,10 @@ pub enum Why {
     Flood,
     /// A handle was used for an action it was not opened for.
     NotHeld,
+    /// A rename or link would make more possible at the new name than is permitted at the old one.
+    Widens,
+    /// What was decided on kept changing between the decision and the effect.
+    Unstable,
 }
 
 /// A denied question, with everything needed to explain it.
@@ -76,6 +80,8 @@ impl Denied {
             Why::Revoked => "the permission was revoked".to_owned(),
             Why::Flood => "its quota of denials is used up".to_owned(),
             Why::NotHeld => "the handle was not opened for it".to_owned(),
+            Why::Widens => "a move may not make more possible than is permitted at the old name".to_owned(),
+            Why::Unstable => "it kept changing while it was opened".to_owned(),
         }
     }
 }
