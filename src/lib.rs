@@ -8,3 +8,5 @@ pub mod host;
 pub mod identity;
 pub mod kernel;
 pub mod policy;
+
+pub use embed::{Component, ComponentRuntime, Config};
