@@ -52,7 +52,7 @@ pub(crate) fn excess(text: &str) -> Option<Excess> {
         if depth > MAX_BRACKETS {
             return Some(Excess::Brackets(at));
         }
-        if at - start > MAX_POLICY_BYTES {
+        if at.saturating_sub(start) > MAX_POLICY_BYTES {
             return Some(Excess::Policy(start));
         }
     }
