@@ -4,7 +4,7 @@ use super::config::{Config as File, MAX_CONFIG_BYTES};
 use super::console::Console;
 use super::denials::{self, When};
 use super::failure::Failure;
-use super::files::{directory_of, read_ambient};
+use super::files::directory_of;
 use super::inputs::{self, Trusted};
 use super::{dev, values};
 use crate::audit::Log;
