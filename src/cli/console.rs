@@ -4,12 +4,13 @@
 //! carries notes and failures, with `--json` each as one JSON object on a line. Text that comes from elsewhere is
 //! made printable first: no component and no log writes control characters to this terminal.
 
+use super::drawn::{as_json, drawn};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::files::setting_ambient;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
-use miette::{GraphicalReportHandler, GraphicalTheme};
+use miette::GraphicalTheme;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 
@@ -73,43 +74,20 @@ impl Console {
 
     /// Tells of a failure.
     pub(super) fn fail(self, failure: &Failure) {
-        let sentence = printable(&failure.sentence());
         match (self.json, failure.exit) {
             (true, _) => complain(&as_json(failure).to_string()),
-            (false, Exit::Own) => complain(&drawn(failure)),
-            (false, _) => complain(&format!("airssys: {sentence}")),
+            (false, Exit::Own) => complain(&drawn(failure, &theme)),
+            (false, _) => complain(&format!("airssys: {}", printable(&failure.sentence()))),
         }
     }
 }
 
-/// The failure as JSON.
-fn as_json(failure: &Failure) -> Value {
-    let help = failure.report.help().map(|help| help.to_string());
-    json!({ "error": {
-        "status": failure.exit.code(),
-        "kind": failure.exit.word(),
-        "message": failure.report.to_string(),
-        "help": help,
-    }})
-}
-
-/// The failure as drawn for people, with the lines of the file that is at fault.
-fn drawn(failure: &Failure) -> String {
-    let has_place = failure.report.source_code().is_some() || failure.report.related().is_some();
-    if !has_place {
-        return format!("airssys: {}", printable(&failure.sentence()));
-    }
-    let terminal = io::stderr().is_terminal();
-    let theme = match (terminal, setting_ambient("NO_COLOR")) {
+/// How drawings look on standard error.
+fn theme() -> GraphicalTheme {
+    match (io::stderr().is_terminal(), setting_ambient("NO_COLOR")) {
         (true, None) => GraphicalTheme::unicode(),
         (true, Some(_)) => GraphicalTheme::unicode_nocolor(),
         (false, _) => GraphicalTheme::none(),
-    };
-    let mut text = String::new();
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_links(false);
-    match handler.render_report(&mut text, failure.report.as_ref()) {
-        Ok(()) => text.trim_end().to_owned(),
-        Err(_) => format!("airssys: {}", printable(&failure.sentence())),
     }
 }
 
@@ -151,14 +129,20 @@ fn bare_table() -> Table {
     table
 }
 
+/// Whether a text holds what would not show, or would act on a terminal.
+pub(super) fn hides(text: &str) -> bool {
+    text.chars().any(is_hidden)
+}
+
 /// The text with what would not show, or would act on a terminal, written as an escape.
 pub(super) fn printable(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let shown = |c: char| if hidden(c) { c.escape_unicode().collect() } else { c.to_string() };
+    let shown = |c: char| if is_hidden(c) { c.escape_unicode().collect() } else { c.to_string() };
     text.chars().map(shown).collect::<String>()
+}
+
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -170,11 +154,5 @@ mod tests {
         assert_eq!(printable("a\u{1b}[2J\r\u{202e}b"), "a\\u{1b}[2J\\u{d}\\u{202e}b");
         let text = facts(&[("name", "x\u{7}y".to_owned())]);
         assert!(text.contains("x\\u{7}y") && !text.contains('\u{7}'), "{text}");
-    }
-
-    #[test]
-    fn a_failure_as_json_has_status_kind_message_and_help() {
-        let value = as_json(&Failure::wrong("a", "b"));
-        assert_eq!(value["error"], json!({"status": 125, "kind": "error", "message": "a", "help": "b"}));
     }
 }

@@ -16,6 +16,7 @@ mod config;
 mod console;
 mod denials;
 mod dev;
+mod drawn;
 mod exit;
 mod explain;
 mod failure;
