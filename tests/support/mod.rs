@@ -34,9 +34,7 @@ pub fn signed_with(name: &str, more: &str, bytes: &[u8]) -> Vec<u8> {
 /// Trusts the key for all names of `acme`.
 pub fn trust() -> Trust {
     let key = KEY.public_key().to_text();
-    let text = format!(
-        "[[publisher]]\nname = \"acme\"\nnames = [\"*\"]\ngroups = [\"vetted\"]\n[[publisher.key]]\nkey = \"{key}\"\n"
-    );
+    let text = format!("[[publisher]]\nname = \"acme\"\nnames = [\"*\"]\ngroups = [\"vetted\"]\n[[publisher.key]]\nkey = \"{key}\"\n");
     Trust::parse(&text, "trust.toml", &|_| Err(std::io::ErrorKind::NotFound.into())).unwrap()
 }
 

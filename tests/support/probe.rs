@@ -139,14 +139,10 @@ fn answer(resolve: &Resolve, f: &Function) -> (String, bool) {
         sizes.fill(resolve);
         let offset = sizes.payload_offset(Int::U8, [result.ok.as_ref(), result.err.as_ref()]).size_wasm32();
         let error = format!("(i32.add (i32.const 1000) (i32.load8_u (i32.const {})))", 256 + offset);
-        return (
-            format!("(if (result i32) (i32.load8_u (i32.const 256)) (then {error}) (else (i32.const 1)))"),
-            true,
-        );
+        return (format!("(if (result i32) (i32.load8_u (i32.const 256)) (then {error}) (else (i32.const 1)))"), true);
     }
     // For lists the length follows the pointer.
-    let list =
-        matches!(&f.result, Some(Type::Id(id)) if matches!(resolve.types[*id].kind, TypeDefKind::List(_)));
+    let list = matches!(&f.result, Some(Type::Id(id)) if matches!(resolve.types[*id].kind, TypeDefKind::List(_)));
     let length = "(i32.add (i32.const 2000) (i32.load (i32.const 260)))".to_owned();
     (if list { length } else { "(i32.const 1)".to_owned() }, false)
 }
@@ -164,9 +160,7 @@ fn world(offered: &Offered) -> String {
     .into();
     imports.insert(&offered.interface);
     let imports: String = imports.iter().map(|i| format!("import {i};")).collect();
-    format!(
-        "package test:probe; world probe {{ {imports} export prepare: func() -> u32; export failing: func(); export run: func() -> u32; }}"
-    )
+    format!("package test:probe; world probe {{ {imports} export prepare: func() -> u32; export failing: func(); export run: func() -> u32; }}")
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one text")]
@@ -183,10 +177,7 @@ fn core(
     let types = |list: &[WasmType]| list.iter().map(text).collect::<Vec<_>>().join(" ");
     let wants = |kind: &str| needs.contains(kind);
     let mut prepare = String::new();
-    if ["root", "directory", "file", "directory-entry-stream", "input-stream", "output-stream", "error"]
-        .iter()
-        .any(|k| wants(k))
-    {
+    if ["root", "directory", "file", "directory-entry-stream", "input-stream", "output-stream", "error"].iter().any(|k| wants(k)) {
         prepare += ROOT;
     }
     if wants("directory") || wants("directory-entry-stream") {
@@ -200,22 +191,10 @@ fn core(
             (global.set $file (i32.load offset=4 (i32.const 16)))";
     }
     let simple = [
-        (
-            "directory-entry-stream",
-            "(call $list (global.get $directory) (i32.const 16)) (global.set $directory-entry-stream (i32.load offset=4 (i32.const 16)))",
-        ),
-        (
-            "input-stream",
-            "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))",
-        ),
-        (
-            "output-stream",
-            "(call $wvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $output-stream (i32.load offset=4 (i32.const 16)))",
-        ),
-        (
-            "error",
-            "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))",
-        ),
+        ("directory-entry-stream", "(call $list (global.get $directory) (i32.const 16)) (global.set $directory-entry-stream (i32.load offset=4 (i32.const 16)))"),
+        ("input-stream", "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))"),
+        ("output-stream", "(call $wvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $output-stream (i32.load offset=4 (i32.const 16)))"),
+        ("error", "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))"),
         ("pollable", "(global.set $pollable (call $sub (i64.const 0)))"),
     ];
     for (kind, body) in simple {
