@@ -3,64 +3,10 @@
 use super::ValueError;
 use super::error::{Problem, Step};
 use super::names::{find_name, near, same_name};
-use super::text::{brief, signature};
-use std::fmt;
-use wasmtime::Engine;
+use super::text::brief;
+use crate::kernel::Function;
 use wasmtime::component::Type;
-use wasmtime::component::types::{Component, ComponentFunc, ComponentItem};
-
-/// An exported function: of the component itself or of an interface it exports.
-#[derive(Debug, Clone)]
-pub struct Function {
-    /// The exported interface, for instance `acme:images/resize@1.2.0`; none for a root export.
-    pub interface: Option<String>,
-    /// The function's own name, for instance `process-data`.
-    pub name: String,
-    /// Its type.
-    pub ty: ComponentFunc,
-}
-
-impl Function {
-    /// The name that finds this function and no other: `process-data`, or `acme:images/resize@1.2.0#scale`.
-    pub fn path(&self) -> String {
-        match &self.interface {
-            None => self.name.clone(),
-            Some(interface) => format!("{interface}#{}", self.name),
-        }
-    }
-}
-
-/// Its path and its WIT type: `acme:images/resize#scale: func(to: u32) -> string`.
-impl fmt::Display for Function {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path(), signature(&self.ty))
-    }
-}
-
-/// All functions which a component exports, in its order: its own, and those of its interfaces.
-///
-/// An instance inside of an exported instance has no name a caller could write and is left out.
-pub fn functions(component: &Component, engine: &Engine) -> Vec<Function> {
-    let mut out = Vec::new();
-    for (name, item) in component.exports(engine) {
-        match item.ty {
-            ComponentItem::ComponentFunc(ty) => {
-                out.push(Function { interface: None, name: name.to_owned(), ty });
-            }
-            ComponentItem::ComponentInstance(instance) => {
-                let inner = instance.exports(engine).filter_map(|(function, item)| match item.ty {
-                    ComponentItem::ComponentFunc(ty) => {
-                        Some(Function { interface: Some(name.to_owned()), name: function.to_owned(), ty })
-                    }
-                    _ => None,
-                });
-                out.extend(inner);
-            }
-            _ => {}
-        }
-    }
-    out
-}
+use wasmtime::component::types::ComponentFunc;
 
 /// The function that `wanted` names.
 ///

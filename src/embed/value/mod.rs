@@ -38,7 +38,7 @@ mod text;
 mod wave;
 
 pub use error::{Place, Problem, ValueError};
-pub use function::{Function, callable, find_function, functions, params, result_type};
+pub use function::{callable, find_function, params, result_type};
 pub use lift::{lift, lift_result};
 pub use lower::lower;
 pub use text::{signature, type_text};

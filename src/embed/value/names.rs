@@ -16,9 +16,10 @@ pub(super) fn find_name<'a>(wit: impl Iterator<Item = &'a str> + Clone, given: &
 }
 
 /// The position of the name `given` among cases or flags, where Pascal case is a spelling too.
-pub(super) fn find_case<'a>(wit: impl Iterator<Item = &'a str> + Clone, given: &str) -> Option<usize> {
-    find_name(wit.clone(), given).or_else(|| {
-        let mut same = wit.enumerate().filter(|(_, name)| pascal(name) == given);
+pub(super) fn find_case<'a>(wit: impl Iterator<Item = &'a str>, given: &str) -> Option<usize> {
+    let wit: Vec<&str> = wit.collect();
+    find_name(wit.iter().copied(), given).or_else(|| {
+        let mut same = wit.iter().enumerate().filter(|(_, name)| pascal(name) == given);
         match (same.next(), same.next()) {
             // `a-2` and `a2` share the Pascal case `A2`: then only the WIT name tells them apart.
             (Some((position, _)), None) => Some(position),

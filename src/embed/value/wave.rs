@@ -224,7 +224,7 @@ fn parts<'n>(node: &'n Node, ty: &Type, text: &str) -> Option<Vec<Part<'n>>> {
             node.as_tuple().ok()?.zip(tuple.types()).enumerate().map(field).collect()
         }
         Type::Record(record) => {
-            let field = |(name, node)| {
+            let field = |(name, node): (&str, _)| {
                 let field = record.fields().find(|field| field.name == name)?;
                 Some((Some(Step::Field(name.to_owned())), node, field.ty))
             };
