@@ -57,3 +57,37 @@ fn tell(console: Console, denied: &Denied) {
     }});
     console.event(&format!("denied: {denied}; {suggestion}"), &value);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use airssys_osl::{ActionId, Reasons, Resource, Why};
+    use std::sync::Arc;
+
+    fn denied(path: &str) -> Denied {
+        Denied {
+            subject: "acme/x".into(),
+            publisher: "acme".into(),
+            action: ActionId::FsRead,
+            resource: Resource::parse("Path", path).unwrap(),
+            import: "wasi:filesystem/types#open-at",
+            why: Why::Policy,
+            reasons: Arc::new(Reasons::default()),
+        }
+    }
+
+    #[test]
+    fn what_was_denied_before_is_not_told_again_and_a_flood_ends() {
+        let told = Mutex::new(HashSet::new());
+        assert!(is_new(&told, &denied("/a")) && !is_new(&told, &denied("/a")));
+        let shown = (0..2 * MOST).filter(|number| is_new(&told, &denied(&format!("/{number}")))).count();
+        assert_eq!(shown, MOST - 1);
+    }
+
+    #[test]
+    fn nobody_is_told_where_nobody_wants_to_be() {
+        let console = Console::new(true);
+        assert!(teller(console, When::Never).is_none() && teller(console, When::Auto).is_none());
+        assert!(teller(console, When::Always).is_some());
+    }
+}

@@ -30,7 +30,8 @@ impl From<Error> for Failure {
             error @ Error::Trap(_) => Failure::new(Exit::Trap, error),
             error @ (Error::Engine(_)
             | Error::Policy(_)
-            | Error::Unreadable { .. }
+            | Error::HostFile(_)
+            | Error::Environment(_)
             | Error::Mount(_)
             | Error::Config(_)
             | Error::Audit(_)
@@ -82,4 +83,33 @@ fn spinner(console: Console, bytes: usize) -> Option<ProgressBar> {
         spinner.enable_steady_tick(Duration::from_millis(100));
         spinner
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::LinkError;
+
+    #[test]
+    fn each_error_of_the_runtime_has_its_status() {
+        let limit = |limit| Error::LimitExceeded(LimitExceeded { limit, value: 1 });
+        let import = LinkError::NotOffered { import: "a:b/c".into() };
+        for (error, exit) in [
+            (Error::NotFound("x".into()), Exit::NotFound),
+            (crate::identity::IdentityError::Unsigned.into(), Exit::Refused),
+            (import.into(), Exit::Refused),
+            (EngineError::Invalid("x".into()).into(), Exit::Refused),
+            (EngineError::Unavailable("x".into()).into(), Exit::Own),
+            (limit("cpu_ms"), Exit::TimeLimit),
+            (limit("wall_ms"), Exit::TimeLimit),
+            (limit("memory_mib"), Exit::Trap),
+            (limit("table_elements"), Exit::Trap),
+            (Error::Trap("x".into()), Exit::Trap),
+            (Error::Config("x".into()), Exit::Own),
+            (Error::Ended, Exit::Own),
+        ] {
+            let said = error.to_string();
+            assert_eq!(Failure::from(error).exit, exit, "{said}");
+        }
+    }
 }
