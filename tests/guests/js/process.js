@@ -1,4 +1,4 @@
-// process-data in JavaScript; its world is ../wit/world.wit.
+// process-data in JavaScript; its world is `process-with-files` in ../wit/world.wit.
 import { getDirectories } from 'wasi:filesystem/preopens@0.2.3';
 
 export function processData(input) {
@@ -24,7 +24,8 @@ function read(path) {
     if (!path.startsWith(base)) continue;
     try {
       const file = directory.openAt({ symlinkFollow: true }, path.slice(base.length), {}, { read: true });
-      const [bytes] = file.read(65536n, 0n);
+      // componentize-qjs takes a u64 as a number.
+      const [bytes] = file.read(65536, 0);
       return bytes;
     } catch (error) {
       throw String(error?.payload ?? error);
