@@ -3,7 +3,12 @@
 //! With `AIRSSYS_GUESTS=DIR` the components come from `DIR`, where `cargo xtask guests --out DIR` has just
 //! built them, so that the same tests judge the committed components and fresh ones.
 #![allow(dead_code, reason = "no test needs every function")]
-#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, reason = "a test reads the work tree")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test reads the work tree"
+)]
 
 use std::path::{Path, PathBuf};
 
