@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The longest policy, entity, trust or key file that is read, bytes.
-pub const MAX_TEXT_BYTES: u64 = 16 << 20;
+const MAX_TEXT_BYTES: u64 = 16 << 20;
 
 /// The configuration of a [`ComponentRuntime`](crate::embed::ComponentRuntime).
 ///

@@ -8,7 +8,8 @@
 # The cache is $AIRSSYS_GUEST_CACHE, else $XDG_CACHE_HOME/airssys-wasm, else ~/.cache/airssys-wasm.
 set -euo pipefail
 
-targets=("${@:-wasm32-wasip1}")
+targets=("$@")
+[[ $# -gt 0 ]] || targets=(wasm32-wasip1)
 cache=${AIRSSYS_GUEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/airssys-wasm}
 say() { echo "make-wasm-sysroot: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -20,6 +21,13 @@ done
 package_version() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p'; }
 version=$(package_version rustc-web)
 if [[ -z $version || $version == '(none)' ]]; then
+  # Without package lists (a machine that is offline, say) whatever was built before is good.
+  for built in "$cache"/wasm-sysroot/*+"$(IFS=+; echo "${targets[*]}")"/rustc; do
+    if [[ -x $built ]]; then
+      echo "$built"
+      exit 0
+    fi
+  done
   [[ $(id -u) == 0 ]] || die "apt knows no package \`rustc-web\`; run \`apt-get update\` first"
   say "updating the package lists"
   apt-get update -qq >&2

@@ -59,46 +59,38 @@ fn check(root: &Path) -> miette::Result<()> {
 
 fn build(root: &Path, arguments: &Arguments) -> miette::Result<()> {
     let mut manifest = Manifest::read(root).into_diagnostic()?;
-    if let Some(unknown) =
-        arguments.names.iter().find(|name| manifest.guest.iter().all(|row| row.name != **name))
-    {
-        return Err(miette!(
-            help = format!("its row goes into `{}`", manifest::PATH),
-            "there is no guest `{unknown}`"
-        ));
+    let names = &arguments.names;
+    if let Some(unknown) = names.iter().find(|name| manifest.guest.iter().all(|row| row.name != **name)) {
+        let help = format!("its row goes into `{}`", manifest::PATH);
+        return Err(miette!(help = help, "there is no guest `{unknown}`"));
     }
     let tools = ToolChain::find(root)?;
     let same_tools = manifest.tools == tools.described();
+    let replaces = !arguments.verify && arguments.out.is_none();
+    if replaces && !same_tools && !names.is_empty() {
+        return Err(miette!(
+            help = "build all of them, without naming any",
+            "the other guests were built with other tools, and the manifest has room for one set"
+        ));
+    }
     let mut differing = Vec::new();
-    for row in &mut manifest.guest {
-        if !arguments.names.is_empty() && !arguments.names.contains(&row.name) {
-            continue;
-        }
+    for row in manifest.guest.iter_mut().filter(|row| names.is_empty() || names.contains(&row.name)) {
         let component = build::component(root, row, &tools)?;
         println!("{}: {} bytes", row.name, component.len());
-        if arguments.verify {
-            if manifest::digest(&component) != row.component {
-                differing.push(row.name.clone());
-            }
-            continue;
+        if manifest::digest(&component) != row.component {
+            differing.push(row.name.clone());
         }
-        let path = match &arguments.out {
-            Some(dir) => dir.join(format!("{}.wasm", row.name)),
-            None => root.join(row.component_path()),
-        };
-        write(&path, &component)?;
-        row.fill(root, &component).into_diagnostic()?;
+        if let Some(dir) = &arguments.out {
+            write(&dir.join(format!("{}.wasm", row.name)), &component)?;
+        } else if replaces {
+            write(&root.join(row.component_path()), &component)?;
+            row.fill(root, &component).into_diagnostic()?;
+        }
     }
     if arguments.verify {
         return verified(&differing, same_tools);
     }
-    if arguments.out.is_none() {
-        if !same_tools && !arguments.names.is_empty() {
-            return Err(miette!(
-                help = "build all of them, without naming any",
-                "the other guests were built with other tools, and the manifest has room for one set"
-            ));
-        }
+    if replaces {
         manifest.tools = tools.described();
         manifest.write(root).into_diagnostic()?;
     }

@@ -148,7 +148,7 @@ impl<'a> Generator<'a> {
         if functions.is_empty() {
             let _ = writeln!(self.links, "    imports.offer_types(\"{interface}\");");
         }
-        let _ = writeln!(self.links, "    imports.interface(\"{interface}\", |linker| {}::add_to_linker::<State, Wasi>(linker, Guarded::over))?;", bindings(package, short));
+        let _ = writeln!(self.links, "    imports.interface(\"{interface}\", |linker| {}::add_to_linker::<State, Wasi>(linker, guard))?;", bindings(package, short));
         Ok(())
     }
 
@@ -186,8 +186,8 @@ impl<'a> Generator<'a> {
         let handles = handles.join(", ");
         let call = format!("{implementation}(self, call{pass}){wait}");
         let body = match row.denial {
-            Denial::Empty => format!("        let out = self.or_empty({call})?;\n"),
-            Denial::Closed => format!("        let out = self.or_closed({call})?;\n"),
+            Denial::Empty => format!("        let out = {call};\n        let out = self.or_empty(out)?;\n"),
+            Denial::Closed => format!("        let out = {call};\n        let out = self.or_closed(out)?;\n"),
             Denial::Error | Denial::Trap | Denial::None => format!("        let out = {call}?;\n"),
         };
         Ok(format!(

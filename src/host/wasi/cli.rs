@@ -9,6 +9,7 @@ use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
 /// A terminal; there never is one.
 #[derive(Debug)]
+#[expect(unreachable_pub, reason = "`bindgen!` re-exports it")]
 pub enum Terminal {}
 
 pub(super) fn environment_get_environment(g: &mut Guarded<'_>, call: Call) -> Result<Vec<(String, String)>, Fail> {

@@ -58,7 +58,7 @@ pub(crate) fn component(root: &Path, guest: &Guest, tools: &ToolChain) -> miette
     let built = target_dir.join(tools.target).join("release").join(file);
     let bytes =
         std::fs::read(&built).into_diagnostic().wrap_err_with(|| format!("reading `{}`", built.display()))?;
-    if tools.needs_wrapping() { wrap::wrap(&bytes, guest.kind, None) } else { Ok(bytes) }
+    if tools.needs_wrapping() { wrap::wrap(&bytes, guest.kind) } else { Ok(bytes) }
 }
 
 /// Apart from the product's own artefacts, which are of another compiler.

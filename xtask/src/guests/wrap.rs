@@ -2,7 +2,7 @@
 //!
 //! The adapter is the one that Wasmtime publishes; it is what other tool chains use for the same purpose.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use miette::{IntoDiagnostic, WrapErr, miette};
 use wasi_preview1_component_adapter_provider as adapter;
@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// The WIT directory of its world, where the module does not carry its types itself.
     #[arg(long, value_name = "DIR")]
     wit: Option<PathBuf>,
+    /// Which of its worlds, where there are several.
+    #[arg(long, value_name = "NAME", requires = "wit")]
+    world: Option<String>,
 }
 
 /// Runs `cargo xtask wrap`.
@@ -36,10 +39,13 @@ pub(crate) struct Arguments {
 /// Why the module is none, or cannot be a component of its world.
 pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
     let shown = arguments.module.display();
-    let module =
+    let mut module =
         std::fs::read(&arguments.module).into_diagnostic().wrap_err_with(|| format!("reading `{shown}`"))?;
+    if let Some(wit) = &arguments.wit {
+        embed_world(&mut module, wit, arguments.world.as_deref())?;
+    }
     let kind = if arguments.library { Kind::Library } else { Kind::Command };
-    let component = wrap(&module, kind, arguments.wit.as_deref())?;
+    let component = wrap(&module, kind)?;
     std::fs::write(&arguments.output, &component)
         .into_diagnostic()
         .wrap_err_with(|| format!("writing `{}`", arguments.output.display()))?;
@@ -47,23 +53,23 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
     Ok(())
 }
 
+/// Tells a module's types, as bindings made by a generator do themselves.
+fn embed_world(module: &mut Vec<u8>, wit: &Path, world: Option<&str>) -> miette::Result<()> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(wit).map_err(plain)?;
+    let world = resolve.select_world(&[package], world).map_err(plain)?;
+    wit_component::embed_component_metadata(module, &resolve, world, StringEncoding::UTF8).map_err(plain)
+}
+
 /// Makes a component of `module`.
-pub(crate) fn wrap(module: &[u8], kind: Kind, wit: Option<&std::path::Path>) -> miette::Result<Vec<u8>> {
-    let mut module = module.to_vec();
-    if let Some(wit) = wit {
-        let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_dir(wit).map_err(plain)?;
-        let world = resolve.select_world(&[package], None).map_err(plain)?;
-        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
-            .map_err(plain)?;
-    }
+pub(crate) fn wrap(module: &[u8], kind: Kind) -> miette::Result<Vec<u8>> {
     let bytes = match kind {
         Kind::Command => adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
         Kind::Library => adapter::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
     };
     ComponentEncoder::default()
         .validate(true)
-        .module(&module)
+        .module(module)
         .and_then(|encoder| encoder.adapter(adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, bytes))
         .and_then(|mut encoder| encoder.encode())
         .map_err(plain)
