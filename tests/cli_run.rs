@@ -55,10 +55,16 @@ fn an_unsigned_component_is_refused_before_it_runs() {
     let said = desk.run(&["run", "thumb.wasm", "--trust", "trust.toml"]);
     assert!(said.is_one_sentence(126).contains("the component is not signed"), "{said:?}");
     let said = desk.run(&["run", "signed.wasm"]);
-    assert!(said.is_one_sentence(126).contains("publisher `acme` of component `acme/thumb` is not trusted"), "{said:?}");
+    assert!(
+        said.is_one_sentence(126).contains("publisher `acme` of component `acme/thumb` is not trusted"),
+        "{said:?}"
+    );
     let value = desk.run(&["run", "signed.wasm", "--json"]).err_json();
     assert_eq!((&value["error"]["status"], &value["error"]["kind"]), (&126.into(), &"refused".into()));
-    assert_eq!(desk.run(&["run", "gone.wasm"]).is_one_sentence(127), "airssys: there is no component `gone.wasm`; correct the path");
+    assert_eq!(
+        desk.run(&["run", "gone.wasm"]).is_one_sentence(127),
+        "airssys: there is no component `gone.wasm`; correct the path"
+    );
 }
 
 #[test]
@@ -131,7 +137,10 @@ fn denials_are_shown_once_each_when_asked_for_and_never_in_a_pipe_otherwise() {
     assert_eq!(silent.is_done().err, "");
     let told = run(&desk, &["--dir", "photos::/photos:ro", "--denials", "always"], &twice);
     let lines: Vec<&str> = told.err.lines().collect();
-    assert!(lines.iter().all(|line| line.starts_with("airssys: denied: `acme/thumb` may not fs:")), "{told:?}");
+    assert!(
+        lines.iter().all(|line| line.starts_with("airssys: denied: `acme/thumb` may not fs:")),
+        "{told:?}"
+    );
     assert!(lines.iter().all(|line| line.contains("to allow it: @id(")), "{told:?}");
     let mut distinct = lines.clone();
     distinct.dedup();
@@ -155,7 +164,10 @@ fn the_status_is_the_guests_own() {
 #[test]
 fn arguments_and_variables_are_those_that_were_given() {
     let desk = desk();
-    desk.write("policy.cedar", format!("{START}permit (principal, action == Action::\"env:read\", resource == EnvVar::\"A\");"));
+    desk.write(
+        "policy.cedar",
+        format!("{START}permit (principal, action == Action::\"env:read\", resource == EnvVar::\"A\");"),
+    );
     let said = run(&desk, &["--env", "A=1", "--env", "B=2"], &["envs"]);
     assert_eq!(said.is_done().out, "A=1\n");
     assert_eq!(run(&desk, &[], &["args", "-x", "--json"]).is_done().out, "signed.wasm\nargs\n-x\n--json\n");
@@ -165,18 +177,33 @@ fn arguments_and_variables_are_those_that_were_given() {
 fn flags_add_to_the_configuration_and_replace_what_there_is_one_of() {
     let desk = desk();
     std::fs::create_dir(desk.path("conf")).unwrap();
-    desk.write("conf/start.cedar", format!("{START}permit (principal, action in Action::\"env\", resource);"));
+    desk.write(
+        "conf/start.cedar",
+        format!("{START}permit (principal, action in Action::\"env\", resource);"),
+    );
     desk.write(
         "conf/airssys.toml",
         "policy = ['start.cedar']\ntrust = '../trust.toml'\naudit = 'log'\n[env]\nA = 'file'\nB = 'file'\n\
          [[mount]]\nhost = '../photos'\nguest = '/photos'\nread-only = true\n",
     );
     let options = ["run", "signed.wasm", "--config", "conf/airssys.toml", "--policy", "policy.cedar"];
-    let said = desk.run(&[&options[..], &["--env", "A=flag", "--audit", "other", "--", "envs", "then", "read", "/photos/open/a.jpg"]].concat());
+    let said = desk.run(
+        &[
+            &options[..],
+            &["--env", "A=flag", "--audit", "other", "--", "envs", "then", "read", "/photos/open/a.jpg"],
+        ]
+        .concat(),
+    );
     // The same policies twice: `start` is taken already.
     assert_eq!(said.status, 125, "{said:?}");
     desk.write("policy.cedar", PHOTOS);
-    let said = desk.run(&[&options[..], &["--env", "A=flag", "--audit", "other", "--", "envs", "then", "read", "/photos/open/a.jpg"]].concat());
+    let said = desk.run(
+        &[
+            &options[..],
+            &["--env", "A=flag", "--audit", "other", "--", "envs", "then", "read", "/photos/open/a.jpg"],
+        ]
+        .concat(),
+    );
     assert_eq!(said.is_done().out, "A=flag\nB=file\npicture");
     assert!(desk.path("other").is_file() && !desk.path("conf/log").exists());
 }
@@ -209,7 +236,10 @@ fn what_the_authority_rests_on_cannot_lie_where_the_guest_writes() {
     // The key file is named by the trust file alone.
     std::fs::create_dir(desk.path("keys")).unwrap();
     std::fs::rename(desk.path("author.pub"), desk.path("keys/author.pub")).unwrap();
-    desk.write("trust.toml", "[[publisher]]\nname = 'acme'\nnames = ['*']\n[[publisher.key]]\nfile = 'keys/author.pub'\n");
+    desk.write(
+        "trust.toml",
+        "[[publisher]]\nname = 'acme'\nnames = ['*']\n[[publisher.key]]\nfile = 'keys/author.pub'\n",
+    );
     let said = run(&desk, &["--dir", "keys"], &["print", "x"]);
     assert!(said.status == 125 && said.err.contains("author.pub"), "{said:?}");
 }
@@ -279,7 +309,14 @@ fn an_error_of_the_called_function_is_printed_and_the_status_is_1() {
 
 #[test]
 fn a_call_that_does_not_fit_is_wrong_usage() {
-    for expression in ["", "process-data", "process-data(", "process-data(\"x\")", "process-data([256])", "procss-data([1])"] {
+    for expression in [
+        "",
+        "process-data",
+        "process-data(",
+        "process-data(\"x\")",
+        "process-data([256])",
+        "procss-data([1])",
+    ] {
         let said = call("process", expression, &[]);
         assert_eq!((said.status, said.out.as_str()), (125, ""), "{expression}: {said:?}");
     }
@@ -313,7 +350,8 @@ fn a_component_that_is_not_trusted_is_inspected_by_its_claims_alone() {
 fn imports_are_shown_with_how_they_stand_under_the_policies() {
     let desk = desk();
     let said = desk.run(&["inspect", "signed.wasm", "--trust", "trust.toml", "--policy", "policy.cedar"]);
-    let row = |name: &str| said.out.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{said:?}"));
+    let row =
+        |name: &str| said.out.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{said:?}"));
     assert!(row("wall-clock").contains("always"), "{said:?}");
     assert!(row("descriptor.unlink-file-at").contains("never"), "{said:?}");
     assert!(row("descriptor.stat-at").contains("depends"), "{said:?}");

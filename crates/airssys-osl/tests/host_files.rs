@@ -1,6 +1,10 @@
 //! The host's own files: nothing hangs, nothing is overwritten, nothing is half written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests prepare and look at real files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests prepare and look at real files"
+)]
 
 use airssys_osl::host_files::{
     HostFileError, Privacy, is_same_ambient, read_ambient, reader_ambient, replace_ambient, write_new_ambient,
@@ -24,7 +28,10 @@ fn a_pipe_is_not_waited_for_and_not_replaced() {
 fn directories_are_neither_read_nor_replaced() {
     let directory = tempfile::tempdir().unwrap();
     assert!(read_ambient(directory.path(), 10).is_err());
-    assert!(matches!(replace_ambient(directory.path(), b"x", Privacy::Public), Err(HostFileError::NotRegular { .. })));
+    assert!(matches!(
+        replace_ambient(directory.path(), b"x", Privacy::Public),
+        Err(HostFileError::NotRegular { .. })
+    ));
 }
 
 #[test]
