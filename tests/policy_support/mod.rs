@@ -17,7 +17,7 @@ pub(crate) fn principal(name: &str) -> Principal {
 }
 
 pub(crate) fn load(text: &str) -> Policies {
-    Policies::load(&[Source::new("t.cedar", text)], &[]).unwrap_or_else(|e| panic!("{:?}", e.problems()))
+    Policies::load(&[Source::new("t.cedar", text)], &[]).unwrap_or_else(|e| panic!("{text}\n{:#?}", told(&e)))
 }
 
 pub(crate) fn refused(text: &str) -> PolicyError {
@@ -29,7 +29,12 @@ pub(crate) fn path(path: &str) -> Resource {
 }
 
 /// One decision by a fresh subject.
-pub(crate) fn decide(policies: &Policies, who: &Principal, action: ActionId, resource: &Resource) -> Decision {
+pub(crate) fn decide(
+    policies: &Policies,
+    who: &Principal,
+    action: ActionId,
+    resource: &Resource,
+) -> Decision {
     let authorizer = CedarAuthorizer::new(policies.clone());
     let subject = Subject::new(who.clone(), 1);
     authorizer.decide(&Ask { subject: &subject, action, resource, import: "test:test/test#test" })
@@ -43,4 +48,9 @@ pub(crate) fn reads(policies: &Policies, file: &str) -> (Outcome, Vec<String>) {
 pub(crate) fn outcome(decision: &Decision) -> (Outcome, Vec<String>) {
     let verdict = &decision.verdict;
     (verdict.outcome(), verdict.reasons().policies.iter().map(|id| id.to_string()).collect())
+}
+
+/// Every problem as `file:line:column: message`.
+pub(crate) fn told(error: &PolicyError) -> Vec<String> {
+    error.problems().iter().map(|p| format!("{}: {p}", p.place)).collect()
 }
