@@ -122,7 +122,7 @@ fn no_permit_is_suggested_that_would_not_load() {
 fn the_suggested_permit_allows_exactly_what_was_denied_however_it_is_named() {
     for (action, resource) in [
         (ActionId::FsRead, path("/etc/hosts")),
-        (ActionId::FsWrite, path("/a \"quoted\" \\ name/'x' @id(\"y\") */ //")),
+        (ActionId::FsWrite, path("/a \"quoted\" \\ name/'x' @id(\"y\") */ /*")),
         (ActionId::FsRead, path("/ünï")),
         (ActionId::EnvRead, Resource::parse("EnvVar", "A\"B\\").unwrap()),
         (ActionId::StdioWrite, Resource::parse("Stdio", "stdout").unwrap()),

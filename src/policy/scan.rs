@@ -52,7 +52,7 @@ pub(crate) fn excess(text: &str) -> Option<Excess> {
             return Some(Excess::Brackets(at));
         }
         let began = *start.get_or_insert(at);
-        if at - began > MAX_POLICY_BYTES {
+        if at - began >= MAX_POLICY_BYTES {
             return Some(Excess::Policy(began));
         }
         if c == ';' {
