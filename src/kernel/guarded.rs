@@ -11,7 +11,7 @@ pub(crate) struct Guarded<'a> {
 }
 
 /// Proof that a function was entered by its row. Made by [`Guarded::enter`] alone.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Call {
     row: &'static Row,
 }

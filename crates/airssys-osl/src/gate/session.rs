@@ -100,6 +100,12 @@ impl<A: Action> Weighed<A> {
         }
     }
 
+    /// Records a refusal that the policies alone would not have given.
+    pub(crate) fn refuse(self, why: Why) -> Denied {
+        let reasons = Arc::clone(self.decision.verdict.reasons());
+        self.session.refuse(A::ID, &self.value, self.import, why, reasons)
+    }
+
     /// Records the verdict and mints the permit.
     ///
     /// # Errors
@@ -275,19 +281,18 @@ impl Session {
         if self.denials.fetch_add(1, Ordering::Relaxed) < DENIAL_QUOTA {
             return Ok(());
         }
+        self.stop(import);
+        let reasons = Arc::clone(decision.verdict.reasons());
+        Err(Denied::new(&self.subject, action, resource, import, Why::Flood, reasons))
+    }
+
+    /// Stops a session that used up its quota of denials.
+    fn stop(&self, import: &'static str) {
         if !self.revoked.swap(true, Ordering::SeqCst) {
             // The denial itself stands whether or not this note can be written.
             let _ = self.note(import, &format!("stopped: more than {DENIAL_QUOTA} denials"));
         }
         self.revoke();
-        Err(Denied::new(
-            &self.subject,
-            action,
-            resource,
-            import,
-            Why::Flood,
-            Arc::clone(decision.verdict.reasons()),
-        ))
     }
 
     /// Decides anew for a lease and says under which epoch the verdict may be used again.
@@ -318,8 +323,10 @@ impl Session {
             let entry = Entry { ask, verdict: &verdict, epoch: self.gate.current_epoch() };
             // Nothing more can be refused than is refused already.
             let _ = self.gate.recorder.decision(&entry);
+            return denied;
         }
-        denied
+        self.stop(import);
+        Denied { why: Why::Flood, ..denied }
     }
 
     pub(in crate::gate) fn keep(&self, lease: Weak<State>) {

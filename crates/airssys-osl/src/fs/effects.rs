@@ -1,0 +1,129 @@
+//! The effects on names. Each consumes the permits for it and takes its target only where the permits allow.
+//!
+//! *Invariant:* no function of this file acts on a spot whose path is not the one that was decided on.
+
+use crate::action::{FsCreate, FsDelete, FsRead, FsSymlink, FsTimes, FsWrite};
+use crate::fs::FsError;
+use crate::fs::locate::Spot;
+use crate::fs::mount::Mount;
+use crate::fs::sys::Mode;
+use crate::fs::types::NewTimes;
+use crate::gate::Permit;
+use crate::resource::GuestPath;
+use std::fs::File;
+
+/// The entry that was decided on. Anything else is a fault of this crate, and denied.
+fn entry<'s>(spot: &'s Spot, decided: &GuestPath) -> Result<(&'s File, &'s str), FsError> {
+    if spot.path != *decided {
+        return Err(FsError::Access);
+    }
+    let parent = spot.parent.as_deref().ok_or(FsError::Busy)?;
+    Ok((parent, &spot.name))
+}
+
+pub(in crate::fs) fn create_file(
+    permit: Permit<FsCreate>,
+    mount: &Mount,
+    spot: &Spot,
+    mode: Mode,
+) -> Result<File, FsError> {
+    let (parent, name) = entry(spot, &permit.redeem())?;
+    Ok(mount.sys.create_file(parent, name, mode)?)
+}
+
+/// Cuts an open file to nothing. The permit goes on into the handle's lease.
+pub(in crate::fs) fn truncate(
+    permit: &Permit<FsWrite>,
+    file: &File,
+    path: &GuestPath,
+) -> Result<(), FsError> {
+    if permit.resource() != path {
+        return Err(FsError::Access);
+    }
+    Ok(file.set_len(0)?)
+}
+
+pub(in crate::fs) fn create_dir(permit: Permit<FsCreate>, mount: &Mount, spot: &Spot) -> Result<(), FsError> {
+    let (parent, name) = entry(spot, &permit.redeem())?;
+    Ok(mount.sys.create_dir(parent, name)?)
+}
+
+pub(in crate::fs) fn symlink(
+    permit: Permit<FsSymlink>,
+    mount: &Mount,
+    spot: &Spot,
+    target: &str,
+) -> Result<(), FsError> {
+    let (parent, name) = entry(spot, &permit.redeem())?;
+    Ok(mount.sys.symlink(target, parent, name)?)
+}
+
+pub(in crate::fs) fn remove_file(
+    permit: Permit<FsDelete>,
+    mount: &Mount,
+    spot: &Spot,
+) -> Result<(), FsError> {
+    let (parent, name) = entry(spot, &permit.redeem())?;
+    Ok(mount.sys.remove_file(parent, name)?)
+}
+
+pub(in crate::fs) fn remove_dir(permit: Permit<FsDelete>, mount: &Mount, spot: &Spot) -> Result<(), FsError> {
+    let (parent, name) = entry(spot, &permit.redeem())?;
+    Ok(mount.sys.remove_dir(parent, name)?)
+}
+
+pub(in crate::fs) fn set_times(
+    permit: Permit<FsTimes>,
+    mount: &Mount,
+    spot: &Spot,
+    times: &NewTimes,
+) -> Result<(), FsError> {
+    let (parent, name) = match entry(spot, &permit.redeem()) {
+        Ok(entry) => entry,
+        Err(FsError::Busy) => {
+            let kind = spot.found.map_or(crate::fs::Kind::Directory, |meta| meta.kind);
+            return Ok(mount.sys.set_times_open(&mount.root, kind, times)?);
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(mount.sys.set_times_at(parent, name, times)?)
+}
+
+/// What allows a rename: the old name may be taken away and read, the new one made, and what is there replaced.
+pub(in crate::fs) struct RenamePermits {
+    pub(in crate::fs) delete: Permit<FsDelete>,
+    pub(in crate::fs) read: Permit<FsRead>,
+    pub(in crate::fs) create: Permit<FsCreate>,
+    pub(in crate::fs) replace: Option<(Permit<FsDelete>, Permit<FsWrite>)>,
+}
+
+pub(in crate::fs) fn rename(
+    permits: RenamePermits,
+    mount: &Mount,
+    old: &Spot,
+    new: &Spot,
+) -> Result<(), FsError> {
+    let RenamePermits { delete, read, create, replace } = permits;
+    let replaces = match replace {
+        Some((delete, write)) => {
+            entry(new, &delete.redeem())?;
+            entry(new, &write.redeem())?;
+            true
+        }
+        None => false,
+    };
+    entry(old, &read.redeem())?;
+    let (from, to) = (entry(old, &delete.redeem())?, entry(new, &create.redeem())?);
+    Ok(mount.sys.rename(from, to, replaces)?)
+}
+
+pub(in crate::fs) fn hard_link(
+    read: Permit<FsRead>,
+    create: Permit<FsCreate>,
+    mount: &Mount,
+    old: &Spot,
+    new: &Spot,
+) -> Result<(), FsError> {
+    let (from, to) = (entry(old, &read.redeem())?, entry(new, &create.redeem())?);
+    Ok(mount.sys.hard_link(from, to)?)
+}
