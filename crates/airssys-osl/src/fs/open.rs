@@ -141,7 +141,6 @@ impl Open<'_> {
         self.refuse_if_denied(&spot.path, Some(found.kind))?;
         let refusal = match found.kind {
             _ if self.how.create && self.how.exclusive => Some(FsError::Exist),
-            Kind::Symlink => Some(FsError::Loop),
             kind => self.unfit(kind),
         };
         if let Some(error) = refusal {
@@ -183,7 +182,9 @@ impl Open<'_> {
     /// Why what was found is not what was asked for.
     fn unfit(&self, kind: Kind) -> Option<FsError> {
         let directory = kind == Kind::Directory;
-        if directory && self.how.changes() {
+        if kind == Kind::Symlink {
+            Some(FsError::Loop)
+        } else if directory && self.how.changes() {
             Some(FsError::IsDirectory)
         } else if !directory && (self.how.directory || self.steps.must_be_directory) {
             Some(FsError::NotDirectory)

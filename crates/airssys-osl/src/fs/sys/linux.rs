@@ -27,7 +27,7 @@ impl System for Linux {
     }
 
     fn open_beneath(&self, dir: &File, path: &str, mode: Mode) -> Option<io::Result<File>> {
-        Some(openat2(dir, path, access(mode) | OFlags::NOFOLLOW, mode.cross_devices))
+        Some(openat2(dir, path, access(mode), mode.cross_devices))
     }
 
     fn walk_beneath(&self, dir: &File, path: &str, cross_devices: bool) -> Option<io::Result<File>> {
@@ -35,12 +35,12 @@ impl System for Linux {
     }
 
     fn open_dir(&self, dir: &File, name: &str, cross_devices: bool) -> io::Result<File> {
-        openat2(dir, name, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW, cross_devices)
+        openat2(dir, name, OFlags::PATH | OFlags::DIRECTORY, cross_devices)
     }
 
     fn open(&self, dir: &File, name: &str, kind: Kind, mode: Mode) -> io::Result<File> {
         let directory = if kind == Kind::Directory { OFlags::DIRECTORY } else { OFlags::empty() };
-        openat2(dir, name, access(mode) | directory | OFlags::NOFOLLOW, mode.cross_devices)
+        openat2(dir, name, access(mode) | directory, mode.cross_devices)
     }
 
     fn reopen_dir(&self, dir: &File, read: bool) -> io::Result<File> {
@@ -50,7 +50,8 @@ impl System for Linux {
     }
 
     fn create_file(&self, dir: &File, name: &str, mode: Mode) -> io::Result<File> {
-        let flags = access(mode) & !OFlags::PATH;
+        // A new file is opened for something even if only a look was asked for.
+        let flags = access(Mode { read: mode.read || !mode.write, ..mode });
         let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(dir, name, flags, Permissions::from_raw_mode(0o666))?.into())
     }
@@ -69,8 +70,8 @@ impl System for Linux {
     }
 
     fn entries(&self, dir: &File) -> io::Result<RawEntries> {
-        // Opens `.` anew: a descriptor for walking cannot be read, and a shared one would share its position.
-        let mut listing = Dir::read_from(dir)?;
+        // A descriptor for walking cannot be read, and a shared one would share its position.
+        let mut listing = Dir::new(self.reopen_dir(dir, true)?)?;
         Ok(Box::new(std::iter::from_fn(move || {
             Some(listing.read()?.map(raw_entry).map_err(io::Error::from))
         })))
@@ -123,11 +124,14 @@ fn access(mode: Mode) -> OFlags {
         (true, true) => OFlags::RDWR,
         (true, false) => OFlags::RDONLY,
         (false, true) => OFlags::WRONLY,
-        (false, false) => OFlags::PATH,
+        // Opens nothing, so it cannot wait either; the system takes no other flags with it.
+        (false, false) => return OFlags::PATH | OFlags::CLOEXEC,
     };
     flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC
 }
 
+/// Opens without any link on the way or at its end. Not with `NOFOLLOW`: together with `PATH` that would open a link at
+/// the end instead of refusing it.
 fn openat2(dir: &File, path: &str, flags: OFlags, cross_devices: bool) -> io::Result<File> {
     let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     if !cross_devices {
