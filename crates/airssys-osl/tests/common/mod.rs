@@ -152,6 +152,11 @@ pub(crate) struct World {
 
 pub(crate) const CANARY: &str = "canary";
 
+/// A directory of its own, in memory where the platform has such a place: some tests make thousands.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// Both ways of looking up, for every test that touches a path.
 pub(crate) fn both(test: impl Fn(Resolver)) {
     test(Resolver::Auto);
@@ -171,7 +176,7 @@ impl World {
         read_only: bool,
         rule: impl Fn(ActionId, &str) -> bool + Send + Sync + 'static,
     ) -> World {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let (host, outside) = (dir.path().join("mount"), dir.path().join("outside"));
         std::fs::create_dir(&host).unwrap();
         std::fs::create_dir(&outside).unwrap();

@@ -111,3 +111,79 @@ pub(in crate::fs) fn native() -> &'static dyn System {
 pub(in crate::fs) fn portable() -> &'static dyn System {
     &portable::Portable
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// Both kinds of calls, in a directory of their own.
+    fn each(test: impl Fn(&dyn System, &Path, &File)) {
+        for sys in [native(), portable()] {
+            let dir = tempfile::tempdir().unwrap();
+            let open = sys.open_root_ambient(dir.path()).unwrap();
+            test(sys, dir.path(), &open);
+        }
+    }
+
+    #[test]
+    fn a_rename_that_may_not_replace_does_not() {
+        each(|sys, host, dir| {
+            std::fs::write(host.join("old"), "old").unwrap();
+            std::fs::write(host.join("new"), "new").unwrap();
+            let error = sys.rename((dir, "old"), (dir, "new"), false).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(std::fs::read_to_string(host.join("new")).unwrap(), "new");
+            sys.rename((dir, "old"), (dir, "free"), false).unwrap();
+            sys.rename((dir, "free"), (dir, "new"), true).unwrap();
+            assert_eq!(std::fs::read_to_string(host.join("new")).unwrap(), "old");
+        });
+    }
+
+    #[test]
+    fn no_call_follows_a_link() {
+        each(|sys, host, dir| {
+            std::fs::create_dir(host.join("d")).unwrap();
+            std::fs::write(host.join("f"), "canary").unwrap();
+            std::os::unix::fs::symlink("d", host.join("to-d")).unwrap();
+            std::os::unix::fs::symlink("f", host.join("to-f")).unwrap();
+            std::os::unix::fs::symlink("new", host.join("dangling")).unwrap();
+            let mode = |read, write| Mode { read, write, cross_devices: false };
+            assert!(sys.open_dir(dir, "to-d", false).is_err());
+            assert!(sys.walk_beneath(dir, "to-d", false).is_none_or(|opened| opened.is_err()));
+            for (read, write) in [(true, false), (false, true), (true, true), (false, false)] {
+                let mode = mode(read, write);
+                assert!(sys.open(dir, "to-f", Kind::File, mode).is_err(), "{mode:?}");
+                assert!(sys.open(dir, "to-d", Kind::Directory, mode).is_err(), "{mode:?}");
+                assert!(sys.open_beneath(dir, "to-f", mode).is_none_or(|opened| opened.is_err()));
+                assert!(sys.open_beneath(dir, "to-d/x", mode).is_none_or(|opened| opened.is_err()));
+                assert!(sys.create_file(dir, "dangling", mode).is_err(), "{mode:?}");
+            }
+            assert_eq!(sys.stat(dir, "to-f").unwrap().kind, Kind::Symlink);
+            let times =
+                NewTimes { modified: crate::fs::NewTime::At(SystemTime::UNIX_EPOCH), ..NewTimes::default() };
+            let before = sys.stat(dir, "f").unwrap().modified;
+            sys.set_times_at(dir, "to-f", &times).unwrap();
+            assert_eq!(sys.stat(dir, "f").unwrap().modified, before);
+            sys.hard_link((dir, "to-f"), (dir, "second")).unwrap();
+            assert_eq!(sys.stat(dir, "second").unwrap().kind, Kind::Symlink);
+            sys.remove_file(dir, "to-f").unwrap();
+            assert!(sys.remove_dir(dir, "to-d").is_err());
+            assert!(host.join("f").exists() && host.join("d").exists() && !host.join("new").exists());
+        });
+    }
+
+    #[test]
+    fn what_is_opened_or_made_is_never_waited_for_nor_made_twice() {
+        each(|sys, host, dir| {
+            use rustix::fs::{CWD, FileType, Mode as Bits, mknodat};
+            mknodat(CWD, host.join("pipe"), FileType::Fifo, Bits::from_raw_mode(0o600), 0).unwrap();
+            let mode = Mode { read: true, write: false, cross_devices: false };
+            sys.open(dir, "pipe", Kind::Fifo, mode).unwrap();
+            let file = sys.open(dir, "pipe", Kind::Fifo, mode).unwrap();
+            assert!(rustix::io::fcntl_getfd(&file).unwrap().contains(rustix::io::FdFlags::CLOEXEC));
+            sys.create_file(dir, "new", mode).unwrap();
+            let error = sys.create_file(dir, "new", mode).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        });
+    }
+}
