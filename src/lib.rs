@@ -1,1 +1,10 @@
-//! stub
+//! A deny-by-default capability kernel for WebAssembly components.
+
+pub mod audit;
+pub mod embed;
+pub mod host;
+pub mod identity;
+pub mod kernel;
+pub mod policy;
+
+pub use embed::{Component, ComponentRuntime, Config};

@@ -28,6 +28,19 @@ pub struct MountSpec {
     pub options: MountOptions,
 }
 
+impl MountSpec {
+    /// A writable mount without options.
+    pub fn new(host: impl Into<PathBuf>, guest: GuestPath) -> MountSpec {
+        MountSpec { host: host.into(), guest, read_only: false, options: MountOptions::default() }
+    }
+
+    /// The same mount, read-only.
+    #[must_use]
+    pub fn read_only(self) -> MountSpec {
+        MountSpec { read_only: true, ..self }
+    }
+}
+
 /// What few hosts need of a mount. `Default` allows none of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MountOptions {

@@ -1,6 +1,6 @@
 //! A denial with its facts.
 
-use crate::gate::{Reasons, Subject};
+use crate::gate::{Ask, Entry, Reasons, Subject};
 use crate::{ActionId, Resource};
 use std::sync::Arc;
 
@@ -59,6 +59,12 @@ impl Denied {
         let principal = subject.principal();
         let (name, publisher) = (principal.name.clone(), principal.publisher.clone());
         Denied { subject: name, publisher, action, resource: resource.clone(), import, why, reasons }
+    }
+
+    /// The denial that a recorded verdict stands for.
+    pub fn of(entry: &Entry<'_>, why: Why) -> Denied {
+        let Ask { subject, action, resource, import } = entry.ask;
+        Denied::new(subject, action, resource, import, why, Arc::clone(entry.verdict.reasons()))
     }
 
     /// True when the subject must be stopped, not only refused.

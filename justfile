@@ -1,0 +1,53 @@
+# Each recipe is a step of .ci/run, so that what passes here passes there.
+
+# What there is.
+default:
+    @just --list --unsorted
+
+# The shipped example: a signed component, one access allowed, one denied, and why.
+demo:
+    .ci/run demo
+
+# All tests.
+test:
+    .ci/run test
+
+# Formatting, as CI wants it (`cargo fmt --all` mends it).
+fmt:
+    .ci/run fmt
+
+# Lints.
+clippy:
+    .ci/run clippy
+
+# The documentation, without a warning.
+doc:
+    .ci/run doc
+
+# The generated wrappers are those which wit/mediation.toml gives (`cargo xtask mediation` writes them).
+mediation:
+    .ci/run mediation
+
+# Build the Rust guests anew and run the tests on them.
+guests:
+    .ci/run guests
+
+# Build the guests in C, JavaScript and Python and run their tests.
+guests-polyglot:
+    .ci/run polyglot
+
+# Compare with the bare library.
+bench:
+    .ci/run bench
+
+# The tests with very many random cases.
+soak:
+    .ci/run soak
+
+# Licences, sources and bans of all dependencies.
+deny:
+    .ci/run deny
+
+# Everything that must pass.
+ci:
+    .ci/run

@@ -1,0 +1,169 @@
+//! The one spelling of a record: compact JSON in a fixed order of fields, printable ASCII only.
+//!
+//! Everything outside `0x20..0x7f` is written as `\uXXXX`, so a control, a bidirectional override or a line
+//! separator in a guest's string stays text. It is also what `jq -ac` prints, which is why a log can be checked
+//! without this program.
+
+use crate::audit::record::Record;
+use crate::audit::value::Hash;
+use serde::Serialize;
+use serde_json::ser::Formatter;
+use std::io;
+
+/// The longest line, its line feed included. Nothing longer is written, and nothing longer is read.
+pub const MAX_LINE: usize = 1 << 20;
+
+/// Why a line is no record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadLine {
+    /// Not JSON, or not the fields of a record.
+    #[error("it is no record: {0}")]
+    NotRecord(String),
+    /// Its hash is not the hash of its contents.
+    #[error("its hash is not the hash of its contents")]
+    WrongHash,
+    /// Another spelling of a record than the one there is.
+    #[error("it is not in canonical form")]
+    NotCanonical,
+    /// Longer than [`MAX_LINE`].
+    #[error("it is longer than {MAX_LINE} bytes")]
+    TooLong,
+}
+
+struct Ascii;
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        let plain = |c: char| matches!(c, ' '..='~');
+        let mut rest = text;
+        while let Some(at) = rest.find(|c| !plain(c)) {
+            let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            out.write_all(before.as_bytes())?;
+            let mut chars = after.chars();
+            if let Some(c) = chars.next() {
+                c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))?;
+            }
+            rest = chars.as_str();
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
+/// Writes the line of `record`, hash and line feed included, over whatever `line` held; returns the hash.
+///
+/// # Errors
+/// A sentence when the line would be longer than [`MAX_LINE`] or cannot be serialised.
+pub(super) fn write_line(record: &Record<'_>, line: &mut Vec<u8>) -> Result<Hash, String> {
+    line.clear();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *line, Ascii);
+    record.serialize(&mut serializer).map_err(|error| error.to_string())?;
+    let hash = Hash::of(line);
+    // The closing brace makes room for the hash: what was hashed is the line without it.
+    line.pop();
+    line.extend_from_slice(b",\"hash\":\"");
+    line.extend_from_slice(&hash.hex());
+    line.extend_from_slice(b"\"}\n");
+    if line.len() > MAX_LINE {
+        return Err(format!("a record of {} bytes is longer than {MAX_LINE}", line.len()));
+    }
+    Ok(hash)
+}
+
+/// Reads a line without its line feed. `scratch` only saves an allocation.
+///
+/// # Errors
+/// [`BadLine`] unless the line is, byte for byte, what [`write_line`] would write.
+pub(super) fn read_line(line: &[u8], scratch: &mut Vec<u8>) -> Result<Record<'static>, BadLine> {
+    let mut record: Record<'static> =
+        serde_json::from_slice(line).map_err(|error| BadLine::NotRecord(error.to_string()))?;
+    let Some(hash) = record.hash.take() else {
+        return Err(BadLine::NotRecord("it has no hash".to_owned()));
+    };
+    let right = write_line(&record, scratch).map_err(|_| BadLine::TooLong)?;
+    if hash != right {
+        return Err(BadLine::WrongHash);
+    }
+    if scratch.strip_suffix(b"\n") != Some(line) {
+        return Err(BadLine::NotCanonical);
+    }
+    record.hash = Some(hash);
+    Ok(record)
+}
+
+/// True when `tail`, which no line feed ends, can be what a crash left of record `seq`: the beginning of its line,
+/// perhaps with zeros where a file system had given room and no bytes.
+pub(super) fn is_torn(tail: &[u8], seq: u64) -> bool {
+    let end = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let text = tail.get(..end).unwrap_or_default();
+    let start = format!("{{\"seq\":{seq},\"time\":\"");
+    let begins = text.iter().zip(start.as_bytes()).all(|(a, b)| a == b);
+    begins && text.len() < MAX_LINE && text.iter().all(|b| matches!(b, b' '..=b'~')) && !runs_on(text)
+}
+
+/// True when something other than the end of the line stands after the hash. Inside a string the quotes of this
+/// pattern would be escaped, so it can only be the field itself.
+fn runs_on(text: &[u8]) -> bool {
+    const FIELD: &[u8] = b",\"hash\":\"";
+    let Some(at) = text.windows(FIELD.len()).position(|window| window == FIELD) else { return false };
+    let rest = text.get(at + FIELD.len()..).unwrap_or_default();
+    let (digits, close) = rest.split_at_checked(64).unwrap_or((rest, b""));
+    !digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) || !b"\"}".starts_with(close)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BadLine, MAX_LINE, is_torn, read_line, write_line};
+    use crate::audit::record::{Kind, Record};
+
+    fn line(text: &str) -> Vec<u8> {
+        let mut line = Vec::new();
+        write_line(&Record { text: Some(text.into()), ..Record::of(Kind::Note) }, &mut line).unwrap();
+        line
+    }
+
+    #[test]
+    fn whatever_a_string_holds_the_line_is_printable_and_reads_back() {
+        let hostile: String = (0..0x3000).chain(0x1f5f0..0x1f700).filter_map(char::from_u32).collect();
+        let line = line(&hostile);
+        let (feed, body) = line.split_last().unwrap();
+        assert_eq!(*feed, b'\n');
+        assert!(body.iter().all(|b| matches!(b, b' '..=b'~')));
+        let back = read_line(body, &mut Vec::new()).unwrap();
+        assert_eq!(back.text.unwrap(), hostile);
+    }
+
+    #[test]
+    fn another_spelling_of_the_same_record_is_refused() {
+        let good = String::from_utf8(line("x")).unwrap();
+        let read = |text: &str| read_line(text.trim_end_matches('\n').as_bytes(), &mut Vec::new());
+        assert!(read(&good).is_ok());
+        assert_eq!(read(&good.replace(":\"x\"", ": \"x\"")), Err(BadLine::NotCanonical));
+        assert_eq!(read(&good.replace(":\"x\"", ":\"\\u0078\"")), Err(BadLine::NotCanonical));
+        assert_eq!(read(&good.replace(":\"x\"", ":\"y\"")), Err(BadLine::WrongHash));
+        let doubled = good.replace("\"seq\":0", "\"seq\":0,\"seq\":0");
+        assert!(matches!(read(&doubled), Err(BadLine::NotRecord(_))));
+        let unknown = good.replace("\"text\"", "\"texts\"");
+        assert!(matches!(read(&unknown), Err(BadLine::NotRecord(_))));
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_not_written() {
+        let record = Record { text: Some("x".repeat(MAX_LINE).into()), ..Record::of(Kind::Note) };
+        assert!(write_line(&record, &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn only_the_beginning_of_the_next_record_counts_as_torn() {
+        let line = line("x");
+        let body = line.strip_suffix(b"\n").unwrap();
+        for end in 0..=body.len() {
+            assert!(is_torn(&body[..end], 0), "{end}");
+        }
+        assert!(is_torn(&[b"{\"seq\":0,".as_slice(), &[0; 9]].concat(), 0));
+        assert!(!is_torn(body, 1));
+        assert!(!is_torn(b"my only copy", 0));
+        assert!(!is_torn(&[body, b"!"].concat(), 0));
+        assert!(!is_torn(&[b"{\"seq\":0,\"time\":\"".as_slice(), b"\x1b"].concat(), 0));
+    }
+}

@@ -1,0 +1,204 @@
+//! What the rest of the program tells the log, and how much of it is kept.
+
+use crate::audit::record::{Exceeded, Kind, Loaded, Record, Reuse, Target, Version};
+use airssys_osl::{ActionId, Entry, Principal, Subject};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// What a component was loaded with.
+#[derive(Debug, Clone, Copy)]
+pub struct Load<'a> {
+    /// Id of the key that signed it.
+    pub key_id: &'a str,
+    /// Hexadecimal SHA-256 of the whole file.
+    pub file_digest: &'a str,
+    /// The policies in force.
+    pub policy_set: &'a PolicySet,
+    /// Their epoch.
+    pub epoch: u64,
+    /// The limits in force for it.
+    pub limits: Limits,
+}
+
+/// Digests of what verdicts rest on: hexadecimal SHA-256, as the policy layer makes them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySet {
+    /// Of all policies.
+    pub policies: String,
+    /// Of all entities.
+    pub entities: String,
+    /// Of the schema.
+    pub schema: String,
+}
+
+/// Limits in force; one that is not set is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Memory in MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// Processor time in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_ms: Option<u64>,
+    /// Time in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_ms: Option<u64>,
+}
+
+/// A component that was refused before it ran.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    /// The name it claims, where it could be read. Not verified.
+    pub claimed: Option<&'a str>,
+    /// Hexadecimal SHA-256 of the whole file.
+    pub file_digest: Option<&'a str>,
+    /// The import that is not offered, when that is the reason.
+    pub import: Option<&'a str>,
+    /// Why, in one sentence.
+    pub reason: &'a str,
+}
+
+/// Longest name, id of a policy, digest or version.
+const NAME: usize = 256;
+/// Longest id of a resource: a path's own limit.
+const ID: usize = airssys_osl::GuestPath::MAX_BYTES;
+/// Longest sentence.
+const TEXT: usize = 1024;
+/// Most bytes of a list.
+const LIST: usize = 64 * 1024;
+
+impl<'a> Record<'a> {
+    /// A record about a live instance.
+    pub(super) fn about(kind: Kind, subject: &'a Subject) -> Record<'a> {
+        let principal = subject.principal();
+        Record {
+            subject: Some(cut(&principal.name, NAME)),
+            instance: Some(subject.instance()),
+            digest: Some(cut(&principal.digest, NAME)),
+            ..Record::of(kind)
+        }
+    }
+
+    pub(super) fn decision(entry: &'a Entry<'_>) -> Record<'a> {
+        let reasons = entry.verdict.reasons();
+        let (policies, more_policies) = list(reasons.policies.iter().map(|id| &**id), NAME);
+        let (errors, more_errors) = list(reasons.errors.iter().map(String::as_str), TEXT);
+        Record {
+            action: Some(entry.ask.action.name().into()),
+            resource: Some(target(entry.ask.resource.kind(), entry.ask.resource.id())),
+            import: Some(cut(entry.ask.import, TEXT)),
+            verdict: Some(entry.verdict.outcome().into()),
+            policies: Some(policies),
+            more_policies,
+            errors: Some(errors),
+            more_errors,
+            epoch: Some(entry.epoch),
+            ..Record::about(Kind::Decision, entry.ask.subject)
+        }
+    }
+
+    pub(super) fn note(subject: &'a Subject, import: &'a str, text: &'a str) -> Record<'a> {
+        let (import, text) = (Some(cut(import, TEXT)), Some(cut(text, TEXT)));
+        Record { import, text, ..Record::about(Kind::Note, subject) }
+    }
+
+    pub(super) fn summary(subject: &'a Subject, reused: &[(ActionId, u64)]) -> Record<'a> {
+        let reused = reused.iter().map(|(action, times)| Reuse { action: action.name().into(), times: *times });
+        Record { reused: Some(reused.collect()), ..Record::about(Kind::Summary, subject) }
+    }
+
+    pub(super) fn load(subject: &'a Subject, load: &Load<'a>) -> Record<'a> {
+        Record {
+            epoch: Some(load.epoch),
+            component: Some(loaded(subject.principal(), load)),
+            policy_set: Some(load.policy_set.clone()),
+            ..Record::about(Kind::Load, subject)
+        }
+    }
+
+    pub(super) fn refused(refused: &Refused<'a>) -> Record<'a> {
+        Record {
+            subject: refused.claimed.map(|name| cut(name, NAME)),
+            digest: refused.file_digest.map(|digest| cut(digest, NAME)),
+            import: refused.import.map(|import| cut(import, TEXT)),
+            text: Some(cut(refused.reason, TEXT)),
+            ..Record::of(Kind::Refused)
+        }
+    }
+
+    pub(super) fn limit(subject: &'a Subject, name: &'a str, allowed: u64, text: &'a str) -> Record<'a> {
+        let limit = Some(Exceeded { name: cut(name, NAME), allowed });
+        Record { limit, text: Some(cut(text, TEXT)), ..Record::about(Kind::Limit, subject) }
+    }
+
+    pub(super) fn swap(epoch: u64, policy_set: &PolicySet) -> Record<'static> {
+        Record { epoch: Some(epoch), policy_set: Some(policy_set.clone()), ..Record::of(Kind::Swap) }
+    }
+}
+
+fn loaded<'a>(principal: &'a Principal, load: &Load<'a>) -> Loaded<'a> {
+    let (major, minor, patch) = principal.version;
+    let groups = principal.groups.iter().map(|group| target("Group", group));
+    Loaded {
+        publisher: cut(&principal.publisher, NAME),
+        version: Version { major, minor, patch },
+        release: principal.release,
+        dev: principal.dev,
+        parents: std::iter::once(target("Publisher", &principal.publisher)).chain(groups).collect(),
+        key_id: cut(load.key_id, NAME),
+        file_digest: cut(load.file_digest, NAME),
+        limits: load.limits,
+    }
+}
+
+fn target<'a>(kind: &'static str, id: &'a str) -> Target<'a> {
+    Target { kind: kind.into(), id: cut(id, ID) }
+}
+
+/// As many items as fit into [`LIST`] bytes, each cut to `each`, and how many were left out.
+fn list<'a>(items: impl Iterator<Item = &'a str>, each: usize) -> (Vec<Cow<'a, str>>, Option<u64>) {
+    let (mut kept, mut more, mut room) = (Vec::new(), 0, LIST);
+    for item in items {
+        let item = cut(item, each);
+        match room.checked_sub(item.len().saturating_add(3)) {
+            Some(left) if more == 0 => {
+                room = left;
+                kept.push(item);
+            }
+            Some(_) | None => more += 1,
+        }
+    }
+    (kept, (more > 0).then_some(more))
+}
+
+/// The text, or its beginning with a mark that says how many bytes are missing.
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let (kept, rest) = text.split_at_checked(text.floor_char_boundary(most)).unwrap_or(("", text));
+    Cow::Owned(format!("{kept}…(+{} bytes)", rest.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LIST, cut, list};
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_says_how_much_is_missing() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "abc…(+1 bytes)");
+        assert_eq!(cut("aéb", 2), "a…(+3 bytes)");
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_counted() {
+        let items = vec!["x".repeat(1000); 100];
+        let (kept, more) = list(items.iter().map(String::as_str), 1024);
+        assert_eq!(kept.len() as u64 + more.unwrap(), 100);
+        assert_eq!(kept.len(), LIST / 1003);
+        assert_eq!(list(["a", "b"].into_iter(), 8).1, None);
+    }
+}

@@ -1,0 +1,132 @@
+//! The log's own file. The one place of this layer that touches the file system.
+//!
+//! One writer: the file is locked for as long as it is open. One chain: its last record is verified and continued.
+//! An unfinished last line, left by a crash, never counted as written; it is cut off, and the next record says so.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the audit file is the host's own, named by the operator; no guest reaches it"
+)]
+
+use crate::audit::canonical::{BadLine, MAX_LINE, is_torn, read_line};
+use crate::audit::error::AuditError;
+use crate::audit::sink::Sink;
+use crate::audit::value::Head;
+use std::fs::{OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// An open, locked log file.
+pub(super) struct LogFile {
+    file: std::fs::File,
+    /// Bytes it holds.
+    len: u64,
+    /// Bytes it held before the last append.
+    good: u64,
+}
+
+/// Where an existing log ends.
+pub(super) struct End {
+    /// Its last whole record.
+    pub(super) last: Option<Head>,
+    /// Bytes after it that were cut off.
+    pub(super) torn_bytes: u64,
+}
+
+impl LogFile {
+    /// Opens or creates the file, locks it and finds its end.
+    pub(super) fn open(path: &Path) -> Result<(LogFile, End), AuditError> {
+        let failed = |source| AuditError::File { path: path.to_owned(), source };
+        let mut file = open_regular(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(AuditError::Locked { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let (last, whole, torn_bytes) = match read_end(&mut file).map_err(failed)? {
+            Ok(end) => end,
+            Err(bad) => return Err(AuditError::Tampered { path: path.to_owned(), bad }),
+        };
+        if torn_bytes > 0 {
+            file.set_len(whole).map_err(failed)?;
+        }
+        Ok((LogFile { file, len: whole, good: whole }, End { last, torn_bytes }))
+    }
+}
+
+impl Sink for LogFile {
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        self.good = self.len;
+        // No buffer of our own: when this returns, every byte went through write(2).
+        self.file.write_all(line)?;
+        self.len += line.len() as u64;
+        Ok(())
+    }
+
+    fn take_back(&mut self) -> io::Result<()> {
+        self.file.set_len(self.good)?;
+        self.len = self.good;
+        Ok(())
+    }
+}
+
+fn open_regular(path: &Path) -> Result<std::fs::File, AuditError> {
+    let not_regular = || AuditError::NotRegular { path: path.to_owned() };
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    harden(&mut options);
+    // Where the flags below cannot refuse a link, this look does; the file type is checked again on what was opened.
+    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(not_regular());
+    }
+    let failed = |source| AuditError::File { path: path.to_owned(), source };
+    let file = options.open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_file() { Ok(file) } else { Err(not_regular()) }
+}
+
+#[cfg(unix)]
+fn harden(options: &mut OpenOptions) {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    options.mode(0o600).custom_flags(flags.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+fn harden(_: &mut OpenOptions) {}
+
+/// The last whole record, the bytes up to its end, and the bytes after it.
+type Found = (Option<Head>, u64, u64);
+
+fn read_end(file: &mut std::fs::File) -> io::Result<Result<Found, BadLine>> {
+    let len = file.seek(SeekFrom::End(0))?;
+    // Room for the longest line, the longest unfinished one after it, and the line feed before it.
+    let start = len.saturating_sub(2 * MAX_LINE as u64 + 1);
+    file.seek(SeekFrom::Start(start))?;
+    let mut window = Vec::new();
+    file.take(len - start).read_to_end(&mut window)?;
+    Ok(judge_end(&window, start))
+}
+
+fn judge_end(window: &[u8], start: u64) -> Result<Found, BadLine> {
+    let feed = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte == b'\n');
+    let (whole, tail) = match feed(window) {
+        Some(at) => window.split_at_checked(at + 1).unwrap_or((window, b"")),
+        None if start == 0 => (b"".as_slice(), window),
+        None => return Err(BadLine::TooLong),
+    };
+    let line = whole.strip_suffix(b"\n").unwrap_or_default();
+    let line = match feed(line) {
+        Some(at) => line.get(at + 1..).unwrap_or_default(),
+        None if start == 0 => line,
+        None => return Err(BadLine::TooLong),
+    };
+    let last = if whole.is_empty() { None } else { Some(read_line(line, &mut Vec::new())?) };
+    let last = last.and_then(|record| Some(Head { seq: record.seq, hash: record.hash? }));
+    // What is cut off must be a record's beginning: whoever names a wrong file must not lose a byte of it.
+    if !tail.is_empty() && !is_torn(tail, last.map_or(0, |head| head.seq.saturating_add(1))) {
+        return Err(BadLine::NotRecord("what follows the last record is not the beginning of one".to_owned()));
+    }
+    Ok((last, start + whole.len() as u64, tail.len() as u64))
+}

@@ -1,0 +1,156 @@
+//! What happened? Records by filter, by number, and with what is needed to decide one again.
+
+use crate::audit::canonical::read_line;
+use crate::audit::error::AuditError;
+use crate::audit::lines::{Lines, Text};
+use crate::audit::record::{Kind, Record, Word};
+use crate::audit::facts::PolicySet;
+use std::io::{self, BufRead, Seek};
+
+/// Which records to show. The default shows all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The subject's name, or its beginning followed by `*`.
+    pub subject: Option<String>,
+    /// An action such as `fs:read`, or a group of them such as `fs`.
+    pub action: Option<String>,
+    /// The verdict.
+    pub verdict: Option<Word>,
+    /// The kind of record.
+    pub kind: Option<Kind>,
+    /// The live instance.
+    pub instance: Option<u64>,
+    /// The first number to show.
+    pub since: Option<u64>,
+    /// The last number to show.
+    pub until: Option<u64>,
+}
+
+impl Filter {
+    /// True for a record that matches everything that is set.
+    pub fn admits(&self, record: &Record<'_>) -> bool {
+        let subject = |wanted: &str| match wanted.strip_suffix('*') {
+            Some(start) => record.subject.as_deref().is_some_and(|name| name.starts_with(start)),
+            None => record.subject.as_deref() == Some(wanted),
+        };
+        let action = |wanted: &str| {
+            record.action.as_deref().is_some_and(|action| {
+                action == wanted || action.split_once(':').is_some_and(|(group, _)| group == wanted)
+            })
+        };
+        self.subject.as_deref().is_none_or(subject)
+            && self.action.as_deref().is_none_or(action)
+            && self.verdict.is_none_or(|wanted| record.verdict == Some(wanted))
+            && self.kind.is_none_or(|wanted| record.kind == wanted)
+            && self.instance.is_none_or(|wanted| record.instance == Some(wanted))
+            && self.since.is_none_or(|first| record.seq >= first)
+            && self.until.is_none_or(|last| record.seq <= last)
+    }
+}
+
+/// The records of a log that match `filter`, in its order.
+///
+/// Each line is checked against its own hash, not the chain: for that there is [`verify`](crate::audit::verify). An
+/// unfinished last line, which a writer may just be writing, is left out.
+pub fn query<R: BufRead>(reader: R, filter: Filter) -> Records<R> {
+    Records { lines: Lines::new(reader), filter, scratch: Vec::new(), ended: false }
+}
+
+/// An iterator over records; see [`query`]. It ends after its first error.
+pub struct Records<R> {
+    lines: Lines<R>,
+    filter: Filter,
+    scratch: Vec<u8>,
+    ended: bool,
+}
+
+impl<R: BufRead> Records<R> {
+    fn advance(&mut self) -> Result<Option<Record<'static>>, AuditError> {
+        while let Some(line) = self.lines.next()? {
+            let bad = |bad| AuditError::BadLine { line: line.number, bad };
+            let record = match line.text {
+                Text::Whole(bytes) => read_line(bytes, &mut self.scratch).map_err(bad)?,
+                Text::TooLong => return Err(bad(crate::audit::BadLine::TooLong)),
+                Text::Unfinished(_) => return Ok(None),
+            };
+            if self.filter.admits(&record) {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<R: BufRead> Iterator for Records<R> {
+    type Item = Result<Record<'static>, AuditError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.advance().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+impl<R> std::fmt::Debug for Records<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "records by {:?}", self.filter)
+    }
+}
+
+/// The record of that number.
+///
+/// # Errors
+/// [`AuditError`] when the log cannot be read up to it.
+pub fn find(reader: impl BufRead, seq: u64) -> Result<Option<Record<'static>>, AuditError> {
+    query(reader, Filter { since: Some(seq), ..Filter::default() })
+        .next()
+        .transpose()
+        .map(|found| found.filter(|record| record.seq == seq))
+}
+
+/// A record, and what stood before it that says under which circumstances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Situation {
+    /// The record.
+    pub record: Record<'static>,
+    /// How its subject was loaded: attributes, parents, limits.
+    pub load: Option<Record<'static>>,
+    /// Digests of the policies that were in force.
+    pub policy_set: Option<PolicySet>,
+}
+
+/// The record of that number with what is needed to decide it again.
+///
+/// # Errors
+/// [`AuditError`] when the log cannot be read up to it.
+pub fn situation(mut reader: impl BufRead + Seek, seq: u64) -> Result<Option<Situation>, AuditError> {
+    let start = reader.stream_position()?;
+    let Some(record) = find(&mut reader, seq)? else { return Ok(None) };
+    reader.seek(io::SeekFrom::Start(start))?;
+    let (mut load, mut policy_set) = (None, None);
+    for earlier in query(reader, Filter { until: Some(seq), ..Filter::default() }) {
+        let earlier = earlier?;
+        if earlier.seq > record.seq {
+            break;
+        }
+        match earlier.kind {
+            // Instances are numbered anew by each process.
+            Kind::Open => (load, policy_set) = (None, None),
+            Kind::Load | Kind::Swap => policy_set.clone_from(&earlier.policy_set),
+            Kind::Decision | Kind::Note | Kind::Summary | Kind::Refused | Kind::Limit | Kind::Close => {}
+        }
+        let same = (&earlier.subject, earlier.instance) == (&record.subject, record.instance);
+        if earlier.kind == Kind::Load && same {
+            load = Some(earlier);
+        }
+        // Rest of the log is of no interest.
+        if policy_set.is_some() && load.as_ref().is_some_and(|found| found.seq == seq) {
+            break;
+        }
+    }
+    Ok(Some(Situation { record, load, policy_set }))
+}

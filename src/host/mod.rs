@@ -1,0 +1,4 @@
+//! The host functions behind each interface. No system call stands here: effects are airssys-osl's.
+
+pub(crate) mod bindings;
+pub mod wasi;

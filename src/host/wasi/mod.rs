@@ -1,0 +1,32 @@
+//! WASI 0.2: hand-written host functions, one file a package, and the generated wrappers in front of them.
+
+pub(crate) mod cli;
+mod clocks;
+pub(crate) mod fail;
+pub(crate) mod filesystem;
+#[rustfmt::skip]
+mod generated;
+mod io;
+mod random;
+mod streams;
+mod values;
+
+pub use generated::TABLE;
+
+use crate::kernel::{Guarded, Imports, LinkError};
+use wasmtime::component::HasData;
+
+/// Puts WASI 0.2 on offer.
+///
+/// # Errors
+/// [`LinkError`] when an interface has no rows.
+pub fn offer(imports: &mut Imports) -> Result<(), LinkError> {
+    generated::add_to_imports(imports)
+}
+
+/// Ties the generated traits to the guarded view.
+pub(crate) struct Wasi;
+
+impl HasData for Wasi {
+    type Data<'a> = Guarded<'a>;
+}

@@ -1,0 +1,21 @@
+//! Which types of the bindings hold handles: a type that is not here cannot cross the boundary.
+
+use crate::host::bindings::{clocks, filesystem::types};
+use crate::kernel::Handles;
+use crate::kernel::no_handles;
+
+no_handles!(
+    Result<(), ()>,
+    clocks::wall_clock::Datetime,
+    types::Advice,
+    types::DescriptorFlags,
+    types::DescriptorStat,
+    types::DescriptorType,
+    types::MetadataHashValue,
+    types::NewTimestamp,
+    types::OpenFlags,
+    types::PathFlags,
+    Option<types::DirectoryEntry>,
+    Option<types::ErrorCode>,
+    Option<String>,
+);

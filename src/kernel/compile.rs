@@ -1,0 +1,94 @@
+//! Verified bytes become code.
+
+use crate::identity::VerifiedComponent;
+use crate::kernel::Engine;
+use crate::kernel::EngineError;
+use wasmtime::component::types::ComponentFunc;
+use wasmtime::component::{Component, types::ComponentItem};
+
+/// A verified component, compiled. Only [`Compiled::new`] makes one, from the very buffer that was verified.
+#[derive(Clone)]
+pub struct Compiled {
+    engine: Engine,
+    component: Component,
+}
+
+/// A function that a component exports.
+#[derive(Debug, Clone)]
+pub struct ExportedFunction {
+    /// The interface with its version; none for a function at the root.
+    pub interface: Option<String>,
+    /// The function's own name.
+    pub name: String,
+    /// Its type.
+    pub ty: ComponentFunc,
+}
+
+impl Compiled {
+    /// Compiles. Takes from milliseconds to many seconds; call it where it may block.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the bytes are no valid component under the engine's closed proposals.
+    pub fn new(engine: &Engine, verified: &VerifiedComponent) -> Result<Compiled, EngineError> {
+        // `from_binary` takes neither text nor precompiled code.
+        let component = Component::from_binary(engine.inner(), verified.bytes());
+        let component = component.map_err(|error| EngineError::invalid(&error))?;
+        Ok(Compiled { engine: engine.clone(), component })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn component(&self) -> &Component {
+        &self.component
+    }
+
+    /// Names of everything imported, with versions.
+    pub fn imports(&self) -> Vec<String> {
+        let ty = self.component.component_type();
+        ty.imports(self.engine.inner()).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// The functions of each imported interface: `(interface@version, function)`.
+    pub fn imported_functions(&self) -> Vec<(String, String)> {
+        let engine = self.engine.inner();
+        let mut functions = Vec::new();
+        for (name, item) in self.component.component_type().imports(engine) {
+            if let ComponentItem::ComponentInstance(instance) = item.ty {
+                let names = instance.exports(engine).filter(|(_, e)| matches!(e.ty, ComponentItem::ComponentFunc(_)));
+                functions.extend(names.map(|(function, _)| (name.to_owned(), function.to_owned())));
+            }
+        }
+        functions
+    }
+
+    /// The functions that are exported, at the root and one level into interfaces.
+    pub fn exports(&self) -> Vec<ExportedFunction> {
+        let engine = self.engine.inner();
+        let mut functions = Vec::new();
+        for (name, item) in self.component.component_type().exports(engine) {
+            match item.ty {
+                ComponentItem::ComponentFunc(ty) => {
+                    functions.push(ExportedFunction { interface: None, name: name.to_owned(), ty });
+                }
+                ComponentItem::ComponentInstance(instance) => {
+                    for (function, item) in instance.exports(engine) {
+                        if let ComponentItem::ComponentFunc(ty) = item.ty {
+                            let (interface, name) = (Some(name.to_owned()), function.to_owned());
+                            functions.push(ExportedFunction { interface, name, ty });
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        functions
+    }
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiled").field("imports", &self.imports()).finish()
+    }
+}

@@ -1,0 +1,85 @@
+//! One engine for all components, and the clock that interrupts them.
+
+use crate::kernel::limits::TICK;
+
+/// The engine could not be made, or would not take a component.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// This machine cannot run the engine with the kernel's settings.
+    #[error("the WebAssembly engine could not be made: {0}")]
+    Unavailable(String),
+    /// The bytes are no valid component.
+    #[error("the component is not valid here: {0}")]
+    #[diagnostic(help(
+        "rebuild it with a current tool chain and without asynchronous functions, garbage collection, exceptions, threads or 64-bit memories"
+    ))]
+    Invalid(String),
+}
+
+impl EngineError {
+    pub(crate) fn invalid(error: &wasmtime::Error) -> EngineError {
+        EngineError::Invalid(error.root_cause().to_string())
+    }
+}
+
+/// Compiler and runtime settings shared by all instances of a [`ComponentRuntime`](crate::ComponentRuntime).
+///
+/// Epoch interruption is always on and ticks every 10 ms; the proposals for garbage collection, exceptions, threads
+/// and 64-bit memories are closed; only Cranelift compiles. Asynchronous components need another engine, which comes
+/// with WASI 0.3.
+#[derive(Clone)]
+pub struct Engine {
+    inner: wasmtime::Engine,
+}
+
+impl Engine {
+    /// An engine with the kernel's settings.
+    ///
+    /// # Errors
+    /// [`EngineError`] when this machine cannot run it.
+    pub fn new() -> Result<Engine, EngineError> {
+        let failed = |error: &dyn std::fmt::Display| EngineError::Unavailable(error.to_string());
+        let inner = wasmtime::Engine::new(&settings()).map_err(|error| failed(&error))?;
+        start_clock(inner.weak()).map_err(|error| failed(&error))?;
+        Ok(Engine { inner })
+    }
+
+    pub(crate) fn inner(&self) -> &wasmtime::Engine {
+        &self.inner
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+fn settings() -> wasmtime::Config {
+    let mut config = wasmtime::Config::new();
+    config
+        .strategy(wasmtime::Strategy::Cranelift)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .wasm_component_model(true)
+        .wasm_component_model_async(false)
+        .wasm_gc(false)
+        .wasm_exceptions(false)
+        .wasm_threads(false)
+        .wasm_memory64(false)
+        .wasm_backtrace(false);
+    config
+}
+
+/// Starts the thread that moves the epoch on; it ends with the last engine.
+fn start_clock(engine: wasmtime::EngineWeak) -> std::io::Result<()> {
+    let tick = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    };
+    std::thread::Builder::new().name("airssys-epoch".into()).spawn(tick).map(drop)
+}

@@ -1,0 +1,110 @@
+//! The view that every host function is called on: enter, act, leave.
+
+use crate::kernel::{Fail, Fault, Handles, Holder, Row, State};
+use airssys_osl::Session;
+use std::sync::Arc;
+use wasmtime::component::Resource;
+
+/// The store's state as host functions see it.
+pub(crate) struct Guarded<'a> {
+    pub(crate) state: &'a mut State,
+}
+
+/// Proof that a function was entered by its row. Made by [`Guarded::enter`] alone.
+#[derive(Debug)]
+pub(crate) struct Call {
+    row: &'static Row,
+}
+
+impl Call {
+    /// The import's name, for the record.
+    pub(crate) fn import(&self) -> &'static str {
+        self.row.id
+    }
+}
+
+impl<'a> Guarded<'a> {
+    /// The view over a store's state.
+    pub(crate) fn over(state: &'a mut State) -> Guarded<'a> {
+        Guarded { state }
+    }
+
+    /// Enters a function: every handle among its arguments must be attributed.
+    pub(crate) fn enter(&self, row: &'static Row, arguments: &[&dyn Handles]) -> Result<Call, Fault> {
+        let call = Call { row };
+        for argument in arguments {
+            self.check(&call, *argument)?;
+        }
+        Ok(call)
+    }
+
+    /// Leaves a function: every handle it returns must be attributed by now.
+    pub(crate) fn leave<T: Handles>(&self, call: &Call, out: T) -> Result<T, Fault> {
+        self.check(call, &out)?;
+        Ok(out)
+    }
+
+    fn check(&self, call: &Call, value: &dyn Handles) -> Result<(), Fault> {
+        let mut missing = None;
+        value.each(&mut |rep| {
+            if self.state.attribution.of(rep).is_none() {
+                missing = Some(rep);
+            }
+        });
+        missing.map_or(Ok(()), |rep| Err(Fault::Unattributed { import: call.row.id, rep }))
+    }
+
+    /// Puts an entry into the store's table and says who vouches for it.
+    pub(crate) fn push<T: Send + 'static>(&mut self, entry: T, holder: Holder) -> Result<Resource<T>, Fail> {
+        let handle = self.state.table.push(entry)?;
+        self.attribute(&handle, holder);
+        Ok(handle)
+    }
+
+    /// Says who vouches for a handle that the table holds already.
+    pub(crate) fn attribute<T: 'static>(&mut self, handle: &Resource<T>, holder: Holder) {
+        self.state.attribution.set(handle.rep(), holder);
+    }
+
+    /// Who vouches for a handle.
+    pub(crate) fn holder<T: 'static>(&self, call: &Call, handle: &Resource<T>) -> Result<Holder, Fault> {
+        let missing = || Fault::Unattributed { import: call.row.id, rep: handle.rep() };
+        self.state.attribution.of(handle.rep()).cloned().ok_or_else(missing)
+    }
+
+    /// Ends a handle's attribution.
+    pub(crate) fn release(&mut self, rep: u32) -> Result<(), Fault> {
+        let import = "[resource-drop]";
+        self.state.attribution.take(rep).map(drop).ok_or(Fault::Unattributed { import, rep })
+    }
+
+    /// The instance's session at the gate.
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.state.session
+    }
+
+    /// Turns a denial into an empty value.
+    pub(crate) fn or_empty<T: Default>(&self, out: Result<T, Fail>) -> Result<T, Fail> {
+        match out {
+            Err(Fail::Denied(_)) => Ok(T::default()),
+            Ok(value) => Ok(value),
+            Err(Fail::Trap(error)) => Err(Fail::Trap(error)),
+        }
+    }
+
+    /// Turns a denial into a closed stream.
+    pub(crate) fn or_closed<T: Closed>(&mut self, out: Result<Resource<T>, Fail>) -> Result<Resource<T>, Fail> {
+        match out {
+            Err(Fail::Denied(_)) => self.push(T::closed(), Holder::Instance),
+            Ok(value) => Ok(value),
+            Err(Fail::Trap(error)) => Err(Fail::Trap(error)),
+        }
+    }
+}
+
+/// A stream type that has a closed value.
+pub(crate) trait Closed: Send + Sized + 'static {
+    /// A stream that is closed from the start.
+    fn closed() -> Self;
+}
+

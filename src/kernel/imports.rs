@@ -1,0 +1,138 @@
+//! What components may import: the linker, and the check that each import has its row.
+
+use crate::kernel::{Compiled, Engine, Row, State};
+use std::collections::BTreeMap;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{InstancePre, Linker};
+
+/// A component that asks for what is not offered, or an interface that could not be linked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// An import that the kernel does not offer.
+    #[error("the component imports `{import}`, which this kernel does not offer")]
+    #[diagnostic(help("build the component without it; `airssys inspect` lists what it imports"))]
+    NotOffered {
+        /// The import, with its version, and the function where it is one.
+        import: String,
+    },
+    /// An interface is linked whose functions have no rows.
+    #[error("interface `{interface}` has no rows in the mediation table")]
+    Unmediated {
+        /// The interface.
+        interface: String,
+    },
+    /// The engine refused.
+    #[error("the component cannot be linked: {0}")]
+    Engine(String),
+}
+
+/// The imports on offer, with the table they are mediated by.
+pub struct Imports {
+    linker: Linker<State>,
+    rows: BTreeMap<&'static str, BTreeMap<&'static str, &'static Row>>,
+}
+
+impl Imports {
+    /// Nothing on offer.
+    pub fn none(engine: &Engine) -> Imports {
+        Imports { linker: Linker::new(engine.inner()), rows: BTreeMap::new() }
+    }
+
+    /// Puts rows on offer; an interface can be linked once it has rows.
+    pub(crate) fn offer(&mut self, rows: &[&'static Row]) {
+        for row in rows {
+            self.rows.entry(row.interface).or_default().insert(row.function, row);
+        }
+    }
+
+    /// Puts an interface on offer that has resources only.
+    pub(crate) fn offer_types(&mut self, interface: &'static str) {
+        self.rows.entry(interface).or_default();
+    }
+
+    /// Links one interface of the table.
+    pub(crate) fn interface(
+        &mut self,
+        name: &'static str,
+        link: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
+    ) -> Result<(), LinkError> {
+        if !self.rows.contains_key(name) {
+            return Err(LinkError::Unmediated { interface: name.to_owned() });
+        }
+        link(&mut self.linker).map_err(|error| LinkError::Engine(format!("{error:#}")))
+    }
+
+    /// The row of an imported function, by its interface with version; none when it is not on offer.
+    pub fn row_of(&self, import: &str, function: &str) -> Option<&'static Row> {
+        self.rows.get(interface_of(import)?)?.get(function).copied()
+    }
+
+    /// Every row on offer.
+    pub fn rows(&self) -> impl Iterator<Item = &'static Row> {
+        self.rows.values().flat_map(|functions| functions.values().copied())
+    }
+
+    /// Checks each import of a component against the table, without instantiating it.
+    ///
+    /// # Errors
+    /// [`LinkError::NotOffered`] naming the first import that has no row.
+    pub fn check(&self, compiled: &Compiled) -> Result<(), LinkError> {
+        let engine = compiled.engine().inner();
+        for (name, item) in compiled.component().component_type().imports(engine) {
+            let not_offered = |function: Option<&str>| LinkError::NotOffered {
+                import: function.map_or_else(|| name.to_owned(), |function| format!("{name}#{function}")),
+            };
+            let ComponentItem::ComponentInstance(instance) = item.ty else { return Err(not_offered(None)) };
+            let functions = interface_of(name).and_then(|interface| self.rows.get(interface));
+            let Some(functions) = functions else { return Err(not_offered(None)) };
+            for (export, item) in instance.exports(engine) {
+                if matches!(item.ty, ComponentItem::ComponentFunc(_)) && !functions.contains_key(export) {
+                    return Err(not_offered(Some(export)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks and links a component.
+    ///
+    /// # Errors
+    /// [`LinkError`] as [`Imports::check`], or when the types of an import do not fit.
+    pub(crate) fn bind(&self, compiled: &Compiled) -> Result<InstancePre<State>, LinkError> {
+        self.check(compiled)?;
+        let bound = self.linker.instantiate_pre(compiled.component());
+        bound.map_err(|error| LinkError::Engine(format!("{error:#}")))
+    }
+}
+
+impl std::fmt::Debug for Imports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.rows.keys()).finish()
+    }
+}
+
+/// `wasi:clocks/wall-clock@0.2.3` as `wasi:clocks/wall-clock`, when the version is on the track that is offered.
+pub(crate) fn interface_of(import: &str) -> Option<&str> {
+    let (interface, version) = import.split_once('@')?;
+    let mut parts = version.split('.');
+    let track = (parts.next()?, parts.next()?);
+    let patch = parts.next()?;
+    let plain = parts.next().is_none() && !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit());
+    (track == ("0", "2") && plain).then_some(interface)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::interface_of;
+
+    #[test]
+    fn versions_off_the_track_are_no_interface_of_ours() {
+        for import in ["wasi:io/poll", "wasi:io/poll@0.3.0", "wasi:io/poll@1.2.0", "wasi:io/poll@0.2.0-rc-2023-11-10", "wasi:io/poll@0.2", "wasi:io/poll@0.2."] {
+            assert_eq!(interface_of(import), None, "{import}");
+        }
+        for import in ["wasi:io/poll@0.2.0", "wasi:io/poll@0.2.12", "wasi:io/poll@0.2.99"] {
+            assert_eq!(interface_of(import), Some("wasi:io/poll"), "{import}");
+        }
+    }
+}

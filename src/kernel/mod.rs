@@ -1,0 +1,30 @@
+//! The enforcement point: verified bytes become an instance whose every import enters through one table.
+//!
+//! *Invariant:* the only `Linker` of the project is inside [`Imports`]; an interface reaches it together with the
+//! rows of the mediation table, and a component whose import has no row is refused before instantiation.
+
+mod attribution;
+mod compile;
+mod engine;
+mod failure;
+mod guarded;
+mod handles;
+mod imports;
+mod instance;
+mod limits;
+mod state;
+mod table;
+
+pub use compile::{Compiled, ExportedFunction};
+pub use engine::{Engine, EngineError};
+pub use failure::{Exit, Failure, Fault};
+pub use imports::{Imports, LinkError};
+pub use instance::{Grants, Instance, InstanceError, Prepared};
+pub use limits::{LimitExceeded, Limits};
+pub use table::{Class, Denial, Row};
+
+pub(crate) use attribution::Holder;
+pub(crate) use failure::Fail;
+pub(crate) use guarded::{Call, Closed, Guarded};
+pub(crate) use handles::Handles;
+pub(crate) use state::State;

@@ -1,0 +1,50 @@
+//! The mediation table as data: one row for every function offered to components.
+
+use airssys_osl::ActionId;
+
+/// One function offered to components: what it asks and how it says no.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Row {
+    /// `package/interface#function`, without a version.
+    pub id: &'static str,
+    /// The interface, without a version.
+    pub interface: &'static str,
+    /// The function as the WIT names it.
+    pub function: &'static str,
+    /// When it asks.
+    pub class: Class,
+    /// The actions it can ask for.
+    pub asks: &'static [ActionId],
+    /// The resource of the question, in words.
+    pub on: &'static str,
+    /// How it says no.
+    pub denial: Denial,
+}
+
+/// When a function asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Before its effect.
+    Decide,
+    /// On a handle whose lease answers or decides anew.
+    Use,
+    /// Never: it is recorded.
+    Record,
+    /// Never, and leaves no record; its handles must be attributed.
+    Free,
+}
+
+/// How a function says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denial {
+    /// With its interface's own error.
+    Error,
+    /// With a trap that carries the denial.
+    Trap,
+    /// With an empty list.
+    Empty,
+    /// With a closed stream.
+    Closed,
+    /// It has nothing to deny.
+    None,
+}
