@@ -1,4 +1,13 @@
 //! Clocks, random numbers, variables and standard streams: each by its permit, and no longer than that.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test builds its world by hand"
+)]
 
 mod common;
 

@@ -1,5 +1,14 @@
 //! The ways out of a mount that are known to have worked somewhere, each with a canary that must stay untouched, and
 //! each by both ways of looking up.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test builds its world by hand"
+)]
 
 mod common;
 
@@ -529,6 +538,37 @@ fn a_link_with_a_twisted_target_is_judged_like_a_path() {
 }
 
 #[test]
+fn more_links_than_the_system_would_follow_are_not_followed() {
+    both(|resolver| {
+        let world = World::new(resolver, all);
+        world.file("l0", "mine");
+        for n in 1..=41 {
+            world.link(format!("l{}", n - 1), &format!("l{n}"));
+        }
+        assert_eq!(world.read("l40").unwrap(), "mine");
+        refused(world.open("l41", READ), "loop");
+    });
+}
+
+#[test]
+fn a_denied_pipe_is_not_even_touched() {
+    both(|resolver| {
+        let world = World::new(resolver, but_denied);
+        world.fifo("denied");
+        let path = world.host.join("denied");
+        let writer = std::thread::spawn(move || drop(std::fs::OpenOptions::new().write(true).open(path)));
+        std::thread::sleep(Duration::from_millis(50));
+        for how in [READ, OpenOptions { write: true, ..READ }, LOOK, LIST] {
+            refused(world.open("denied", how), "access");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!writer.is_finished(), "nobody opened the other side");
+        drop(std::fs::OpenOptions::new().read(true).open(world.host.join("denied")));
+        writer.join().unwrap();
+    });
+}
+
+#[test]
 fn a_chain_of_links_that_doubles_at_each_step_ends() {
     both(|resolver| {
         let world = World::new(resolver, all);
@@ -550,7 +590,7 @@ fn the_way_up_from_deep_down_ends() {
         world.dir(&"a/".repeat(100));
         let path = format!("{}{}", "a/".repeat(100), "../a/".repeat(200));
         let started = std::time::Instant::now();
-        drop(world.open(&path, LIST));
+        refused(world.open(&path, LIST), "loop");
         assert!(started.elapsed() < Duration::from_secs(2));
     });
 }

@@ -1,4 +1,13 @@
 //! The gate: closed on fault, recorded before the effect, revocable.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test builds its world by hand"
+)]
 
 mod common;
 

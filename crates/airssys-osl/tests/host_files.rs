@@ -1,6 +1,13 @@
 //! The host's own files: whole or not at all, never over another, one writer at a time.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test builds its world by hand"
+)]
 
 use airssys_osl::host_files::{
     AppendFile, HostFileError, Privacy, create_dir_all_ambient, list_ambient, read_ambient,

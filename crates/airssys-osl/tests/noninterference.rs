@@ -2,6 +2,15 @@
 //!
 //! Each operation runs in a fresh copy of each world. What a guest can see of it is one word, what an open handle then
 //! shows, and how many denials it was charged for.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test builds its world by hand"
+)]
 
 mod common;
 
@@ -9,8 +18,11 @@ use airssys_osl::ActionId;
 use airssys_osl::fs::{FsError, NewTime, NewTimes, Node, OpenOptions, Resolver};
 use common::{CREATE, IMPORT, LIST, LOOK, READ, WRITE, World, both, word};
 
+/// Puts a part of a world onto the disk.
+type Part = fn(&World);
+
 /// What is, or is not, at `/m/denied`.
-const WORLDS: [(&str, fn(&World)); 9] = [
+const WORLDS: [(&str, Part); 9] = [
     ("missing", |_| {}),
     ("file", |world| {
         world.file("denied", "secret");

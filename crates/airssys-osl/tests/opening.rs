@@ -1,4 +1,13 @@
 //! Every combination of flags asks what the table says, by both ways of looking up.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test builds its world by hand"
+)]
 
 mod common;
 
@@ -33,8 +42,11 @@ fn flags(how: &OpenOptions) -> String {
     if set.is_empty() { "-".to_owned() } else { set.join("|") }
 }
 
+/// Puts a part of a world onto the disk.
+type Part = fn(&World);
+
 /// What stands at `/m/x` in each world.
-const WORLDS: [(&str, fn(&World)); 3] = [
+const WORLDS: [(&str, Part); 3] = [
     ("missing", |_| {}),
     ("file", |world| {
         world.file("x", "old");

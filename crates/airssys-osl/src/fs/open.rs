@@ -14,6 +14,7 @@ use crate::fs::path::Steps;
 use crate::fs::sys::{Meta, Mode};
 use crate::fs::types::{Flags, Kind, OpenOptions};
 use crate::fs::{File, FsError};
+use crate::handle::Handle;
 use crate::resource::GuestPath;
 use std::io;
 use std::sync::Arc;
@@ -230,7 +231,7 @@ impl Open<'_> {
 
 /// An object that is open and not yet handed out.
 struct Opened {
-    file: std::fs::File,
+    file: Handle,
     meta: Meta,
     path: GuestPath,
 }

@@ -1,5 +1,5 @@
 //! A scripted authorizer, a recorder in memory, and a small world on disk.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(dead_code, reason = "each test uses its own part")]
 
 use airssys_osl::fs::{Directory, FsError, MountOptions, MountSpec, Mounts, Node, OpenOptions, Resolver};
 use airssys_osl::{

@@ -12,8 +12,8 @@ mod portable;
 pub(in crate::fs) mod volume;
 
 use crate::fs::types::{Kind, NewTimes, Stat};
+use crate::handle::Handle;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
@@ -65,38 +65,38 @@ pub(in crate::fs) type RawEntries = Box<dyn Iterator<Item = io::Result<RawEntry>
 /// The calls. No name given to them is ever followed if it is a link.
 pub(in crate::fs) trait System: Send + Sync + std::fmt::Debug {
     /// Opens a host directory for walking. Ambient: only mounting does it.
-    fn open_root_ambient(&self, host: &Path) -> io::Result<File>;
+    fn open_root_ambient(&self, host: &Path) -> io::Result<Handle>;
 
     /// Opens `path`, many names at once, if neither a link nor another file system is on the way.
     /// None where the platform has no such call.
-    fn open_beneath(&self, dir: &File, path: &str, mode: Mode) -> Option<io::Result<File>>;
+    fn open_beneath(&self, dir: &Handle, path: &str, mode: Mode) -> Option<io::Result<Handle>>;
     /// The same for a directory to walk from.
-    fn walk_beneath(&self, dir: &File, path: &str, cross_devices: bool) -> Option<io::Result<File>>;
+    fn walk_beneath(&self, dir: &Handle, path: &str, cross_devices: bool) -> Option<io::Result<Handle>>;
 
     /// Opens a directory for walking.
-    fn open_dir(&self, dir: &File, name: &str, cross_devices: bool) -> io::Result<File>;
+    fn open_dir(&self, dir: &Handle, name: &str, cross_devices: bool) -> io::Result<Handle>;
     /// Opens what is there, found before to be of `kind`; never creates, truncates or waits.
-    fn open(&self, dir: &File, name: &str, kind: Kind, mode: Mode) -> io::Result<File>;
+    fn open(&self, dir: &Handle, name: &str, kind: Kind, mode: Mode) -> io::Result<Handle>;
     /// Opens the directory itself anew, for reading its entries or for walking.
-    fn reopen_dir(&self, dir: &File, read: bool) -> io::Result<File>;
+    fn reopen_dir(&self, dir: &Handle, read: bool) -> io::Result<Handle>;
     /// Makes a file that must not be there yet.
-    fn create_file(&self, dir: &File, name: &str, mode: Mode) -> io::Result<File>;
+    fn create_file(&self, dir: &Handle, name: &str, mode: Mode) -> io::Result<Handle>;
 
-    fn stat(&self, dir: &File, name: &str) -> io::Result<Meta>;
-    fn stat_open(&self, file: &File) -> io::Result<Meta>;
-    fn read_link(&self, dir: &File, name: &str) -> io::Result<OsString>;
+    fn stat(&self, dir: &Handle, name: &str) -> io::Result<Meta>;
+    fn stat_open(&self, file: &Handle) -> io::Result<Meta>;
+    fn read_link(&self, dir: &Handle, name: &str) -> io::Result<OsString>;
     /// The entries, read as they are asked for, from a fresh handle.
-    fn entries(&self, dir: &File) -> io::Result<RawEntries>;
+    fn entries(&self, dir: &Handle) -> io::Result<RawEntries>;
 
-    fn create_dir(&self, dir: &File, name: &str) -> io::Result<()>;
-    fn symlink(&self, target: &str, dir: &File, name: &str) -> io::Result<()>;
-    fn remove_file(&self, dir: &File, name: &str) -> io::Result<()>;
-    fn remove_dir(&self, dir: &File, name: &str) -> io::Result<()>;
+    fn create_dir(&self, dir: &Handle, name: &str) -> io::Result<()>;
+    fn symlink(&self, target: &str, dir: &Handle, name: &str) -> io::Result<()>;
+    fn remove_file(&self, dir: &Handle, name: &str) -> io::Result<()>;
+    fn remove_dir(&self, dir: &Handle, name: &str) -> io::Result<()>;
     /// Renames; without `replace` it fails where the new name is taken.
-    fn rename(&self, from: (&File, &str), to: (&File, &str), replace: bool) -> io::Result<()>;
-    fn hard_link(&self, from: (&File, &str), to: (&File, &str)) -> io::Result<()>;
-    fn set_times_at(&self, dir: &File, name: &str, times: &NewTimes) -> io::Result<()>;
-    fn set_times_open(&self, file: &File, kind: Kind, times: &NewTimes) -> io::Result<()>;
+    fn rename(&self, from: (&Handle, &str), to: (&Handle, &str), replace: bool) -> io::Result<()>;
+    fn hard_link(&self, from: (&Handle, &str), to: (&Handle, &str)) -> io::Result<()>;
+    fn set_times_at(&self, dir: &Handle, name: &str, times: &NewTimes) -> io::Result<()>;
+    fn set_times_open(&self, file: &Handle, kind: Kind, times: &NewTimes) -> io::Result<()>;
 }
 
 /// Linux's calls where they are, else the portable ones.
@@ -113,11 +113,12 @@ pub(in crate::fs) fn portable() -> &'static dyn System {
 }
 
 #[cfg(all(test, unix))]
+#[expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test builds its directories by hand")]
 mod tests {
     use super::*;
 
     /// Both kinds of calls, in a directory of their own.
-    fn each(test: impl Fn(&dyn System, &Path, &File)) {
+    fn each(test: impl Fn(&dyn System, &Path, &Handle)) {
         for sys in [native(), portable()] {
             let dir = tempfile::tempdir().unwrap();
             let open = sys.open_root_ambient(dir.path()).unwrap();
