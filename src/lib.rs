@@ -1,6 +1,8 @@
 //! A deny-by-default capability kernel for WebAssembly components.
 
 pub mod audit;
+#[doc(hidden)]
+pub mod cli;
 pub mod embed;
 pub mod host;
 pub mod identity;

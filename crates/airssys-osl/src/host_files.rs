@@ -95,18 +95,32 @@ fn writing(path: &Path) -> impl FnOnce(io::Error) -> HostFileError {
     |source| HostFileError::Write { path, source }
 }
 
-/// Reads a whole file of at most `max_bytes`.
+/// Opens a plain file for reading: nobody is waited for at the other side of a pipe, no device is touched further.
+fn open_plain(path: &Path) -> Result<File, HostFileError> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    never_waiting(&mut options);
+    let file = options.open(path).map_err(reading(path))?;
+    match file.metadata().map_err(reading(path))?.is_file() {
+        true => Ok(file),
+        false => Err(HostFileError::NotRegular { path: path.to_owned() }),
+    }
+}
+
+/// Reads a whole plain file of at most `max_bytes`.
 ///
 /// # Errors
 /// [`HostFileError`].
 pub fn read_ambient(path: &Path, max_bytes: u64) -> Result<Vec<u8>, HostFileError> {
-    let file = File::open(path).map_err(reading(path))?;
-    let mut bytes = Vec::new();
-    let read = file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(reading(path))?;
-    if read as u64 > max_bytes {
-        return Err(HostFileError::TooLarge { path: path.to_owned(), max_bytes });
+    let too_large = || HostFileError::TooLarge { path: path.to_owned(), max_bytes };
+    let file = open_plain(path)?;
+    if file.metadata().map_err(reading(path))?.len() > max_bytes {
+        return Err(too_large());
     }
-    Ok(bytes)
+    let mut bytes = Vec::new();
+    // A file that grows meanwhile meets the same bound.
+    let read = file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(reading(path))?;
+    if read as u64 > max_bytes { Err(too_large()) } else { Ok(bytes) }
 }
 
 /// Reads a whole text of at most `max_bytes`.
@@ -151,11 +165,15 @@ fn write_in_place(path: &Path, bytes: &[u8], privacy: Privacy) -> Result<(), Hos
     sync_parent(path)
 }
 
-/// Puts new contents in a file's place, whole or not at all.
+/// Puts new contents in a plain file's place, whole or not at all.
 ///
 /// # Errors
-/// [`HostFileError`].
+/// [`HostFileError`]; [`HostFileError::NotRegular`] when the name is taken by anything else.
 pub fn replace_ambient(path: &Path, bytes: &[u8], privacy: Privacy) -> Result<(), HostFileError> {
+    // A rename over `/dev/null` would put a file in the device's place.
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(HostFileError::NotRegular { path: path.to_owned() });
+    }
     let draft = Draft::write(path, bytes, privacy)?;
     std::fs::rename(&draft.path, path).map_err(writing(path))?;
     sync_parent(path)
@@ -378,12 +396,12 @@ fn append_whole(file: &mut impl Cut, bytes: &[u8], length: u64) -> Result<(), Fa
     }
 }
 
-/// A reader over a file, for what is too large to hold.
+/// A reader over a plain file, for what is too large to hold.
 ///
 /// # Errors
-/// [`HostFileError::Read`].
-pub fn reader_ambient(path: &Path) -> Result<impl io::BufRead + Send + use<>, HostFileError> {
-    Ok(io::BufReader::new(File::open(path).map_err(reading(path))?))
+/// [`HostFileError`].
+pub fn reader_ambient(path: &Path) -> Result<impl io::BufRead + Seek + Send + use<>, HostFileError> {
+    Ok(io::BufReader::new(open_plain(path)?))
 }
 
 /// Makes a directory for its owner alone, and those above it.
@@ -413,6 +431,11 @@ pub fn list_ambient(path: &Path) -> Result<Vec<PathBuf>, HostFileError> {
 /// True when there is something of that name.
 pub fn exists_ambient(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
+}
+
+/// True when both names lead to one thing that exists.
+pub fn is_same_ambient(one: &Path, other: &Path) -> bool {
+    matches!((std::fs::canonicalize(one), std::fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// True when it is a directory, or a link to one.
