@@ -2,9 +2,9 @@
 
 use crate::audit::canonical::read_line;
 use crate::audit::error::AuditError;
+use crate::audit::facts::PolicySet;
 use crate::audit::lines::{Lines, Text};
 use crate::audit::record::{Kind, Record, Word};
-use crate::audit::facts::PolicySet;
 use std::io::{self, BufRead, Seek};
 
 /// Which records to show. The default shows all.

@@ -80,7 +80,8 @@ fn the_situation_of_a_decision_is_that_of_its_own_process_instance_and_policies(
     log.decision(&Entry { ask, verdict: &deny(), epoch: 2 }).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     let at = |seq| situation(Cursor::new(&bytes), seq).unwrap();
-    let facts = |seq| at(seq).map(|found| (found.record.seq, found.load.map(|load| load.seq), found.policy_set));
+    let facts =
+        |seq| at(seq).map(|found| (found.record.seq, found.load.map(|load| load.seq), found.policy_set));
     assert_eq!(facts(4), Some((4, None, None)));
     assert_eq!(facts(7), Some((7, Some(5), Some(policy_set()))));
     assert_eq!(facts(9), Some((9, Some(5), Some(policy_set()))));

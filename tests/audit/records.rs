@@ -16,7 +16,8 @@ fn the_value_of_an_environment_variable_is_never_logged() {
     let mut seen = Vec::new();
     for (name, value) in environment {
         let name = EnvName::parse(name).unwrap();
-        let _permit = session.authorize::<EnvRead>(name, "wasi:cli/environment@0.2.8#get-environment").unwrap();
+        let _permit =
+            session.authorize::<EnvRead>(name, "wasi:cli/environment@0.2.8#get-environment").unwrap();
         seen.push(value);
     }
     session.close().unwrap();
@@ -52,8 +53,13 @@ fn long_strings_are_cut_and_long_lists_are_counted() {
     let resource = Resource::parse("EnvVar", &"\u{1}".repeat(10_000)).unwrap();
     decide(&log, &subject(1), ActionId::EnvRead, &resource, &verdict).unwrap();
     let reason = "r".repeat(1 << 21);
-    log.refused(&Refused { claimed: Some(&reason), file_digest: None, import: Some(&reason), reason: &reason })
-        .unwrap();
+    log.refused(&Refused {
+        claimed: Some(&reason),
+        file_digest: None,
+        import: Some(&reason),
+        reason: &reason,
+    })
+    .unwrap();
     let records = records(&memory.bytes());
     let (policies, errors) = (records[1].policies.as_ref().unwrap(), records[1].errors.as_ref().unwrap());
     assert_eq!(policies.len() as u64 + records[1].more_policies.unwrap(), 10_000);
@@ -100,7 +106,8 @@ fn every_kind_of_record_is_written_and_shown() {
         assert_eq!(records.iter().filter(|record| record.kind == *kind).count(), 1, "{kind:?}");
         assert_eq!(Kind::parse(kind.name()), Some(*kind));
     }
-    let shown: Vec<_> = records.iter().map(show).map(|line| line[line.find("Z ").unwrap() + 2..].to_owned()).collect();
+    let shown: Vec<_> =
+        records.iter().map(show).map(|line| line[line.find("Z ").unwrap() + 2..].to_owned()).collect();
     assert_eq!(
         shown,
         [
@@ -124,14 +131,18 @@ fn eight_threads_write_one_chain() {
     std::thread::scope(|scope| {
         for thread in 0..8 {
             let log = &log;
-            scope.spawn(move || (0..1000).for_each(|n| support::read_path(log, &format!("/{thread}/{n}")).unwrap()));
+            scope.spawn(move || {
+                (0..1000).for_each(|n| support::read_path(log, &format!("/{thread}/{n}")).unwrap())
+            });
         }
     });
     drop(log);
     let whole = report(&memory.bytes());
     assert!(whole.is_sound() && whole.closed && whole.records == 8002, "{whole}");
-    let paths: std::collections::BTreeSet<_> =
-        records(&memory.bytes()).into_iter().filter_map(|record| Some(record.resource?.id.into_owned())).collect();
+    let paths: std::collections::BTreeSet<_> = records(&memory.bytes())
+        .into_iter()
+        .filter_map(|record| Some(record.resource?.id.into_owned()))
+        .collect();
     assert_eq!(paths.len(), 8000);
 }
 

@@ -105,7 +105,11 @@ fn a_log_that_does_not_begin_with_its_opening_is_found() {
     log[0] = forge(&log[0], "\"kind\":\"open\"", "\"kind\":\"note\"");
     assert_eq!(finding(&log), Finding::WrongFirst);
     let mut linked = self::log();
-    linked[0] = forge(&linked[0], &format!("\"prev\":\"{}", "00".repeat(32)), &format!("\"prev\":\"{}", "01".repeat(32)));
+    linked[0] = forge(
+        &linked[0],
+        &format!("\"prev\":\"{}", "00".repeat(32)),
+        &format!("\"prev\":\"{}", "01".repeat(32)),
+    );
     assert_eq!(finding(&linked), Finding::WrongFirst);
 }
 
