@@ -63,9 +63,9 @@ impl Imports {
         link(&mut self.linker).map_err(|error| LinkError::Engine(format!("{error:#}")))
     }
 
-    /// The row of a function, by interface without version.
-    pub fn row(&self, interface: &str, function: &str) -> Option<&'static Row> {
-        self.rows.get(interface)?.get(function).copied()
+    /// The row of an imported function, by its interface with version; none when it is not on offer.
+    pub fn row_of(&self, import: &str, function: &str) -> Option<&'static Row> {
+        self.rows.get(interface_of(import)?)?.get(function).copied()
     }
 
     /// Every row on offer.

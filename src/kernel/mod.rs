@@ -25,6 +25,6 @@ pub use table::{Class, Denial, Row};
 
 pub(crate) use attribution::Holder;
 pub(crate) use failure::Fail;
-pub(crate) use guarded::{Call, Guarded};
+pub(crate) use guarded::{Call, Closed, Guarded};
 pub(crate) use handles::Handles;
 pub(crate) use state::State;

@@ -121,10 +121,12 @@ struct MintFinder {
 
 impl MintFinder {
     fn look_at(&mut self, path: &syn::Path) {
-        if let Some(last) = path.segments.last() {
-            if last.ident == self.proof || (self.in_impl && last.ident == "Self") {
-                self.lines.push(last.ident.span().start().line);
-            }
+        let mut words = path.segments.iter().rev().map(|segment| &segment.ident);
+        let Some(last) = words.next() else { return };
+        // `Advice::Permit` is a variant of another type.
+        let variant = words.next().is_some_and(|above| above.to_string().starts_with(char::is_uppercase));
+        if (last == self.proof && !variant) || (self.in_impl && last == "Self") {
+            self.lines.push(last.span().start().line);
         }
     }
 

@@ -1,0 +1,187 @@
+//! One live component: calls queue, a trap ends it, `instantiate` gives another.
+
+use crate::embed::runtime::Shared;
+use crate::embed::value::{self, CallExpr};
+use crate::embed::Error;
+use crate::identity::VerifiedComponent;
+use crate::kernel::{ExportedFunction, Failure, Instance, Limits, Prepared};
+use airssys_osl::Principal;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::{Duration, Instant as Time};
+use tokio::sync::Mutex;
+use wasmtime::component::{ComponentNamedList, Lift, Lower, Val};
+
+/// The interface that a command exports.
+const RUN: &str = "wasi:cli/run#run";
+
+/// One live instance of a component.
+pub struct Component {
+    shared: Arc<Shared>,
+    prepared: Prepared,
+    verified: Arc<VerifiedComponent>,
+    functions: Vec<ExportedFunction>,
+    limits: Limits,
+    instance: Mutex<Option<Instance>>,
+}
+
+impl Component {
+    pub(crate) async fn start(
+        shared: Arc<Shared>,
+        prepared: Prepared,
+        verified: Arc<VerifiedComponent>,
+    ) -> Result<Component, Error> {
+        let limits = shared.limits_for(&verified);
+        let session = shared.open(&verified, limits)?;
+        let functions = prepared.compiled().exports();
+        let started = prepared.instantiate(Arc::clone(&session), shared.grants(), limits, deadline(&verified)).await;
+        let component = |instance| Component { shared, prepared, verified, functions, limits, instance };
+        match started {
+            Ok(instance) => Ok(component(Mutex::new(Some(instance)))),
+            Err(error) => {
+                let ended = component(Mutex::new(None));
+                let crate::kernel::InstanceError::Start(failure) = error;
+                let error = ended.failed(session.subject(), failure);
+                session.close()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Another instance of the same verified component, with its own memory and its own session.
+    ///
+    /// # Errors
+    /// As [`ComponentRuntime::load_component`](crate::embed::ComponentRuntime::load_component) once the code is there.
+    pub async fn instantiate(&self) -> Result<Component, Error> {
+        Component::start(Arc::clone(&self.shared), self.prepared.clone(), Arc::clone(&self.verified)).await
+    }
+
+    /// Calls an export with values that fit its own types: a root export by name, else a unique interface export, else
+    /// `ns:pkg/iface#function`. Snake case is accepted for kebab case. A result's error becomes [`Error::Guest`].
+    ///
+    /// # Errors
+    /// [`Error::Value`] before the call; [`Error::Guest`] from the function; what stops the guest otherwise.
+    pub async fn call<I, O>(&self, function: &str, input: &I) -> Result<O, Error>
+    where
+        I: Serialize + ?Sized,
+        O: DeserializeOwned,
+    {
+        let function = value::find_function(&self.functions, function)?;
+        value::callable(&function.ty)?;
+        let arguments = value::lower(input, &value::params(&function.ty))?;
+        let result = self.invoke(function, &arguments).await?;
+        value::lift_result(result, value::result_type(&function.ty).as_ref())?.map_err(Error::Guest)
+    }
+
+    /// Calls an export with Rust types that the host knows, without any conversion in between.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when the types are others; what stops the guest otherwise.
+    pub async fn call_typed<P, R>(&self, function: &str, arguments: P) -> Result<R, Error>
+    where
+        P: ComponentNamedList + Lower + Send + Sync + 'static,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let function = value::find_function(&self.functions, function)?;
+        let mut slot = self.instance.lock().await;
+        let fits = slot.as_mut().ok_or(Error::Ended)?.has_types::<P, R>(function);
+        if !fits {
+            return Err(Error::Config(format!("`{}` has other types: {}", function.name, value::signature(&function.ty))));
+        }
+        let mut instance = slot.take().ok_or(Error::Ended)?;
+        let done = instance.call_typed::<P, R>(function, arguments).await;
+        self.settle(&mut slot, instance, done)
+    }
+
+    /// Calls an export written as a WAVE expression, such as `process-data([1, 2, 3])`, and gives its result in WAVE;
+    /// none when the function returns nothing. A result's error becomes [`Error::Guest`].
+    ///
+    /// # Errors
+    /// As [`Component::call`].
+    pub async fn call_wave(&self, expression: &str) -> Result<Option<String>, Error> {
+        let parsed: CallExpr = value::parse_call(expression)?;
+        let function = value::find_function(&self.functions, &parsed.function)?;
+        value::callable(&function.ty)?;
+        let arguments = parsed.args(&value::params(&function.ty))?;
+        let result = self.invoke(function, &arguments).await?;
+        match result {
+            None => Ok(None),
+            Some(Val::Result(Err(error))) => {
+                Err(Error::Guest(error.map(|error| value::to_wave(&error)).transpose()?.unwrap_or_default()))
+            }
+            Some(result) => Ok(Some(value::to_wave(&result)?)),
+        }
+    }
+
+    /// Runs a command's `wasi:cli/run` and gives its exit status.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when it exports no such function; what stops the guest otherwise.
+    pub async fn run_command(&self) -> Result<u8, Error> {
+        let function = value::find_function(&self.functions, RUN)?;
+        match self.invoke(function, &[]).await {
+            Ok(Some(Val::Result(Ok(_)))) => Ok(0),
+            Ok(_) => Ok(1),
+            Err(Error::Exited(status)) => Ok(status),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The verified identity.
+    pub fn principal(&self) -> &Principal {
+        self.verified.principal()
+    }
+
+    /// The limits in force for it.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The functions it exports.
+    pub fn functions(&self) -> &[ExportedFunction] {
+        &self.functions
+    }
+
+    async fn invoke(&self, function: &ExportedFunction, arguments: &[Val]) -> Result<Option<Val>, Error> {
+        let mut slot = self.instance.lock().await;
+        // Taken out while it runs: a caller who gives up in the middle leaves no half-run instance behind.
+        let mut instance = slot.take().ok_or(Error::Ended)?;
+        let done = instance.call(function, arguments).await;
+        self.settle(&mut slot, instance, done)
+    }
+
+    /// Puts the instance back after a call that returned; after a failure it is dropped, and a limit recorded.
+    fn settle<T>(&self, slot: &mut Option<Instance>, instance: Instance, done: Result<T, Failure>) -> Result<T, Error> {
+        match done {
+            Ok(value) => {
+                *slot = Some(instance);
+                Ok(value)
+            }
+            Err(failure) => Err(self.failed(instance.session().subject(), failure)),
+        }
+    }
+
+    fn failed(&self, subject: &airssys_osl::Subject, failure: Failure) -> Error {
+        if let Failure::Limit(limit) = &failure {
+            let written = self.shared.log().limit(subject, limit.limit, limit.value, &limit.to_string());
+            if let Err(error) = written {
+                return error.into();
+            }
+        }
+        failure.into()
+    }
+}
+
+/// When the identity runs out, on the monotonic clock: a wall clock set back later revives nothing.
+fn deadline(verified: &VerifiedComponent) -> Option<Time> {
+    let left = verified.valid_until()?.duration_since(jiff::Timestamp::now());
+    Some(Time::now() + Duration::try_from(left).unwrap_or_default())
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "component `{}`", self.verified.principal().name)
+    }
+}
+

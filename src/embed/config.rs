@@ -1,0 +1,206 @@
+//! What a runtime is made of. The default grants nothing.
+
+use crate::audit::Log;
+use crate::embed::Error;
+use crate::embed::recorder::OnDenied;
+use crate::identity::Trust;
+use crate::kernel::Limits;
+use crate::policy::Source;
+use airssys_osl::fs::MountSpec;
+use airssys_osl::{Denied, host_files, stdio};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The longest policy, entity, trust or key file that is read, bytes.
+pub const MAX_TEXT_BYTES: u64 = 16 << 20;
+
+/// The configuration of a [`ComponentRuntime`](crate::embed::ComponentRuntime).
+///
+/// Starts closed: nobody is trusted, nothing is permitted, nothing is mounted, the environment is empty, the
+/// standard streams lead nowhere.
+///
+/// ```
+/// use airssys_wasm::embed::{ComponentRuntime, Config};
+/// let runtime = ComponentRuntime::new(Config::new())?; // trusts nobody, so it loads nothing
+/// # Ok::<(), airssys_wasm::embed::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Config {
+    pub(crate) trust: Trust,
+    pub(crate) policies: Vec<Source>,
+    pub(crate) entities: Vec<Source>,
+    pub(crate) audit: Option<Arc<Log>>,
+    pub(crate) mounts: Vec<MountSpec>,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) limits: Limits,
+    pub(crate) stdin: stdio::Source,
+    pub(crate) stdout: stdio::Sink,
+    pub(crate) stderr: stdio::Sink,
+    pub(crate) on_denied: Option<OnDenied>,
+    pub(crate) protected: Vec<PathBuf>,
+}
+
+impl Config {
+    /// A configuration that grants nothing.
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// Trusts whom `trust` names, and nobody else.
+    #[must_use]
+    pub fn trust(mut self, trust: Trust) -> Config {
+        self.trust = trust;
+        self
+    }
+
+    /// Trusts whom a trust file names; key files in it are relative to its directory.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] or [`Error::Identity`] with the place.
+    pub fn trust_file(self, path: impl AsRef<Path>) -> Result<Config, Error> {
+        let path = path.as_ref();
+        let text = read_text(path)?;
+        let beside = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let mut keys = Vec::new();
+        let read_key = |name: &str| host_files::read_to_string_ambient(&beside.join(name), MAX_TEXT_BYTES);
+        let trust = Trust::parse(&text, &path.display().to_string(), &read_key)?;
+        keys.push(path.to_path_buf());
+        Ok(keys.into_iter().fold(self.trust(trust), Config::protect))
+    }
+
+    /// Adds policies by name and text.
+    #[must_use]
+    pub fn policy(mut self, name: impl Into<String>, text: impl Into<String>) -> Config {
+        self.policies.push(Source::new(name, text));
+        self
+    }
+
+    /// Adds a policy file.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`]. What is wrong inside it is told by [`ComponentRuntime::new`](crate::embed::ComponentRuntime::new).
+    pub fn policy_file(self, path: impl AsRef<Path>) -> Result<Config, Error> {
+        let path = path.as_ref();
+        let text = read_text(path)?;
+        Ok(self.policy(path.display().to_string(), text).protect(path.to_path_buf()))
+    }
+
+    /// Adds resource entities by name and JSON text.
+    #[must_use]
+    pub fn entities(mut self, name: impl Into<String>, text: impl Into<String>) -> Config {
+        self.entities.push(Source::new(name, text));
+        self
+    }
+
+    /// Adds a file of resource entities in JSON.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn entities_file(self, path: impl AsRef<Path>) -> Result<Config, Error> {
+        let path = path.as_ref();
+        let text = read_text(path)?;
+        Ok(self.entities(path.display().to_string(), text).protect(path.to_path_buf()))
+    }
+
+    /// Records into `log`. Without one, records go to `tracing` alone.
+    #[must_use]
+    pub fn audit(mut self, log: Arc<Log>) -> Config {
+        self.audit = Some(log);
+        self
+    }
+
+    /// Records into a file, continuing its chain; the file is locked.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when it is in use, damaged or not writable.
+    pub fn audit_file(self, path: impl AsRef<Path>) -> Result<Config, Error> {
+        let path = path.as_ref();
+        let log = Log::open_file(path)?;
+        Ok(self.audit(Arc::new(log)).protect(path.to_path_buf()))
+    }
+
+    /// Puts a directory of the host before the components; each access is still decided.
+    #[must_use]
+    pub fn mount(mut self, mount: MountSpec) -> Config {
+        self.mounts.push(mount);
+        self
+    }
+
+    /// Sets an environment variable; each reading is still decided.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Config {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets the arguments, the program's name first.
+    #[must_use]
+    pub fn args<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Config {
+        self.arguments = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Grants limits; a manifest can only ask for less.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Config {
+        self.limits = limits;
+        self
+    }
+
+    /// Where standard input comes from.
+    #[must_use]
+    pub fn stdin(mut self, source: stdio::Source) -> Config {
+        self.stdin = source;
+        self
+    }
+
+    /// Where standard output goes.
+    #[must_use]
+    pub fn stdout(mut self, sink: stdio::Sink) -> Config {
+        self.stdout = sink;
+        self
+    }
+
+    /// Where standard error goes.
+    #[must_use]
+    pub fn stderr(mut self, sink: stdio::Sink) -> Config {
+        self.stderr = sink;
+        self
+    }
+
+    /// Hands the process's own standard streams to the components; each is still decided.
+    #[must_use]
+    pub fn inherit_stdio(self) -> Config {
+        let (stdout, stderr) = (stdio::Sink::inherit_stdout_ambient(), stdio::Sink::inherit_stderr_ambient());
+        self.stdin(stdio::Source::inherit_ambient()).stdout(stdout).stderr(stderr)
+    }
+
+    /// Is told of every denial, after it was recorded and before the guest is.
+    #[must_use]
+    pub fn on_denied(mut self, tell: impl Fn(&Denied) + Send + Sync + 'static) -> Config {
+        self.on_denied = Some(Arc::new(tell));
+        self
+    }
+
+    /// A file of the host's that no guest may be able to write: a writable mount that reaches it is refused. Files
+    /// read through this configuration are protected already.
+    #[must_use]
+    pub fn protect(mut self, path: impl Into<PathBuf>) -> Config {
+        self.protected.push(path.into());
+        self
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, Error> {
+    host_files::read_to_string_ambient(path, MAX_TEXT_BYTES)
+        .map_err(|error| Error::Unreadable { path: path.display().to_string(), cause: error.to_string() })
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Values of the environment may be secrets; their names are not shown either, being the host's affair.
+        f.debug_struct("Config").field("mounts", &self.mounts.len()).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,103 @@
+//! Everything that can go wrong for a host, with the facts.
+
+use crate::audit::AuditError;
+use crate::embed::value::ValueError;
+use crate::identity::IdentityError;
+use crate::kernel::{EngineError, Failure, InstanceError, LimitExceeded, LinkError};
+use crate::policy::PolicyError;
+use airssys_osl::Denied;
+use airssys_osl::fs::MountError;
+
+/// Why the runtime did not do what it was asked.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// No such component file.
+    #[error("there is no component `{0}`")]
+    #[diagnostic(help("check the path"))]
+    NotFound(String),
+    /// A file of the host could not be read.
+    #[error("`{path}` could not be read: {cause}")]
+    #[diagnostic(help("check that it is a readable file of a sensible size"))]
+    Unreadable {
+        /// The file as it was named.
+        path: String,
+        /// The system's reason.
+        cause: String,
+    },
+    /// The component's identity was refused.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Identity(#[from] IdentityError),
+    /// The component asks for an import that is not offered.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Import(#[from] LinkError),
+    /// The component is not valid, or the engine not available.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Engine(#[from] EngineError),
+    /// Policies or entities were refused; those before stay in force.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Policy(#[from] PolicyError),
+    /// A mount was refused.
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    /// The configuration makes no sense.
+    #[error("{0}")]
+    Config(String),
+    /// The audit log cannot be used.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// A record could not be written, so what it was about did not happen.
+    #[error(transparent)]
+    Record(#[from] airssys_osl::RecordError),
+    /// A denial stopped the component: the import it came through has no other way to say no.
+    #[error("{0}")]
+    Denied(Denied),
+    /// A limit stopped the component.
+    #[error(transparent)]
+    LimitExceeded(LimitExceeded),
+    /// The component trapped.
+    #[error("the component trapped: {0}")]
+    #[diagnostic(help("this is a fault in the component; its author can reproduce it with the same input"))]
+    Trap(String),
+    /// The component ended itself by `wasi:cli/exit` in a call that is not a command's run.
+    #[error("the component ended itself with status {0}")]
+    Exited(u8),
+    /// The instance has ended; `instantiate` gives another.
+    #[error("the instance has ended: make another with `instantiate`")]
+    Ended,
+    /// A function or a value does not fit the component's types.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+    /// The function returned its own error, here in WAVE.
+    #[error("the component answered with an error: {0}")]
+    Guest(String),
+    /// A blocking name was used inside an asynchronous task.
+    #[error("the blocking API cannot be used inside an asynchronous task: use `airssys_wasm::embed` there")]
+    BlockingInsideAsync,
+    /// The host's executor failed.
+    #[error("the executor failed: {0}")]
+    Executor(String),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        match failure {
+            Failure::Exit(status) => Error::Exited(status),
+            Failure::Denied(denied) => Error::Denied(denied),
+            Failure::Limit(limit) => Error::LimitExceeded(limit),
+            Failure::Trap(text) => Error::Trap(text),
+        }
+    }
+}
+
+impl From<InstanceError> for Error {
+    fn from(error: InstanceError) -> Error {
+        match error {
+            InstanceError::Start(failure) => failure.into(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a component is and could do, told without running any of its code.
+
+use crate::embed::value;
+use crate::identity::VerifiedComponent;
+use crate::kernel::{Compiled, Imports, Limits, Row};
+use crate::policy::{self, Outlook, Policies};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Everything that is known of a verified component.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inspection {
+    /// `publisher/component`.
+    pub name: String,
+    /// Version, `major.minor.patch`.
+    pub version: String,
+    /// Release number.
+    pub release: u64,
+    /// SHA-256 that the signature covers, hexadecimal.
+    pub digest: String,
+    /// SHA-256 of the whole file, hexadecimal.
+    pub file_digest: String,
+    /// Id of the key that signed it, hexadecimal.
+    pub key_id: String,
+    /// Groups that the trust file grants its publisher.
+    pub groups: Vec<String>,
+    /// When the identity runs out, RFC 3339.
+    pub valid_until: Option<String>,
+    /// What its manifest asks for; shown, granted by nobody.
+    pub requests: BTreeMap<String, Vec<String>>,
+    /// The limits that would be in force for it.
+    pub limits: Limits,
+    /// Its exported functions.
+    pub exports: Vec<ExportView>,
+    /// Its imported functions.
+    pub imports: Vec<ImportView>,
+    /// For each action that an import can ask for: how it stands under the policies.
+    pub outlook: Vec<Outlook>,
+}
+
+/// An exported function.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExportView {
+    /// Its interface with version; none at the root.
+    pub interface: Option<String>,
+    /// Its name.
+    pub function: String,
+    /// Its type in WIT.
+    pub signature: String,
+}
+
+/// An imported function.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImportView {
+    /// Its interface with version.
+    pub interface: String,
+    /// Its name.
+    pub function: String,
+    /// Whether the kernel offers it.
+    pub offered: bool,
+    /// The actions it can ask for.
+    pub asks: Vec<&'static str>,
+    /// On what, in words.
+    pub on: Option<&'static str>,
+}
+
+impl Inspection {
+    pub(crate) fn of(
+        verified: &VerifiedComponent,
+        compiled: &Compiled,
+        imports: &Imports,
+        policies: &Policies,
+        limits: Limits,
+    ) -> Result<Inspection, String> {
+        let principal = verified.principal();
+        let (major, minor, patch) = principal.version;
+        let imports: Vec<ImportView> = compiled.imported_functions().into_iter().map(|i| view(i, imports)).collect();
+        let mut outlook = policy::outlook(policies, principal)?;
+        outlook.retain(|row| imports.iter().any(|import| import.asks.contains(&row.action)));
+        Ok(Inspection {
+            name: principal.name.clone(),
+            version: format!("{major}.{minor}.{patch}"),
+            release: principal.release,
+            digest: principal.digest.clone(),
+            file_digest: verified.file_digest().to_owned(),
+            key_id: verified.key_id().to_owned(),
+            groups: principal.groups.clone(),
+            valid_until: verified.valid_until().map(|until| until.to_string()),
+            requests: verified.manifest().requests.clone(),
+            limits,
+            exports: compiled.exports().into_iter().map(ExportView::from).collect(),
+            imports,
+            outlook,
+        })
+    }
+}
+
+fn view((interface, function): (String, String), imports: &Imports) -> ImportView {
+    let row: Option<&'static Row> = imports.row_of(&interface, &function);
+    let asks = row.map(|row| row.asks.iter().map(|action| action.name()).collect()).unwrap_or_default();
+    ImportView { offered: row.is_some(), asks, on: row.map(|row| row.on), interface, function }
+}
+
+impl From<crate::kernel::ExportedFunction> for ExportView {
+    fn from(export: crate::kernel::ExportedFunction) -> ExportView {
+        let signature = value::signature(&export.ty);
+        ExportView { interface: export.interface, function: export.name, signature }
+    }
+}

@@ -1,0 +1,35 @@
+//! The audit log, and beside it whoever wants to hear of denials.
+
+use crate::audit::Log;
+use airssys_osl::{ActionId, Denied, Entry, RecordError, Recorder, Subject, Verdict, Why};
+use std::sync::Arc;
+
+/// Who is told of denials.
+pub(crate) type OnDenied = Arc<dyn Fn(&Denied) + Send + Sync>;
+
+/// Records first, tells afterwards.
+pub(crate) struct TellingRecorder {
+    pub(crate) log: Arc<Log>,
+    pub(crate) on_denied: Option<OnDenied>,
+}
+
+impl Recorder for TellingRecorder {
+    fn decision(&self, entry: &Entry<'_>) -> Result<(), RecordError> {
+        self.log.decision(entry)?;
+        let Some(tell) = &self.on_denied else { return Ok(()) };
+        match entry.verdict {
+            Verdict::Allow(_) => {}
+            Verdict::Deny(_) => tell(&Denied::of(entry, Why::Policy)),
+            Verdict::Fault(_) => tell(&Denied::of(entry, Why::Fault)),
+        }
+        Ok(())
+    }
+
+    fn note(&self, subject: &Subject, import: &'static str, text: &str) -> Result<(), RecordError> {
+        self.log.note(subject, import, text)
+    }
+
+    fn summary(&self, subject: &Subject, reused: &[(ActionId, u64)]) -> Result<(), RecordError> {
+        self.log.summary(subject, reused)
+    }
+}

@@ -1,0 +1,210 @@
+//! The runtime: one engine, one gate, one set of policies for all its components.
+
+use crate::audit::{self, Log, Refused};
+use crate::embed::recorder::TellingRecorder;
+use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
+use crate::identity::{self, Trust, VerifiedComponent};
+use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, Prepared};
+use crate::policy::{CedarAuthorizer, Policies, Source};
+use crate::{host, policy};
+use airssys_osl::environment::{Arguments, Environment};
+use airssys_osl::fs::Mounts;
+use airssys_osl::{EnvName, Gate, Session, Subject};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Loads components and keeps what they share. Clones are the same runtime.
+#[derive(Clone)]
+pub struct ComponentRuntime {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What all components of a runtime share.
+pub(crate) struct Shared {
+    engine: Engine,
+    imports: Imports,
+    gate: Arc<Gate>,
+    authorizer: Arc<CedarAuthorizer>,
+    log: Arc<Log>,
+    trust: Trust,
+    limits: Limits,
+    grants: Grants,
+    instances: AtomicU64,
+}
+
+impl ComponentRuntime {
+    /// Checks the configuration and makes everything ready.
+    ///
+    /// # Errors
+    /// [`Error::Policy`], [`Error::Mount`], [`Error::Config`] or [`Error::Engine`]; nothing is half made.
+    pub fn new(config: Config) -> Result<ComponentRuntime, Error> {
+        let policies = Policies::load(&config.policies, &config.entities)?;
+        let grants = grants(&config)?;
+        let engine = Engine::new()?;
+        let mut imports = Imports::none(&engine);
+        host::wasi::offer(&mut imports)?;
+        let authorizer = Arc::new(CedarAuthorizer::new(policies));
+        let log = config.audit.unwrap_or_else(|| Arc::new(Log::tracing_only()));
+        let recorder = Arc::new(TellingRecorder { log: Arc::clone(&log), on_denied: config.on_denied });
+        let gate = Gate::new(Arc::clone(&authorizer) as _, recorder);
+        let (trust, limits, instances) = (config.trust, config.limits, AtomicU64::new(1));
+        let shared = Shared { engine, imports, gate, authorizer, log, trust, limits, grants, instances };
+        Ok(ComponentRuntime { shared: Arc::new(shared) })
+    }
+
+    /// Verifies, compiles, checks the imports and makes an instance.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Identity`], [`Error::Import`] or [`Error::Engine`] before any of its code runs;
+    /// [`Error::Trap`], [`Error::Denied`] or [`Error::LimitExceeded`] from its start.
+    pub async fn load_component(&self, source: impl Into<ComponentSource>) -> Result<Component, Error> {
+        let (verified, compiled) = self.prepare(source.into()).await?;
+        let prepared = Prepared::new(&self.shared.imports, &compiled);
+        let prepared = prepared.map_err(|error| self.refuse_import(&verified, error))?;
+        Component::start(Arc::clone(&self.shared), prepared, Arc::new(verified)).await
+    }
+
+    /// Verifies and compiles a component and tells what it is, without running any of its code.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Identity`] or [`Error::Engine`].
+    pub async fn inspect_component(&self, source: impl Into<ComponentSource>) -> Result<Inspection, Error> {
+        let (verified, compiled) = self.prepare(source.into()).await?;
+        let limits = self.shared.limits.capped_by_request(&verified.manifest().limits);
+        Inspection::of(&verified, &compiled, &self.shared.imports, &self.policies(), limits).map_err(Error::Config)
+    }
+
+    /// Puts other policies and entities in force, all at once. Each decision is taken under the old set or the new.
+    ///
+    /// # Errors
+    /// [`Error::Policy`]: the old set stays in force. [`Error::Record`]: the new set is in force, and not recorded.
+    pub fn swap_policy(&self, policies: &[Source], entities: &[Source]) -> Result<u64, Error> {
+        let policies = Policies::load(policies, entities)?;
+        let set = policy_set(&policies);
+        let epoch = self.shared.authorizer.swap(policies);
+        self.shared.log.swap(epoch, &set)?;
+        Ok(epoch)
+    }
+
+    /// The policies in force.
+    pub fn policies(&self) -> Policies {
+        self.shared.authorizer.snapshot().policies().clone()
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &Arc<Log> {
+        &self.shared.log
+    }
+
+    async fn prepare(&self, source: ComponentSource) -> Result<(VerifiedComponent, Compiled), Error> {
+        let shared = Arc::clone(&self.shared);
+        let work = move || {
+            let bytes = source.read()?;
+            let verified = shared.verify(bytes)?;
+            let compiled = Compiled::new(&shared.engine, &verified)?;
+            Ok::<_, Error>((verified, compiled))
+        };
+        // Verifying and compiling take from milliseconds to seconds of processor time.
+        tokio::task::spawn_blocking(work).await.map_err(|error| Error::Executor(error.to_string()))?
+    }
+
+    fn refuse_import(&self, verified: &VerifiedComponent, error: crate::kernel::LinkError) -> Error {
+        let import = match &error {
+            crate::kernel::LinkError::NotOffered { import } => Some(import.clone()),
+            _ => None,
+        };
+        let refused = Refused {
+            claimed: Some(&verified.principal().name),
+            file_digest: Some(verified.file_digest()),
+            import: import.as_deref(),
+            reason: &error.to_string(),
+        };
+        match self.shared.log.refused(&refused) {
+            Ok(()) => error.into(),
+            Err(unwritten) => unwritten.into(),
+        }
+    }
+}
+
+impl Shared {
+    fn verify(&self, bytes: Vec<u8>) -> Result<VerifiedComponent, Error> {
+        let claims = identity::claims(&bytes).ok();
+        let claimed = claims.as_ref().map(|claims| claims.manifest.principal_name());
+        identity::verify(bytes, &self.trust, jiff::Timestamp::now()).map_err(|error| {
+            let refused =
+                Refused { claimed: claimed.as_deref(), file_digest: None, import: None, reason: &error.to_string() };
+            match self.log.refused(&refused) {
+                Ok(()) => error.into(),
+                Err(unwritten) => unwritten.into(),
+            }
+        })
+    }
+
+    /// Opens a session for a new instance and records what it was loaded with.
+    pub(crate) fn open(&self, verified: &VerifiedComponent, limits: Limits) -> Result<Arc<Session>, Error> {
+        let number = self.instances.fetch_add(1, Ordering::Relaxed);
+        let session = self.gate.session(Subject::new(verified.principal().clone(), number));
+        let snapshot = self.authorizer.snapshot();
+        let load = audit::Load {
+            key_id: verified.key_id(),
+            file_digest: verified.file_digest(),
+            policy_set: &policy_set(snapshot.policies()),
+            epoch: snapshot.epoch(),
+            limits: recorded(limits),
+        };
+        self.log.load(session.subject(), &load)?;
+        Ok(session)
+    }
+
+    pub(crate) fn grants(&self) -> Grants {
+        self.grants.clone()
+    }
+
+    pub(crate) fn limits_for(&self, verified: &VerifiedComponent) -> Limits {
+        self.limits.capped_by_request(&verified.manifest().limits)
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+}
+
+fn policy_set(policies: &Policies) -> audit::PolicySet {
+    let policy::Digests { policies, entities, schema } = policies.digests().clone();
+    audit::PolicySet { policies, entities, schema }
+}
+
+fn recorded(limits: Limits) -> audit::Limits {
+    let Limits { memory_mib, cpu_ms, wall_ms } = limits;
+    let some = |value: std::num::NonZeroU64| Some(value.get());
+    audit::Limits { memory_mib: some(memory_mib), cpu_ms: some(cpu_ms), wall_ms: some(wall_ms) }
+}
+
+fn grants(config: &Config) -> Result<Grants, Error> {
+    let mounts = Mounts::open_ambient(config.mounts.clone(), &config.protected)?;
+    let variable = |(name, value): (&String, &String)| {
+        let parsed = EnvName::parse(name).filter(|_| !value.contains('\0'));
+        let shown = name.escape_debug();
+        parsed.map(|name| (name, value.clone())).ok_or_else(|| {
+            Error::Config(format!("environment variable `{shown}` is not valid: no empty name, no `=`, no NUL"))
+        })
+    };
+    let environment: Result<Vec<_>, Error> = config.environment.iter().map(variable).collect();
+    if let Some(bad) = config.arguments.iter().find(|argument| argument.contains('\0')) {
+        return Err(Error::Config(format!("argument `{}` holds a NUL: remove it", bad.escape_debug())));
+    }
+    Ok(Grants {
+        mounts: Arc::new(mounts),
+        environment: Arc::new(Environment::from_iter(environment?)),
+        arguments: Arc::new(Arguments::new(config.arguments.clone())),
+        stdin: config.stdin.clone(),
+        stdout: config.stdout.clone(),
+        stderr: config.stderr.clone(),
+    })
+}
+
+impl std::fmt::Debug for ComponentRuntime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ComponentRuntime").field("epoch", &self.shared.authorizer.snapshot().epoch()).finish_non_exhaustive()
+    }
+}

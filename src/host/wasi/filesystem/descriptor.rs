@@ -1,0 +1,185 @@
+//! Methods of a descriptor that name no path.
+
+use super::{Descriptor, EntryStream, FsFail, convert, node, work};
+use crate::host::bindings::filesystem::types as wasi;
+use crate::host::wasi::streams::{FileReader, FileWriter};
+use crate::kernel::{Call, Fail, Guarded, Holder};
+use airssys_osl::fs::FsError;
+use std::sync::{Arc, Mutex};
+use wasmtime::component::Resource;
+use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
+
+type This = Resource<Descriptor>;
+
+pub(in crate::host::wasi) fn descriptor_read_via_stream(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    offset: u64,
+) -> Result<Resource<DynInputStream>, FsFail> {
+    let node = node(g, &this)?;
+    let file = node.file()?.clone();
+    file.enter_reading(call.import())?;
+    let holder = Holder::Lease(file.lease().clone());
+    Ok(g.push(Box::new(FileReader::new(file, offset)) as DynInputStream, holder)?)
+}
+
+pub(in crate::host::wasi) fn descriptor_write_via_stream(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    offset: u64,
+) -> Result<Resource<DynOutputStream>, FsFail> {
+    writer(g, call, &this, Some(offset))
+}
+
+pub(in crate::host::wasi) fn descriptor_append_via_stream(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+) -> Result<Resource<DynOutputStream>, FsFail> {
+    writer(g, call, &this, None)
+}
+
+fn writer(g: &mut Guarded<'_>, call: Call, this: &This, at: Option<u64>) -> Result<Resource<DynOutputStream>, FsFail> {
+    let node = node(g, this)?;
+    let file = node.file()?.clone();
+    file.enter_writing(call.import())?;
+    let holder = Holder::Lease(file.lease().clone());
+    Ok(g.push(Box::new(FileWriter::new(file, at)) as DynOutputStream, holder)?)
+}
+
+pub(in crate::host::wasi) async fn descriptor_advise(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    offset: u64,
+    length: u64,
+    advice: wasi::Advice,
+) -> Result<(), FsFail> {
+    let node = node(g, &this)?;
+    let advice = convert::advice(advice);
+    work(node.in_place(), move || node.file()?.advise(offset, length, advice, call.import())).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_sync_data(g: &mut Guarded<'_>, call: Call, this: This) -> Result<(), FsFail> {
+    sync(g, call, &this, true).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_sync(g: &mut Guarded<'_>, call: Call, this: This) -> Result<(), FsFail> {
+    sync(g, call, &this, false).await
+}
+
+/// A sync waits for the disk, whatever the file system: never in place.
+async fn sync(g: &mut Guarded<'_>, call: Call, this: &This, data_only: bool) -> Result<(), FsFail> {
+    let node = node(g, this)?;
+    work(false, move || node.sync(data_only, call.import())).await
+}
+
+pub(in crate::host::wasi) fn descriptor_get_flags(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+) -> Result<wasi::DescriptorFlags, FsFail> {
+    Ok(convert::flags(node(g, &this)?.flags(call.import())?))
+}
+
+pub(in crate::host::wasi) fn descriptor_get_type(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+) -> Result<wasi::DescriptorType, FsFail> {
+    Ok(convert::kind(node(g, &this)?.kind(call.import())?))
+}
+
+pub(in crate::host::wasi) async fn descriptor_set_size(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    size: u64,
+) -> Result<(), FsFail> {
+    let node = node(g, &this)?;
+    work(node.in_place(), move || node.file()?.set_size(size, call.import())).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_set_times(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    accessed: wasi::NewTimestamp,
+    modified: wasi::NewTimestamp,
+) -> Result<(), FsFail> {
+    let node = node(g, &this)?;
+    let times = convert::times(accessed, modified)?;
+    work(node.in_place(), move || node.set_times(&times, call.import())).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_read(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    length: u64,
+    offset: u64,
+) -> Result<(Vec<u8>, bool), FsFail> {
+    let node = node(g, &this)?;
+    let bytes = work(node.in_place(), move || node.file()?.read_at(length, offset, call.import())).await?;
+    let at_end = bytes.is_empty();
+    Ok((bytes, at_end))
+}
+
+pub(in crate::host::wasi) async fn descriptor_write(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    buffer: Vec<u8>,
+    offset: u64,
+) -> Result<u64, FsFail> {
+    let node = node(g, &this)?;
+    let written = work(node.in_place(), move || node.file()?.write_at(&buffer, offset, call.import())).await?;
+    Ok(written as u64)
+}
+
+pub(in crate::host::wasi) async fn descriptor_read_directory(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+) -> Result<Resource<EntryStream>, FsFail> {
+    let node = node(g, &this)?;
+    let in_place = node.in_place();
+    let entries = work(in_place, move || node.directory()?.entries(call.import())).await?;
+    let holder = Holder::Lease(entries.lease().clone());
+    let stream = EntryStream { entries: Arc::new(Mutex::new(entries)), in_place };
+    Ok(g.push(stream, holder)?)
+}
+
+pub(in crate::host::wasi) async fn descriptor_stat(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+) -> Result<wasi::DescriptorStat, FsFail> {
+    let node = node(g, &this)?;
+    Ok(convert::stat(work(node.in_place(), move || node.stat(call.import())).await?))
+}
+
+/// It has no error of its own: what cannot be told traps.
+pub(in crate::host::wasi) fn descriptor_is_same_object(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    other: This,
+) -> Result<bool, Fail> {
+    let (this, other) = (g.state.table.get(&this)?.0.clone(), g.state.table.get(&other)?.0.clone());
+    this.is_same_object(&other, call.import()).map_err(|error| match error {
+        FsError::Denied(denied) => denied.into(),
+        error => Fail::Trap(wasmtime::Error::new(error)),
+    })
+}
+
+pub(in crate::host::wasi) async fn descriptor_metadata_hash(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+) -> Result<wasi::MetadataHashValue, FsFail> {
+    let node = node(g, &this)?;
+    Ok(convert::hash(work(node.in_place(), move || node.metadata_hash(call.import())).await?))
+}

@@ -1,0 +1,144 @@
+//! Methods of a descriptor that name a path.
+
+use super::{Descriptor, FsFail, convert, node, work};
+use crate::host::bindings::filesystem::types as wasi;
+use crate::kernel::{Call, Guarded, Holder};
+use wasmtime::component::Resource;
+
+type This = Resource<Descriptor>;
+
+pub(in crate::host::wasi) async fn descriptor_open_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    path_flags: wasi::PathFlags,
+    path: String,
+    open_flags: wasi::OpenFlags,
+    flags: wasi::DescriptorFlags,
+) -> Result<This, FsFail> {
+    let node = node(g, &this)?;
+    let options = convert::options(path_flags, open_flags, flags);
+    let opened = work(node.in_place(), move || node.directory()?.open_at(&path, &options, call.import())).await?;
+    let holder = Holder::Lease(opened.lease().clone());
+    Ok(g.push(Descriptor(opened), holder)?)
+}
+
+pub(in crate::host::wasi) async fn descriptor_stat_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    path_flags: wasi::PathFlags,
+    path: String,
+) -> Result<wasi::DescriptorStat, FsFail> {
+    let node = node(g, &this)?;
+    let follow = convert::follow(path_flags);
+    let stat = work(node.in_place(), move || node.directory()?.stat_at(&path, follow, call.import())).await?;
+    Ok(convert::stat(stat))
+}
+
+pub(in crate::host::wasi) async fn descriptor_metadata_hash_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    path_flags: wasi::PathFlags,
+    path: String,
+) -> Result<wasi::MetadataHashValue, FsFail> {
+    let node = node(g, &this)?;
+    let follow = convert::follow(path_flags);
+    let hash = work(node.in_place(), move || node.directory()?.metadata_hash_at(&path, follow, call.import())).await?;
+    Ok(convert::hash(hash))
+}
+
+pub(in crate::host::wasi) async fn descriptor_set_times_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    path_flags: wasi::PathFlags,
+    path: String,
+    accessed: wasi::NewTimestamp,
+    modified: wasi::NewTimestamp,
+) -> Result<(), FsFail> {
+    let node = node(g, &this)?;
+    let follow = convert::follow(path_flags);
+    let times = convert::times(accessed, modified)?;
+    work(node.in_place(), move || node.directory()?.set_times_at(&path, follow, &times, call.import())).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_create_directory_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    path: String,
+) -> Result<(), FsFail> {
+    let node = node(g, &this)?;
+    work(node.in_place(), move || node.directory()?.create_directory_at(&path, call.import())).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_readlink_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    path: String,
+) -> Result<String, FsFail> {
+    let node = node(g, &this)?;
+    work(node.in_place(), move || node.directory()?.read_link_at(&path, call.import())).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_remove_directory_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    path: String,
+) -> Result<(), FsFail> {
+    let node = node(g, &this)?;
+    work(node.in_place(), move || node.directory()?.remove_directory_at(&path, call.import())).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_unlink_file_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    path: String,
+) -> Result<(), FsFail> {
+    let node = node(g, &this)?;
+    work(node.in_place(), move || node.directory()?.unlink_file_at(&path, call.import())).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_symlink_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    target: String,
+    path: String,
+) -> Result<(), FsFail> {
+    let node = node(g, &this)?;
+    work(node.in_place(), move || node.directory()?.symlink_at(&target, &path, call.import())).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_rename_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    old_path: String,
+    to: This,
+    new_path: String,
+) -> Result<(), FsFail> {
+    let (node, to) = (node(g, &this)?, self::node(g, &to)?);
+    let in_place = node.in_place() && to.in_place();
+    work(in_place, move || node.directory()?.rename_at(&old_path, to.directory()?, &new_path, call.import())).await
+}
+
+pub(in crate::host::wasi) async fn descriptor_link_at(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+    old_path_flags: wasi::PathFlags,
+    old_path: String,
+    to: This,
+    new_path: String,
+) -> Result<(), FsFail> {
+    let (node, to) = (node(g, &this)?, self::node(g, &to)?);
+    let in_place = node.in_place() && to.in_place();
+    let follow = convert::follow(old_path_flags);
+    work(in_place, move || node.directory()?.link_at(&old_path, follow, to.directory()?, &new_path, call.import())).await
+}

@@ -1,0 +1,117 @@
+//! Every function the kernel offers, made from the WIT worlds themselves, called by a generated component under a
+//! policy that permits nothing: each is denied in its table's way and leaves exactly one record.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
+
+mod support;
+
+use airssys_osl::GuestPath;
+use airssys_osl::fs::MountSpec;
+use airssys_wasm::embed::{Component, ComponentRuntime, Error};
+use airssys_wasm::host::wasi::TABLE;
+use airssys_wasm::kernel::{Class, Denial, Row};
+use airssys_wasm::policy::Source;
+use std::collections::BTreeSet;
+use support::probe::{Offered, Plan, build, offered};
+
+/// Rows that neither decide nor record, by name: a change here is a change of what the kernel promises.
+const FREE: &[&str] = &[
+    "wasi:cli/environment#initial-cwd",
+    "wasi:cli/terminal-stderr#get-terminal-stderr",
+    "wasi:cli/terminal-stdin#get-terminal-stdin",
+    "wasi:cli/terminal-stdout#get-terminal-stdout",
+    "wasi:filesystem/preopens#get-directories",
+    "wasi:filesystem/types#filesystem-error-code",
+    "wasi:io/error#[method]error.to-debug-string",
+    "wasi:io/poll#[method]pollable.block",
+    "wasi:io/poll#[method]pollable.ready",
+    "wasi:io/poll#poll",
+    "wasi:io/streams#[method]input-stream.subscribe",
+    "wasi:io/streams#[method]output-stream.subscribe",
+];
+
+/// `error-code::access`.
+const ACCESS: u32 = 1000;
+/// `stream-error::last-operation-failed`.
+const LAST_OPERATION_FAILED: u32 = 1000;
+
+#[test]
+fn the_free_rows_are_these_and_no_others() {
+    let free: BTreeSet<&str> = TABLE.iter().filter(|row| row.class == Class::Free).map(|row| row.id).collect();
+    assert_eq!(free, FREE.iter().copied().collect());
+}
+
+#[test]
+fn the_table_is_the_world() {
+    let resolve = support::wit();
+    let world: BTreeSet<String> = offered(&resolve).into_iter().map(|offered| offered.id).collect();
+    assert_eq!(world, TABLE.iter().map(|row| row.id.to_owned()).collect());
+}
+
+#[tokio::test]
+async fn every_function_is_denied_in_its_way_and_leaves_one_record() {
+    let resolve = support::wit();
+    let mut probed = 0;
+    for offered in offered(&resolve) {
+        let row = TABLE.iter().find(|row| row.id == offered.id).unwrap();
+        probe(&resolve, &offered, row).await;
+        probed += 1;
+    }
+    assert_eq!(probed, TABLE.len());
+    println!("{probed} functions probed");
+}
+
+async fn probe(resolve: &wit_parser::Resolve, offered: &Offered, row: &Row) {
+    let id = &offered.id;
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("sub")).unwrap();
+    std::fs::write(directory.path().join("file"), "contents").unwrap();
+    let (config, memory) = support::config(support::ALLOW_ALL);
+    let config = config.env("VARIABLE", "value").args(["program"]).mount(MountSpec::new(directory.path(), GuestPath::root()));
+    let runtime = ComponentRuntime::new(config).unwrap();
+    let bytes = build(resolve, offered, &Plan { path: "file", flags: (0, 0, 1) });
+    let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
+    let prepared: u32 = component.call("prepare", &()).await.unwrap();
+    assert_eq!(prepared, 0, "{id}: prepare");
+    runtime.swap_policy(&[Source::new("none.cedar", "")], &[]).unwrap();
+    let () = component.call("failing", &()).await.unwrap();
+    let before = support::records(&memory).len();
+    let answer: Result<u32, Error> = component.call("run", &()).await;
+    let new: Vec<_> = support::records(&memory).split_off(before);
+    let new: Vec<_> = new.into_iter().filter(|record| record["kind"] != "summary" && record["kind"] != "limit").collect();
+    check(id, row, answer, &new);
+    assert_untouched(directory.path(), id);
+    drop::<Component>(component);
+}
+
+fn check(id: &str, row: &Row, answer: Result<u32, Error>, records: &[serde_json::Value]) {
+    match row.class {
+        Class::Free => assert!(records.is_empty(), "{id}: {records:?}"),
+        Class::Record => {
+            assert_eq!(records.len(), 1, "{id}: {records:?}");
+            assert_eq!(records[0]["kind"], "note", "{id}");
+            assert!(matches!(answer, Err(Error::Exited(_))), "{id}: {answer:?}");
+            return;
+        }
+        Class::Decide | Class::Use => {
+            assert_eq!(records.len(), 1, "{id}: {records:#?}");
+            assert_eq!((&records[0]["kind"], &records[0]["verdict"]), (&"decision".into(), &"deny".into()), "{id}");
+            let action = records[0]["action"].as_str().unwrap();
+            assert!(row.asks.iter().any(|ask| ask.name() == action), "{id} asked for {action}");
+        }
+    }
+    match row.denial {
+        Denial::Error if id.starts_with("wasi:io/streams") => assert_eq!(answer.unwrap(), LAST_OPERATION_FAILED, "{id}"),
+        Denial::Error => assert_eq!(answer.unwrap(), ACCESS, "{id}"),
+        Denial::Empty => assert_eq!(answer.unwrap(), 2000, "{id}"),
+        Denial::Closed => assert_eq!(answer.unwrap(), 1, "{id}"),
+        Denial::Trap => assert!(matches!(answer, Err(Error::Denied(_))), "{id}: {answer:?}"),
+        Denial::None => drop(answer.unwrap_or_else(|error| panic!("{id}: {error}"))),
+    }
+}
+
+fn assert_untouched(directory: &std::path::Path, id: &str) {
+    let mut names: Vec<_> = std::fs::read_dir(directory).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["file", "sub"], "{id}");
+    assert_eq!(std::fs::read(directory.join("file")).unwrap(), b"contents", "{id}");
+}

@@ -1,0 +1,238 @@
+//! For any offered function, a component that calls it: `prepare` gets the handles it needs, `run` calls it.
+//!
+//! The function's arguments are zeros, its strings a path at 1024, its handles what `prepare` got. `run` answers
+//! 1000 + the error's number for an `err`, else 1.
+
+use super::{MEMORY, component};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use wit_parser::abi::{AbiVariant, FlatTypes, WasmType};
+use wit_parser::{Function, Handle, Int, Resolve, SizeAlign, Type, TypeDefKind, WorldItem};
+
+/// One offered function and the interface it stands in.
+pub struct Offered {
+    /// `package/interface@version`.
+    pub interface: String,
+    /// As in the mediation table.
+    pub id: String,
+    /// The function.
+    pub function: Function,
+}
+
+/// Every function of the world that the kernel offers.
+pub fn offered(resolve: &Resolve) -> Vec<Offered> {
+    let world = resolve.worlds.iter().find(|(_, w)| w.name == "offered").unwrap().0;
+    let mut all = Vec::new();
+    for item in resolve.worlds[world].imports.values() {
+        let WorldItem::Interface { id, .. } = item else { continue };
+        let interface = resolve.id_of(*id).unwrap();
+        let base = interface.split('@').next().unwrap();
+        for function in resolve.interfaces[*id].functions.values() {
+            let id = format!("{base}#{}", function.name);
+            all.push(Offered { interface: interface.clone(), id, function: function.clone() });
+        }
+    }
+    all
+}
+
+/// How a probe is to be built.
+pub struct Plan<'a> {
+    /// The path given for strings.
+    pub path: &'a str,
+    /// Path flags, open flags and descriptor flags.
+    pub flags: (u32, u32, u32),
+}
+
+/// The resource a handle type stands for, and whether it is a list of them.
+fn handle(resolve: &Resolve, ty: &Type) -> Option<(String, bool)> {
+    let Type::Id(id) = ty else { return None };
+    match &resolve.types[*id].kind {
+        TypeDefKind::Handle(Handle::Own(of) | Handle::Borrow(of)) => {
+            let mut of = *of;
+            while let TypeDefKind::Type(Type::Id(next)) = resolve.types[of].kind {
+                of = next;
+            }
+            Some((resolve.types[of].name.clone().unwrap(), false))
+        }
+        TypeDefKind::List(of) => handle(resolve, of).map(|(name, _)| (name, true)),
+        TypeDefKind::Type(of) => handle(resolve, of),
+        _ => None,
+    }
+}
+
+/// Which descriptor a method needs: the mount's root, a directory opened for reading, or a file.
+fn descriptor_kind(function: &str) -> &'static str {
+    let method = function.rsplit('.').next().unwrap();
+    match method {
+        _ if method.ends_with("-at") => "root",
+        "read-directory" => "directory",
+        _ => "file",
+    }
+}
+
+/// The component that probes one function.
+pub fn build(resolve: &Resolve, offered: &Offered, plan: &Plan<'_>) -> Vec<u8> {
+    let f = &offered.function;
+    let signature = resolve.wasm_signature(AbiVariant::GuestImport, f);
+    assert!(!signature.indirect_params, "{}: spilled parameters", f.name);
+    let mut needs = BTreeSet::new();
+    let (mut push, mut before) = (String::new(), String::new());
+    let mut used = 0;
+    for param in &f.params {
+        let mut flat = [WasmType::I32; 16];
+        let mut flat = FlatTypes::new(&mut flat);
+        resolve.push_flat(&param.ty, &mut flat);
+        let width = flat.to_vec().len();
+        if let Some((resource, list)) = handle(resolve, &param.ty) {
+            let kind = if resource == "descriptor" { descriptor_kind(&f.name).to_owned() } else { resource };
+            needs.insert(kind.clone());
+            if list {
+                let _ = write!(before, "(i32.store (i32.const 512) (global.get ${kind}))");
+                push += "(i32.const 512) (i32.const 1) ";
+            } else {
+                let _ = write!(push, "(global.get ${kind}) ");
+            }
+        } else if param.ty == Type::String {
+            let _ = write!(push, "(i32.const 1024) (i32.const {}) ", plan.path.len());
+        } else if let Some(flags) = flags_of(resolve, &param.ty, plan) {
+            let _ = write!(push, "(i32.const {flags}) ");
+        } else {
+            for ty in &signature.params[used..used + width] {
+                let _ = write!(push, "({}.const 0) ", text(ty));
+            }
+        }
+        used += width;
+    }
+    if signature.retptr {
+        push += "(i32.const 256)";
+    }
+    let (answer, _) = answer(resolve, f);
+    let core = core(offered, &signature.params, &signature.results, &needs, plan, &before, &push, &answer);
+    component(&world(offered), &core)
+}
+
+fn flags_of(resolve: &Resolve, ty: &Type, plan: &Plan<'_>) -> Option<u32> {
+    let Type::Id(id) = ty else { return None };
+    match resolve.types[*id].name.as_deref()? {
+        "path-flags" => Some(plan.flags.0),
+        "open-flags" => Some(plan.flags.1),
+        "descriptor-flags" => Some(plan.flags.2),
+        _ => None,
+    }
+}
+
+fn text(ty: &WasmType) -> &'static str {
+    match ty {
+        WasmType::I32 | WasmType::Pointer | WasmType::Length => "i32",
+        WasmType::I64 | WasmType::PointerOrI64 => "i64",
+        WasmType::F32 => "f32",
+        WasmType::F64 => "f64",
+    }
+}
+
+/// The expression that `run` returns.
+fn answer(resolve: &Resolve, f: &Function) -> (String, bool) {
+    if let Some(Type::Id(id)) = &f.result
+        && let TypeDefKind::Result(result) = &resolve.types[*id].kind
+    {
+        let mut sizes = SizeAlign::default();
+        sizes.fill(resolve);
+        let offset = sizes.payload_offset(Int::U8, [result.ok.as_ref(), result.err.as_ref()]).size_wasm32();
+        let error = format!("(i32.add (i32.const 1000) (i32.load8_u (i32.const {})))", 256 + offset);
+        return (format!("(if (result i32) (i32.load8_u (i32.const 256)) (then {error}) (else (i32.const 1)))"), true);
+    }
+    // For lists the length follows the pointer.
+    let list = matches!(&f.result, Some(Type::Id(id)) if matches!(resolve.types[*id].kind, TypeDefKind::List(_)));
+    let length = "(i32.add (i32.const 2000) (i32.load (i32.const 260)))".to_owned();
+    (if list { length } else { "(i32.const 1)".to_owned() }, false)
+}
+
+fn world(offered: &Offered) -> String {
+    let mut imports: BTreeSet<&str> = [
+        "wasi:cli/stdin@0.2.12",
+        "wasi:cli/stdout@0.2.12",
+        "wasi:clocks/monotonic-clock@0.2.12",
+        "wasi:filesystem/preopens@0.2.12",
+        "wasi:filesystem/types@0.2.12",
+        "wasi:io/streams@0.2.12",
+        "wasi:io/poll@0.2.12",
+    ]
+    .into();
+    imports.insert(&offered.interface);
+    let imports: String = imports.iter().map(|i| format!("import {i};")).collect();
+    format!("package test:probe; world probe {{ {imports} export prepare: func() -> u32; export failing: func(); export run: func() -> u32; }}")
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one text")]
+fn core(
+    offered: &Offered,
+    params: &[WasmType],
+    results: &[WasmType],
+    needs: &BTreeSet<String>,
+    plan: &Plan<'_>,
+    before: &str,
+    push: &str,
+    answer: &str,
+) -> String {
+    let types = |list: &[WasmType]| list.iter().map(text).collect::<Vec<_>>().join(" ");
+    let wants = |kind: &str| needs.contains(kind);
+    let mut prepare = String::new();
+    if ["root", "directory", "file", "directory-entry-stream", "input-stream", "output-stream", "error"].iter().any(|k| wants(k)) {
+        prepare += ROOT;
+    }
+    if wants("directory") || wants("directory-entry-stream") {
+        prepare += "(call $open (global.get $root) (i32.const 0) (i32.const 2048) (i32.const 1) (i32.const 2) (i32.const 1) (i32.const 16))
+            (if (i32.load8_u (i32.const 16)) (then (return (i32.add (i32.const 200) (i32.load8_u offset=4 (i32.const 16))))))
+            (global.set $directory (i32.load offset=4 (i32.const 16)))";
+    }
+    if ["file", "input-stream", "output-stream", "error"].iter().any(|k| wants(k)) {
+        prepare += "(call $open (global.get $root) (i32.const 0) (i32.const 2052) (i32.const 4) (i32.const 0) (i32.const 3) (i32.const 16))
+            (if (i32.load8_u (i32.const 16)) (then (return (i32.add (i32.const 300) (i32.load8_u offset=4 (i32.const 16))))))
+            (global.set $file (i32.load offset=4 (i32.const 16)))";
+    }
+    let simple = [
+        ("directory-entry-stream", "(call $list (global.get $directory) (i32.const 16)) (global.set $directory-entry-stream (i32.load offset=4 (i32.const 16)))"),
+        ("input-stream", "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))"),
+        ("output-stream", "(call $wvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $output-stream (i32.load offset=4 (i32.const 16)))"),
+        ("error", "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))"),
+        ("pollable", "(global.set $pollable (call $sub (i64.const 0)))"),
+    ];
+    for (kind, body) in simple {
+        if wants(kind) {
+            prepare += body;
+        }
+    }
+    let failing = "(call $sread (global.get $input-stream) (i64.const 1) (i32.const 16)) (global.set $error (i32.load offset=8 (i32.const 16)))";
+    let failing = if wants("error") { failing } else { "" };
+    format!(
+        r#"(module
+  (import "{interface}" "{name}" (func $target (param {params}) (result {results})))
+  {IMPORTS}{MEMORY}
+  (global $root (mut i32) (i32.const 0)) (global $directory (mut i32) (i32.const 0)) (global $file (mut i32) (i32.const 0))
+  (global $directory-entry-stream (mut i32) (i32.const 0)) (global $input-stream (mut i32) (i32.const 0))
+  (global $output-stream (mut i32) (i32.const 0)) (global $pollable (mut i32) (i32.const 0)) (global $error (mut i32) (i32.const 0))
+  (data (i32.const 1024) "{path}") (data (i32.const 2048) "sub") (data (i32.const 2052) "file")
+  (func (export "prepare") (result i32) {prepare} (i32.const 0))
+  (func (export "failing") {failing})
+  (func (export "run") (result i32) {before} (call $target {push}) {drops} {answer}))"#,
+        interface = offered.interface,
+        name = offered.function.name,
+        params = types(params),
+        results = types(results),
+        path = plan.path,
+        drops = "(drop)".repeat(results.len()),
+    )
+}
+
+const ROOT: &str = "(call $dirs (i32.const 0)) (if (i32.eqz (i32.load offset=4 (i32.const 0))) (then (return (i32.const 100))))
+    (global.set $root (i32.load (i32.load (i32.const 0))))";
+
+const IMPORTS: &str = r#"
+  (import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $dirs (param i32)))
+  (import "wasi:filesystem/types@0.2.12" "[method]descriptor.open-at" (func $open (param i32 i32 i32 i32 i32 i32 i32)))
+  (import "wasi:filesystem/types@0.2.12" "[method]descriptor.read-directory" (func $list (param i32 i32)))
+  (import "wasi:filesystem/types@0.2.12" "[method]descriptor.read-via-stream" (func $rvs (param i32 i64 i32)))
+  (import "wasi:filesystem/types@0.2.12" "[method]descriptor.write-via-stream" (func $wvs (param i32 i64 i32)))
+  (import "wasi:io/streams@0.2.12" "[method]input-stream.read" (func $sread (param i32 i64 i32)))
+  (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $sub (param i64) (result i32)))
+"#;
