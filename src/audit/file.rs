@@ -126,7 +126,9 @@ fn judge_end(window: &[u8], start: u64) -> Result<Found, BadLine> {
     let last = last.and_then(|record| Some(Head { seq: record.seq, hash: record.hash? }));
     // What is cut off must be a record's beginning: whoever names a wrong file must not lose a byte of it.
     if !tail.is_empty() && !is_torn(tail, last.map_or(0, |head| head.seq.saturating_add(1))) {
-        return Err(BadLine::NotRecord("what follows the last record is not the beginning of one".to_owned()));
+        return Err(BadLine::NotRecord(
+            "what follows the last record is not the beginning of one".to_owned(),
+        ));
     }
     Ok((last, start + whole.len() as u64, tail.len() as u64))
 }
