@@ -14,7 +14,7 @@
 //! ```
 
 use crate::embed::{self, ComponentSource, Config, Error, Inspection};
-use crate::kernel::{ExportedFunction, Limits};
+use crate::kernel::{Function, Limits};
 use crate::policy::{Policies, Source};
 use airssys_osl::Principal;
 use serde::Serialize;
@@ -172,7 +172,7 @@ impl Component {
     }
 
     /// See [`embed::Component::functions`].
-    pub fn functions(&self) -> &[ExportedFunction] {
+    pub fn functions(&self) -> &[Function] {
         self.inner.functions()
     }
 }

@@ -4,7 +4,7 @@ use crate::embed::runtime::Shared;
 use crate::embed::value::{self, CallExpr};
 use crate::embed::Error;
 use crate::identity::VerifiedComponent;
-use crate::kernel::{ExportedFunction, Failure, Instance, Limits, Prepared};
+use crate::kernel::{Function, Failure, Instance, Limits, Prepared};
 use airssys_osl::Principal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +21,7 @@ pub struct Component {
     shared: Arc<Shared>,
     prepared: Prepared,
     verified: Arc<VerifiedComponent>,
-    functions: Vec<ExportedFunction>,
+    functions: Vec<Function>,
     limits: Limits,
     instance: Mutex<Option<Instance>>,
 }
@@ -139,11 +139,11 @@ impl Component {
     }
 
     /// The functions it exports.
-    pub fn functions(&self) -> &[ExportedFunction] {
+    pub fn functions(&self) -> &[Function] {
         &self.functions
     }
 
-    async fn invoke(&self, function: &ExportedFunction, arguments: &[Val]) -> Result<Option<Val>, Error> {
+    async fn invoke(&self, function: &Function, arguments: &[Val]) -> Result<Option<Val>, Error> {
         let mut slot = self.instance.lock().await;
         // Taken out while it runs: a caller who gives up in the middle leaves no half-run instance behind.
         let mut instance = slot.take().ok_or(Error::Ended)?;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The longest policy, entity, trust or key file that is read, bytes.
-pub const MAX_TEXT_BYTES: u64 = 16 << 20;
+const MAX_TEXT_BYTES: u64 = 16 << 20;
 
 /// The configuration of a [`ComponentRuntime`](crate::embed::ComponentRuntime).
 ///
@@ -58,16 +58,19 @@ impl Config {
     /// Trusts whom a trust file names; key files in it are relative to its directory.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] or [`Error::Identity`] with the place.
+    /// [`Error::HostFile`] or [`Error::Identity`] with the place.
     pub fn trust_file(self, path: impl AsRef<Path>) -> Result<Config, Error> {
         let path = path.as_ref();
         let text = read_text(path)?;
         let beside = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let mut keys = Vec::new();
-        let read_key = |name: &str| host_files::read_to_string_ambient(&beside.join(name), MAX_TEXT_BYTES);
+        let read = std::cell::RefCell::new(vec![path.to_path_buf()]);
+        let read_key = |name: &str| {
+            let key = beside.join(name);
+            read.borrow_mut().push(key.clone());
+            host_files::read_to_string_ambient(&key, MAX_TEXT_BYTES).map_err(std::io::Error::other)
+        };
         let trust = Trust::parse(&text, &path.display().to_string(), &read_key)?;
-        keys.push(path.to_path_buf());
-        Ok(keys.into_iter().fold(self.trust(trust), Config::protect))
+        Ok(read.into_inner().into_iter().fold(self.trust(trust), Config::protect))
     }
 
     /// Adds policies by name and text.
@@ -80,7 +83,7 @@ impl Config {
     /// Adds a policy file.
     ///
     /// # Errors
-    /// [`Error::Unreadable`]. What is wrong inside it is told by [`ComponentRuntime::new`](crate::embed::ComponentRuntime::new).
+    /// [`Error::HostFile`]. What is wrong inside it is told by [`ComponentRuntime::new`](crate::embed::ComponentRuntime::new).
     pub fn policy_file(self, path: impl AsRef<Path>) -> Result<Config, Error> {
         let path = path.as_ref();
         let text = read_text(path)?;
@@ -97,7 +100,7 @@ impl Config {
     /// Adds a file of resource entities in JSON.
     ///
     /// # Errors
-    /// [`Error::Unreadable`].
+    /// [`Error::HostFile`].
     pub fn entities_file(self, path: impl AsRef<Path>) -> Result<Config, Error> {
         let path = path.as_ref();
         let text = read_text(path)?;
@@ -173,8 +176,7 @@ impl Config {
     /// Hands the process's own standard streams to the components; each is still decided.
     #[must_use]
     pub fn inherit_stdio(self) -> Config {
-        let (stdout, stderr) = (stdio::Sink::inherit_stdout_ambient(), stdio::Sink::inherit_stderr_ambient());
-        self.stdin(stdio::Source::inherit_ambient()).stdout(stdout).stderr(stderr)
+        self.stdin(stdio::Source::Inherit).stdout(stdio::Sink::Inherit).stderr(stdio::Sink::Inherit)
     }
 
     /// Is told of every denial, after it was recorded and before the guest is.
@@ -194,8 +196,7 @@ impl Config {
 }
 
 fn read_text(path: &Path) -> Result<String, Error> {
-    host_files::read_to_string_ambient(path, MAX_TEXT_BYTES)
-        .map_err(|error| Error::Unreadable { path: path.display().to_string(), cause: error.to_string() })
+    Ok(host_files::read_to_string_ambient(path, MAX_TEXT_BYTES)?)
 }
 
 impl std::fmt::Debug for Config {

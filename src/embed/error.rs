@@ -6,7 +6,9 @@ use crate::identity::IdentityError;
 use crate::kernel::{EngineError, Failure, InstanceError, LimitExceeded, LinkError};
 use crate::policy::PolicyError;
 use airssys_osl::Denied;
+use airssys_osl::environment::EnvError;
 use airssys_osl::fs::MountError;
+use airssys_osl::host_files::HostFileError;
 
 /// Why the runtime did not do what it was asked.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -16,15 +18,6 @@ pub enum Error {
     #[error("there is no component `{0}`")]
     #[diagnostic(help("check the path"))]
     NotFound(String),
-    /// A file of the host could not be read.
-    #[error("`{path}` could not be read: {cause}")]
-    #[diagnostic(help("check that it is a readable file of a sensible size"))]
-    Unreadable {
-        /// The file as it was named.
-        path: String,
-        /// The system's reason.
-        cause: String,
-    },
     /// The component's identity was refused.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -44,6 +37,12 @@ pub enum Error {
     /// A mount was refused.
     #[error(transparent)]
     Mount(#[from] MountError),
+    /// An environment variable is malformed.
+    #[error(transparent)]
+    Environment(#[from] EnvError),
+    /// A file of the host's could not be read or written.
+    #[error(transparent)]
+    HostFile(#[from] HostFileError),
     /// The configuration makes no sense.
     #[error("{0}")]
     Config(String),

@@ -101,8 +101,8 @@ fn view((interface, function): (String, String), imports: &Imports) -> ImportVie
     ImportView { offered: row.is_some(), asks, on: row.map(|row| row.on), interface, function }
 }
 
-impl From<crate::kernel::ExportedFunction> for ExportView {
-    fn from(export: crate::kernel::ExportedFunction) -> ExportView {
+impl From<crate::kernel::Function> for ExportView {
+    fn from(export: crate::kernel::Function) -> ExportView {
         let signature = value::signature(&export.ty);
         ExportView { interface: export.interface, function: export.name, signature }
     }

@@ -9,7 +9,7 @@ use crate::policy::{CedarAuthorizer, Policies, Source};
 use crate::{host, policy};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
-use airssys_osl::{EnvName, Gate, Session, Subject};
+use airssys_osl::{Gate, Session, Subject};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -182,20 +182,13 @@ fn recorded(limits: Limits) -> audit::Limits {
 
 fn grants(config: &Config) -> Result<Grants, Error> {
     let mounts = Mounts::open_ambient(config.mounts.clone(), &config.protected)?;
-    let variable = |(name, value): (&String, &String)| {
-        let parsed = EnvName::parse(name).filter(|_| !value.contains('\0'));
-        let shown = name.escape_debug();
-        parsed.map(|name| (name, value.clone())).ok_or_else(|| {
-            Error::Config(format!("environment variable `{shown}` is not valid: no empty name, no `=`, no NUL"))
-        })
-    };
-    let environment: Result<Vec<_>, Error> = config.environment.iter().map(variable).collect();
+    let environment = Environment::new(config.environment.clone())?;
     if let Some(bad) = config.arguments.iter().find(|argument| argument.contains('\0')) {
         return Err(Error::Config(format!("argument `{}` holds a NUL: remove it", bad.escape_debug())));
     }
     Ok(Grants {
         mounts: Arc::new(mounts),
-        environment: Arc::new(Environment::from_iter(environment?)),
+        environment: Arc::new(environment),
         arguments: Arc::new(Arguments::new(config.arguments.clone())),
         stdin: config.stdin.clone(),
         stdout: config.stdout.clone(),

@@ -2,7 +2,7 @@
 
 use crate::embed::Error;
 use crate::identity::MAX_COMPONENT_BYTES;
-use airssys_osl::host_files;
+use airssys_osl::host_files::{self, HostFileError};
 use std::path::{Path, PathBuf};
 
 /// A component's bytes, or the file that holds them.
@@ -21,10 +21,11 @@ impl ComponentSource {
         match self {
             ComponentSource::Bytes(bytes) => Ok(bytes),
             ComponentSource::File(path) => {
-                let shown = path.display().to_string();
-                host_files::read_ambient(&path, MAX_COMPONENT_BYTES as u64).map_err(|error| match error.kind() {
-                    std::io::ErrorKind::NotFound => Error::NotFound(shown),
-                    _ => Error::Unreadable { path: shown, cause: error.to_string() },
+                host_files::read_ambient(&path, MAX_COMPONENT_BYTES as u64).map_err(|error| match error {
+                    HostFileError::Read { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                        Error::NotFound(path.display().to_string())
+                    }
+                    error => error.into(),
                 })
             }
         }

@@ -20,8 +20,7 @@ pub struct FileError {
     pub line: usize,
     /// Column of the mistake in characters, from 1.
     pub column: usize,
-    /// What is wrong.
-    #[source]
+    /// What is wrong; the sentence above already says it, so it is no further cause.
     pub problem: FileProblem,
     #[help]
     help: Option<String>,
@@ -141,7 +140,6 @@ pub enum FileProblem {
     #[error("the key cannot be used: {source}")]
     Key {
         /// Why not.
-        #[diagnostic_source]
         source: KeyError,
     },
     /// A key file cannot be read.

@@ -20,8 +20,7 @@ fn moment(value: &Value) -> Option<Timestamp> {
         Value::String(text) => text.parse::<Datetime>().ok()?,
         _ => return None,
     };
-    // Only all three together are a moment.
-    let _ = (written.date?, written.time?, written.offset?);
+    // Without date, time or offset this is no timestamp to jiff.
     written.to_string().parse().ok()
 }
 

@@ -9,7 +9,7 @@ use airssys_osl::Lease;
 #[derive(Debug, Clone)]
 pub(crate) enum Holder {
     /// A decision that can be revoked.
-    Lease(Lease),
+    Lease(#[expect(dead_code, reason = "held, so that the lease lives as long as the handle")] Lease),
     /// The instance itself: closed streams and errors, which give access to nothing.
     Instance,
 }

@@ -15,13 +15,23 @@ pub struct Compiled {
 
 /// A function that a component exports.
 #[derive(Debug, Clone)]
-pub struct ExportedFunction {
+pub struct Function {
     /// The interface with its version; none for a function at the root.
     pub interface: Option<String>,
     /// The function's own name.
     pub name: String,
     /// Its type.
     pub ty: ComponentFunc,
+}
+
+impl Function {
+    /// The name that finds this function and no other: `process-data`, or `acme:images/resize@1.2.0#scale`.
+    pub fn path(&self) -> String {
+        match &self.interface {
+            None => self.name.clone(),
+            Some(interface) => format!("{interface}#{}", self.name),
+        }
+    }
 }
 
 impl Compiled {
@@ -64,19 +74,19 @@ impl Compiled {
     }
 
     /// The functions that are exported, at the root and one level into interfaces.
-    pub fn exports(&self) -> Vec<ExportedFunction> {
+    pub fn exports(&self) -> Vec<Function> {
         let engine = self.engine.inner();
         let mut functions = Vec::new();
         for (name, item) in self.component.component_type().exports(engine) {
             match item.ty {
                 ComponentItem::ComponentFunc(ty) => {
-                    functions.push(ExportedFunction { interface: None, name: name.to_owned(), ty });
+                    functions.push(Function { interface: None, name: name.to_owned(), ty });
                 }
                 ComponentItem::ComponentInstance(instance) => {
                     for (function, item) in instance.exports(engine) {
                         if let ComponentItem::ComponentFunc(ty) = item.ty {
                             let (interface, name) = (Some(name.to_owned()), function.to_owned());
-                            functions.push(ExportedFunction { interface, name, ty });
+                            functions.push(Function { interface, name, ty });
                         }
                     }
                 }

@@ -68,7 +68,7 @@ fn settings() -> wasmtime::Config {
         .wasm_exceptions(false)
         .wasm_threads(false)
         .wasm_memory64(false)
-        .wasm_backtrace(false);
+        .wasm_backtrace_max_frames(None);
     config
 }
 

@@ -2,6 +2,7 @@
 
 use crate::kernel::LimitExceeded;
 use airssys_osl::Denied;
+use airssys_osl::random::RandomError;
 use wasmtime_wasi_io::streams::StreamError;
 
 /// A host function that could not do what it was asked.
@@ -16,6 +17,15 @@ pub(crate) enum Fail {
 impl From<Denied> for Fail {
     fn from(denied: Denied) -> Fail {
         if denied.is_fatal() { Fail::Trap(wasmtime::Error::new(denied)) } else { Fail::Denied(denied) }
+    }
+}
+
+impl From<RandomError> for Fail {
+    fn from(error: RandomError) -> Fail {
+        match error {
+            RandomError::Denied(denied) => denied.into(),
+            error => Fail::Trap(wasmtime::Error::new(error)),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ pub(crate) struct Guarded<'a> {
 }
 
 /// Proof that a function was entered by its row. Made by [`Guarded::enter`] alone.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Call {
     row: &'static Row,
 }
@@ -23,12 +23,12 @@ impl Call {
     }
 }
 
-impl<'a> Guarded<'a> {
-    /// The view over a store's state.
-    pub(crate) fn over(state: &'a mut State) -> Guarded<'a> {
-        Guarded { state }
-    }
+/// The view over a store's state.
+pub(crate) fn guard(state: &mut State) -> Guarded<'_> {
+    Guarded { state }
+}
 
+impl Guarded<'_> {
     /// Enters a function: every handle among its arguments must be attributed.
     pub(crate) fn enter(&self, row: &'static Row, arguments: &[&dyn Handles]) -> Result<Call, Fault> {
         let call = Call { row };

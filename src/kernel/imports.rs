@@ -83,7 +83,12 @@ impl Imports {
             let not_offered = |function: Option<&str>| LinkError::NotOffered {
                 import: function.map_or_else(|| name.to_owned(), |function| format!("{name}#{function}")),
             };
-            let ComponentItem::ComponentInstance(instance) = item.ty else { return Err(not_offered(None)) };
+            let instance = match item.ty {
+                ComponentItem::ComponentInstance(instance) => instance,
+                // A world's own plain types are imports in the binary, and nothing to reach.
+                ComponentItem::Type(_) => continue,
+                _ => return Err(not_offered(None)),
+            };
             let functions = interface_of(name).and_then(|interface| self.rows.get(interface));
             let Some(functions) = functions else { return Err(not_offered(None)) };
             for (export, item) in instance.exports(engine) {

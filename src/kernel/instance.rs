@@ -1,6 +1,6 @@
 //! A component that lives: its store, its calls, its end.
 
-use crate::kernel::compile::ExportedFunction;
+use crate::kernel::compile::Function;
 use crate::kernel::limits::Meter;
 use crate::kernel::{Compiled, Failure, Imports, LimitExceeded, Limits, LinkError, State};
 use airssys_osl::environment::{Arguments, Environment};
@@ -125,7 +125,7 @@ impl Instance {
     ///
     /// # Errors
     /// [`Failure`]; the instance must then be dropped.
-    pub async fn call(&mut self, function: &ExportedFunction, arguments: &[Val]) -> Result<Option<Val>, Failure> {
+    pub async fn call(&mut self, function: &Function, arguments: &[Val]) -> Result<Option<Val>, Failure> {
         let index = self.index(function)?;
         let (instance, returns) = (self.instance, function.ty.results().len());
         let wall = arm(&mut self.store, &self.limits);
@@ -145,7 +145,7 @@ impl Instance {
     ///
     /// # Errors
     /// [`Failure`]; the instance must then be dropped.
-    pub async fn call_typed<P, R>(&mut self, function: &ExportedFunction, arguments: P) -> Result<R, Failure>
+    pub async fn call_typed<P, R>(&mut self, function: &Function, arguments: P) -> Result<R, Failure>
     where
         P: ComponentNamedList + Lower + Send + Sync + 'static,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
@@ -163,7 +163,7 @@ impl Instance {
     }
 
     /// True when the function has these types.
-    pub fn has_types<P, R>(&mut self, function: &ExportedFunction) -> bool
+    pub fn has_types<P, R>(&mut self, function: &Function) -> bool
     where
         P: ComponentNamedList + Lower,
         R: ComponentNamedList + Lift,
@@ -172,7 +172,7 @@ impl Instance {
         self.instance.get_typed_func::<P, R>(&mut self.store, index).is_ok()
     }
 
-    fn index(&self, function: &ExportedFunction) -> Result<ComponentExportIndex, Failure> {
+    fn index(&self, function: &Function) -> Result<ComponentExportIndex, Failure> {
         let interface = function.interface.as_deref();
         let parent = interface.and_then(|name| self.component.get_export_index(None, name));
         let index = self.component.get_export_index(parent.as_ref(), &function.name);

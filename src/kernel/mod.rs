@@ -15,7 +15,7 @@ mod limits;
 mod state;
 mod table;
 
-pub use compile::{Compiled, ExportedFunction};
+pub use compile::{Compiled, Function};
 pub use engine::{Engine, EngineError};
 pub use failure::{Exit, Failure, Fault};
 pub use imports::{Imports, LinkError};
@@ -25,6 +25,6 @@ pub use table::{Class, Denial, Row};
 
 pub(crate) use attribution::Holder;
 pub(crate) use failure::Fail;
-pub(crate) use guarded::{Call, Closed, Guarded};
-pub(crate) use handles::Handles;
+pub(crate) use guarded::{Call, Closed, Guarded, guard};
+pub(crate) use handles::{Handles, no_handles};
 pub(crate) use state::State;

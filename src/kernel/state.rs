@@ -30,6 +30,7 @@ pub(crate) struct State {
 pub(crate) struct Ambient {
     pub(crate) monotonic: Option<clock::Reader>,
     pub(crate) wall: Option<clock::Reader>,
+    pub(crate) sleeper: Option<clock::Sleeper>,
     pub(crate) secure: Option<random::Source>,
     pub(crate) insecure: Option<random::Source>,
 }

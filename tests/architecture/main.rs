@@ -16,6 +16,7 @@
 mod manifests;
 mod mentions;
 mod names;
+mod prior_failures;
 mod rules;
 mod selftest;
 mod shape;
@@ -70,4 +71,12 @@ fn no_file_and_no_function_is_too_long() {
 #[test]
 fn no_member_goes_without_the_common_lints_or_depends_past_its_layer() {
     nothing(&manifests::of_this_workspace());
+}
+
+#[test]
+fn no_known_failure_points_to_a_test_that_is_gone() {
+    let root =
+        std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests"));
+    let page = std::fs::read_to_string(root.join(prior_failures::PAGE)).unwrap();
+    nothing(&prior_failures::without_test(&Tree::of_this_workspace(), &page));
 }

@@ -2,7 +2,7 @@
 
 use crate::tables::{Home, LAYERS, MINTS, Mint, OWNERS, Owner};
 use crate::tree::Tree;
-use crate::{manifests, rules, shape};
+use crate::{manifests, prior_failures, rules, shape};
 
 fn tree(files: &[(&str, &str)]) -> Tree {
     Tree::of(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())))
@@ -151,8 +151,9 @@ fn a_module_counts_as_test_only_behind_cfg_test() {
     found(&rules::owners(&behind, OWNERS), 0, "behind cfg(test)");
     let before = tree(&[("src/kernel/mod.rs", "mod tests;"), tests, case]);
     found(&rules::owners(&before, OWNERS), 2, "a module that is only called `tests`");
-    let feature = "#[cfg(any(test, feature = \"x\"))] mod m { use std::fs; }";
-    found(&owners("src/kernel/mod.rs", feature), 1, "cfg(any(test, ..)) is product code");
+    for cfg in ["any(test, feature = \"x\")", "unix", "not(test)"] {
+        found(&owners("src/kernel/mod.rs", &format!("#[cfg({cfg})] mod m {{ use std::fs; }}")), 1, cfg);
+    }
 }
 
 #[test]
@@ -264,4 +265,16 @@ fn a_manifest_without_the_lints_or_past_its_layer_is_found() {
     ] {
         found(&wrong(&format!("{fine}{more}")), 1, more);
     }
+}
+
+#[test]
+fn a_known_failure_without_its_test_is_found() {
+    let page = "| x | `define_unknown_imports` | `a_b_c_d_e` and `tests/x.rs`: `one_two_three_four_five` |";
+    let without = |text: &str| prior_failures::without_test(&tree(&[("tests/x.rs", text)]), page);
+    found(
+        &without("fn a_b_c_d_e() {} #[tokio::test] async fn one_two_three_four_five() {}"),
+        1,
+        "no #[test]",
+    );
+    found(&without("mod m { #[test] fn a_b_c_d_e() {} #[test] fn one_two_three_four_five() {} }"), 0, "both");
 }

@@ -46,7 +46,6 @@ pub(crate) struct Home(pub(crate) &'static str, pub(crate) &'static str);
 const AMBIENT: &[Home] = &[
     Home("crates/airssys-osl/src/", "every effect is here, behind a permit or in `host_files`"),
     Home("src/audit/file.rs", "holds the log open and locked, from before the first effect"),
-    Home("src/cli/files.rs", "reads and writes what the user named on the command line"),
     Home("xtask/src/", "writes generated sources; never part of the product"),
 ];
 
@@ -90,7 +89,6 @@ pub(crate) const OWNERS: &[Owner] = &[
         homes: &[
             Home("crates/airssys-osl/src/", "system calls by platform"),
             Home("src/audit/file.rs", "flags for opening the log; makes no call of its own"),
-            Home("src/cli/files.rs", "flags for opening what the user named; makes no call of its own"),
         ],
         reason: "system calls stand in one crate",
         tests_may: true,

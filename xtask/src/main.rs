@@ -1,41 +1,38 @@
-//! Generators and checks of airssys-wasm: `cargo xtask <task>`.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a build tool works on the checkout's files")]
+//! Generators of airssys-wasm: what is made from something else and committed is made here.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a tool for developers reads and writes the work tree; it is no part of the product"
+)]
 
-mod failure;
+mod guests;
 mod mediation;
 mod rust_names;
 
 use clap::{Parser, Subcommand};
-use std::path::Path;
-use std::process::ExitCode;
 
-/// Generators and checks of airssys-wasm.
-#[derive(Debug, Parser)]
-struct Cli {
+/// What the command line says.
+#[derive(Parser)]
+#[command(name = "cargo xtask", about)]
+struct Arguments {
     #[command(subcommand)]
     task: Task,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Task {
-    /// Write src/host/wasi/generated.rs from wit/mediation.toml and the WIT.
-    Mediation {
-        /// Compare instead of writing.
-        #[arg(long)]
-        check: bool,
-    },
+    /// Build the guest components, or check that those committed are of their sources.
+    Guests(guests::Arguments),
+    /// Write the WASI wrappers from wit/mediation.toml and the WIT, or check that they are those.
+    Mediation(mediation::Arguments),
+    /// Turn one core module that was built for wasip1 into a component.
+    Wrap(guests::wrap::Arguments),
 }
 
-fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    let done = match Cli::parse().task {
-        Task::Mediation { check } => mediation::run(root, check),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("xtask: {failure}");
-            ExitCode::FAILURE
-        }
+fn main() -> miette::Result<()> {
+    match Arguments::parse().task {
+        Task::Guests(arguments) => guests::run(&arguments),
+        Task::Mediation(arguments) => mediation::run(&arguments),
+        Task::Wrap(arguments) => guests::wrap::run(&arguments),
     }
 }

@@ -3,7 +3,6 @@
 //! *Invariant:* a function of the world without a row, a row without a function, and a way of denying that the
 //! function's type cannot express each fail the generation.
 
-use crate::failure::{Failure, fail};
 use crate::rust_names::{Names, camel, snake};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,18 +47,27 @@ enum Denial {
 
 type Table = BTreeMap<String, BTreeMap<String, Row>>;
 
+/// Options of `cargo xtask mediation`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Compare instead of writing.
+    #[arg(long)]
+    check: bool,
+}
+
 /// Writes the wrappers, or compares them with what is there.
-pub(crate) fn run(root: &Path, check: bool) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(root.join(TABLE)).map_err(|e| fail(format!("`{TABLE}`: {e}")))?;
-    let table: Table = toml::from_str(&text).map_err(|e| fail(format!("`{TABLE}`: {e}")))?;
+pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let text = std::fs::read_to_string(root.join(TABLE)).map_err(|e| miette::miette!("`{TABLE}`: {e}"))?;
+    let table: Table = toml::from_str(&text).map_err(|e| miette::miette!("`{TABLE}`: {e}"))?;
     let generated = Generator::new(root, &table)?.generate()?;
     let path = root.join(OUTPUT);
-    if !check {
-        return std::fs::write(&path, generated).map_err(|e| fail(format!("`{OUTPUT}`: {e}")));
+    if !arguments.check {
+        return std::fs::write(&path, generated).map_err(|e| miette::miette!("`{OUTPUT}`: {e}"));
     }
     match std::fs::read_to_string(&path) {
         Ok(there) if there == generated => Ok(()),
-        _ => Err(fail(format!("`{OUTPUT}` is not what `{TABLE}` says: run `cargo xtask mediation`"))),
+        _ => Err(miette::miette!("`{OUTPUT}` is not what `{TABLE}` says: run `cargo xtask mediation`")),
     }
 }
 
@@ -75,14 +83,14 @@ struct Generator<'a> {
 }
 
 impl<'a> Generator<'a> {
-    fn new(root: &Path, table: &'a Table) -> Result<Self, Failure> {
+    fn new(root: &Path, table: &'a Table) -> miette::Result<Self> {
         let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_dir(root.join("wit")).map_err(|e| fail(format!("`wit`: {e:#}")))?;
-        let world = resolve.select_world(&[package], Some(WORLD)).map_err(|e| fail(format!("`wit`: {e:#}")))?;
+        let (package, _) = resolve.push_dir(root.join("wit")).map_err(|e| miette::miette!("`wit`: {e:#}"))?;
+        let world = resolve.select_world(&[package], Some(WORLD)).map_err(|e| miette::miette!("`wit`: {e:#}"))?;
         let mut interfaces = Vec::new();
         for item in resolve.worlds[world].imports.values() {
             if let WorldItem::Interface { id, .. } = item {
-                let full = resolve.id_of(*id).ok_or_else(|| fail("an interface of the world has no name"))?;
+                let full = resolve.id_of(*id).ok_or_else(|| miette::miette!("an interface of the world has no name"))?;
                 interfaces.push((full.split('@').next().unwrap_or_default().to_owned(), *id));
             }
         }
@@ -91,17 +99,17 @@ impl<'a> Generator<'a> {
         Ok(Generator { resolve, table, interfaces, used: BTreeSet::new(), rows, names, wrappers, links })
     }
 
-    fn generate(mut self) -> Result<String, Failure> {
+    fn generate(mut self) -> miette::Result<String> {
         for (name, id) in self.interfaces.clone() {
             self.interface(&name, id)?;
         }
         for (interface, rows) in self.table {
             if !self.interfaces.iter().any(|(name, _)| name == interface) {
-                return Err(fail(format!("`{TABLE}`: `{interface}` is not in the world: remove its rows")));
+                return Err(miette::miette!("`{TABLE}`: `{interface}` is not in the world: remove its rows"));
             }
             for function in rows.keys() {
                 if !self.used.contains(&(interface.clone(), function.clone())) {
-                    return Err(fail(format!("`{TABLE}`: `{interface}#{function}` is not in the WIT: remove it")));
+                    return Err(miette::miette!("`{TABLE}`: `{interface}#{function}` is not in the WIT: remove it"));
                 }
             }
         }
@@ -109,11 +117,11 @@ impl<'a> Generator<'a> {
         Ok(format!(include_str!("mediation.template"), rows = rows, names = names, wrappers = wrappers, links = links))
     }
 
-    fn interface(&mut self, interface: &str, id: InterfaceId) -> Result<(), Failure> {
+    fn interface(&mut self, interface: &str, id: InterfaceId) -> miette::Result<()> {
         let (package, short) = split(interface)?;
         let module = format!("{package}_{}", snake(short));
         let Some(table) = self.table.get(interface) else {
-            return Err(fail(format!("`{TABLE}`: `{interface}` has no rows: add its table")));
+            return Err(miette::miette!("`{TABLE}`: `{interface}` has no rows: add its table"));
         };
         let functions: Vec<Function> = self.resolve.interfaces[id].functions.values().cloned().collect();
         let resources = self.resources(id);
@@ -123,7 +131,7 @@ impl<'a> Generator<'a> {
         }
         for function in &functions {
             let row = table.get(&function.name).ok_or_else(|| {
-                fail(format!("`{TABLE}`: `{interface}#{}` has no row: classify it", function.name))
+                miette::miette!("`{TABLE}`: `{interface}#{}` has no row: classify it", function.name)
             })?;
             self.used.insert((interface.to_owned(), function.name.clone()));
             let text = self.function(interface, &module, function, row)?;
@@ -140,7 +148,7 @@ impl<'a> Generator<'a> {
         if functions.is_empty() {
             let _ = writeln!(self.links, "    imports.offer_types(\"{interface}\");");
         }
-        let _ = writeln!(self.links, "    imports.interface(\"{interface}\", |linker| {}::add_to_linker::<State, Wasi>(linker, Guarded::over))?;", bindings(package, short));
+        let _ = writeln!(self.links, "    imports.interface(\"{interface}\", |linker| {}::add_to_linker::<State, Wasi>(linker, guard))?;", bindings(package, short));
         Ok(())
     }
 
@@ -155,7 +163,7 @@ impl<'a> Generator<'a> {
         name.map_or_else(|| "Host".to_owned(), |name| format!("Host{}", camel(name)))
     }
 
-    fn function(&mut self, interface: &str, module: &str, f: &Function, row: &Row) -> Result<String, Failure> {
+    fn function(&mut self, interface: &str, module: &str, f: &Function, row: &Row) -> miette::Result<String> {
         let id = format!("{interface}#{}", f.name);
         let (package, short) = split(interface)?;
         let names = Names { resolve: &self.resolve, module: bindings(package, short) };
@@ -178,8 +186,8 @@ impl<'a> Generator<'a> {
         let handles = handles.join(", ");
         let call = format!("{implementation}(self, call{pass}){wait}");
         let body = match row.denial {
-            Denial::Empty => format!("        let out = self.or_empty({call})?;\n"),
-            Denial::Closed => format!("        let out = self.or_closed({call})?;\n"),
+            Denial::Empty => format!("        let out = {call};\n        let out = self.or_empty(out)?;\n"),
+            Denial::Closed => format!("        let out = {call};\n        let out = self.or_closed(out)?;\n"),
             Denial::Error | Denial::Trap | Denial::None => format!("        let out = {call}?;\n"),
         };
         Ok(format!(
@@ -199,9 +207,9 @@ impl<'a> Generator<'a> {
     }
 }
 
-fn split(interface: &str) -> Result<(&str, &str), Failure> {
+fn split(interface: &str) -> miette::Result<(&str, &str)> {
     let parts = interface.strip_prefix("wasi:").and_then(|rest| rest.split_once('/'));
-    parts.ok_or_else(|| fail(format!("`{interface}` is not a `wasi:package/interface`")))
+    parts.ok_or_else(|| miette::miette!("`{interface}` is not a `wasi:package/interface`"))
 }
 
 fn bindings(package: &str, interface: &str) -> String {
@@ -213,7 +221,7 @@ fn action(name: &str) -> String {
 }
 
 /// The denial must be one the function's type can express, and each class has its own.
-fn check(id: &str, row: &Row, own_error: bool, returns: &str) -> Result<(), Failure> {
+fn check(id: &str, row: &Row, own_error: bool, returns: &str) -> miette::Result<()> {
     let expressible = match row.denial {
         Denial::Error => own_error,
         Denial::Trap => !own_error,
@@ -227,10 +235,10 @@ fn check(id: &str, row: &Row, own_error: bool, returns: &str) -> Result<(), Fail
         Class::Record | Class::Free => row.denial == Denial::None && !asks_something,
     };
     if row.on.is_empty() || !expressible || !fits {
-        return Err(fail(format!(
+        return Err(miette::miette!(
             "`{TABLE}`: `{id}`: class {:?} with denial {:?} and asks {:?} does not fit `{returns}`",
             row.class, row.denial, row.asks
-        )));
+        ));
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! How `bindgen!` names in Rust what WIT names.
 
-use crate::failure::{Failure, fail};
 use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind, TypeId, TypeOwner};
 
 /// `get-type` as `get_type`, keywords with a trailing underscore.
@@ -26,7 +25,7 @@ pub(crate) struct Names<'a> {
 
 impl Names<'_> {
     /// The Rust type.
-    pub(crate) fn of(&self, ty: &Type) -> Result<String, Failure> {
+    pub(crate) fn of(&self, ty: &Type) -> miette::Result<String> {
         Ok(match ty {
             Type::Bool => "bool".into(),
             Type::U8 => "u8".into(),
@@ -41,12 +40,12 @@ impl Names<'_> {
             Type::F64 => "f64".into(),
             Type::Char => "char".into(),
             Type::String => "String".into(),
-            Type::ErrorContext => return Err(fail("`error-context` has no wrapper yet")),
+            Type::ErrorContext => return Err(miette::miette!("`error-context` has no wrapper yet")),
             Type::Id(id) => self.defined(*id)?,
         })
     }
 
-    fn defined(&self, id: TypeId) -> Result<String, Failure> {
+    fn defined(&self, id: TypeId) -> miette::Result<String> {
         let def = &self.resolve.types[id];
         if let TypeDefKind::Handle(Handle::Own(of) | Handle::Borrow(of)) = &def.kind {
             let name = self.resolve.types[*of].name.as_deref().unwrap_or_default();
@@ -65,11 +64,11 @@ impl Names<'_> {
             TypeDefKind::Result(of) => {
                 format!("Result<{}, {}>", self.optional(of.ok.as_ref())?, self.optional(of.err.as_ref())?)
             }
-            kind => return Err(fail(format!("`{}` has no wrapper yet", kind.as_str()))),
+            kind => return Err(miette::miette!("`{}` has no wrapper yet", kind.as_str())),
         })
     }
 
-    fn optional(&self, ty: Option<&Type>) -> Result<String, Failure> {
+    fn optional(&self, ty: Option<&Type>) -> miette::Result<String> {
         ty.map_or(Ok("()".into()), |ty| self.of(ty))
     }
 

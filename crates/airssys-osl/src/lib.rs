@@ -8,9 +8,16 @@
 //! *Invariant:* outside [`host_files`] no public function has an effect without a [`Permit`] or a [`Lease`].
 
 pub mod action;
+pub mod clock;
+pub mod environment;
+pub mod fs;
 pub mod gate;
+mod handle;
+pub mod host_files;
 pub mod principal;
+pub mod random;
 pub mod resource;
+pub mod stdio;
 
 pub use action::ActionId;
 pub use gate::{

@@ -1,21 +1,26 @@
 //! wasi:cli: environment, exit, standard streams. Terminals are absent.
 
 use super::streams::{InputPipe, OutputPipe};
-use crate::kernel::{Call, Exit, Fail, Fault, Guarded, Holder};
-use airssys_osl::{EnvName, ProcessSelf, Stdio, environment, stdio};
+use crate::kernel::{Call, Closed, Exit, Fail, Fault, Guarded, Holder};
+use airssys_osl::action::EnvRead;
+use airssys_osl::{ProcessSelf, Stdio, stdio};
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
 /// A terminal; there never is one.
 #[derive(Debug)]
+#[expect(unreachable_pub, reason = "`bindgen!` re-exports it")]
 pub enum Terminal {}
 
 pub(super) fn environment_get_environment(g: &mut Guarded<'_>, call: Call) -> Result<Vec<(String, String)>, Fail> {
     let environment = g.state.grants.environment.clone();
     let mut visible = Vec::new();
     for name in environment.names() {
-        match g.session().authorize::<airssys_osl::action::EnvRead>(EnvName::clone(name), call.import()) {
-            Ok(permit) => visible.extend(environment::read(permit, &environment)),
+        match g.session().authorize::<EnvRead>(name.clone(), call.import()) {
+            Ok(permit) => {
+                let value = environment.read(permit).map(str::to_owned);
+                visible.extend(value.map(|value| (name.as_str().to_owned(), value)));
+            }
             Err(denied) if denied.is_fatal() => return Err(denied.into()),
             Err(_) => {}
         }
@@ -25,7 +30,7 @@ pub(super) fn environment_get_environment(g: &mut Guarded<'_>, call: Call) -> Re
 
 pub(super) fn environment_get_arguments(g: &mut Guarded<'_>, call: Call) -> Result<Vec<String>, Fail> {
     let permit = g.session().authorize(ProcessSelf::Itself, call.import())?;
-    Ok(environment::arguments(permit, &g.state.grants.arguments))
+    Ok(g.state.grants.arguments.read(permit).to_vec())
 }
 
 pub(super) fn environment_initial_cwd(_: &mut Guarded<'_>, _: Call) -> Result<Option<String>, Fail> {
@@ -61,7 +66,8 @@ pub(super) fn stderr_get_stderr(g: &mut Guarded<'_>, call: Call) -> Result<Resou
 
 fn output(g: &mut Guarded<'_>, call: Call, which: Stdio, sink: stdio::Sink) -> Result<Resource<DynOutputStream>, Fail> {
     let permit = g.session().authorize(which, call.import())?;
-    let output = stdio::Output::new(permit, sink);
+    // A stream that the process does not have is closed, as a denied one is.
+    let Ok(output) = stdio::Output::new(permit, sink) else { return g.push(Closed::closed(), Holder::Instance) };
     let holder = Holder::Lease(output.lease().clone());
     g.push(Box::new(OutputPipe::new(output)) as DynOutputStream, holder)
 }

@@ -4,7 +4,7 @@
 use super::Wasi;
 use super::fail::FsFail;
 use crate::host::bindings;
-use crate::kernel::{Class, Denial, Guarded, Imports, LinkError, Row, State};
+use crate::kernel::{Class, Denial, Guarded, Imports, LinkError, Row, State, guard};
 use airssys_osl::ActionId;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::streams::StreamError;
@@ -727,40 +727,42 @@ pub static TABLE: &[&Row] = &[
 /// Links every interface of the table.
 pub(crate) fn add_to_imports(imports: &mut Imports) -> Result<(), LinkError> {
     imports.offer(TABLE);
-    imports.interface("wasi:cli/environment", |linker| bindings::cli::environment::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:cli/exit", |linker| bindings::cli::exit::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:cli/stderr", |linker| bindings::cli::stderr::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:cli/stdin", |linker| bindings::cli::stdin::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:cli/stdout", |linker| bindings::cli::stdout::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
+    imports.interface("wasi:cli/environment", |linker| bindings::cli::environment::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:cli/exit", |linker| bindings::cli::exit::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:cli/stderr", |linker| bindings::cli::stderr::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:cli/stdin", |linker| bindings::cli::stdin::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:cli/stdout", |linker| bindings::cli::stdout::add_to_linker::<State, Wasi>(linker, guard))?;
     imports.offer_types("wasi:cli/terminal-input");
-    imports.interface("wasi:cli/terminal-input", |linker| bindings::cli::terminal_input::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
+    imports.interface("wasi:cli/terminal-input", |linker| bindings::cli::terminal_input::add_to_linker::<State, Wasi>(linker, guard))?;
     imports.offer_types("wasi:cli/terminal-output");
-    imports.interface("wasi:cli/terminal-output", |linker| bindings::cli::terminal_output::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:cli/terminal-stderr", |linker| bindings::cli::terminal_stderr::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:cli/terminal-stdin", |linker| bindings::cli::terminal_stdin::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:cli/terminal-stdout", |linker| bindings::cli::terminal_stdout::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:clocks/monotonic-clock", |linker| bindings::clocks::monotonic_clock::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:clocks/wall-clock", |linker| bindings::clocks::wall_clock::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:filesystem/preopens", |linker| bindings::filesystem::preopens::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:filesystem/types", |linker| bindings::filesystem::types::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:io/error", |linker| bindings::io::error::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:io/poll", |linker| bindings::io::poll::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:io/streams", |linker| bindings::io::streams::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:random/insecure", |linker| bindings::random::insecure::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:random/insecure-seed", |linker| bindings::random::insecure_seed::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
-    imports.interface("wasi:random/random", |linker| bindings::random::random::add_to_linker::<State, Wasi>(linker, Guarded::over))?;
+    imports.interface("wasi:cli/terminal-output", |linker| bindings::cli::terminal_output::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:cli/terminal-stderr", |linker| bindings::cli::terminal_stderr::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:cli/terminal-stdin", |linker| bindings::cli::terminal_stdin::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:cli/terminal-stdout", |linker| bindings::cli::terminal_stdout::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:clocks/monotonic-clock", |linker| bindings::clocks::monotonic_clock::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:clocks/wall-clock", |linker| bindings::clocks::wall_clock::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:filesystem/preopens", |linker| bindings::filesystem::preopens::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:filesystem/types", |linker| bindings::filesystem::types::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:io/error", |linker| bindings::io::error::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:io/poll", |linker| bindings::io::poll::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:io/streams", |linker| bindings::io::streams::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:random/insecure", |linker| bindings::random::insecure::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:random/insecure-seed", |linker| bindings::random::insecure_seed::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:random/random", |linker| bindings::random::random::add_to_linker::<State, Wasi>(linker, guard))?;
     Ok(())
 }
 
 impl bindings::cli::environment::Host for Guarded<'_> {
     fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
         let call = self.enter(&CLI_ENVIRONMENT_GET_ENVIRONMENT, &[])?;
-        let out = self.or_empty(super::cli::environment_get_environment(self, call))?;
+        let out = super::cli::environment_get_environment(self, call);
+        let out = self.or_empty(out)?;
         Ok(self.leave(&call, out)?)
     }
     fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
         let call = self.enter(&CLI_ENVIRONMENT_GET_ARGUMENTS, &[])?;
-        let out = self.or_empty(super::cli::environment_get_arguments(self, call))?;
+        let out = super::cli::environment_get_arguments(self, call);
+        let out = self.or_empty(out)?;
         Ok(self.leave(&call, out)?)
     }
     fn initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {
@@ -786,7 +788,8 @@ impl bindings::cli::exit::Host for Guarded<'_> {
 impl bindings::cli::stderr::Host for Guarded<'_> {
     fn get_stderr(&mut self) -> wasmtime::Result<Resource<bindings::cli::stderr::OutputStream>> {
         let call = self.enter(&CLI_STDERR_GET_STDERR, &[])?;
-        let out = self.or_closed(super::cli::stderr_get_stderr(self, call))?;
+        let out = super::cli::stderr_get_stderr(self, call);
+        let out = self.or_closed(out)?;
         Ok(self.leave(&call, out)?)
     }
 }
@@ -794,7 +797,8 @@ impl bindings::cli::stderr::Host for Guarded<'_> {
 impl bindings::cli::stdin::Host for Guarded<'_> {
     fn get_stdin(&mut self) -> wasmtime::Result<Resource<bindings::cli::stdin::InputStream>> {
         let call = self.enter(&CLI_STDIN_GET_STDIN, &[])?;
-        let out = self.or_closed(super::cli::stdin_get_stdin(self, call))?;
+        let out = super::cli::stdin_get_stdin(self, call);
+        let out = self.or_closed(out)?;
         Ok(self.leave(&call, out)?)
     }
 }
@@ -802,7 +806,8 @@ impl bindings::cli::stdin::Host for Guarded<'_> {
 impl bindings::cli::stdout::Host for Guarded<'_> {
     fn get_stdout(&mut self) -> wasmtime::Result<Resource<bindings::cli::stdout::OutputStream>> {
         let call = self.enter(&CLI_STDOUT_GET_STDOUT, &[])?;
-        let out = self.or_closed(super::cli::stdout_get_stdout(self, call))?;
+        let out = super::cli::stdout_get_stdout(self, call);
+        let out = self.or_closed(out)?;
         Ok(self.leave(&call, out)?)
     }
 }

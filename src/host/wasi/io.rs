@@ -52,7 +52,7 @@ pub(super) fn pollable_drop(g: &mut Guarded<'_>, this: Resource<DynPollable>) ->
 
 /// Methods of streams that go straight to the table; the stream behind the handle asks its lease.
 macro_rules! plumb {
-    ($($trait:ident: $($name:ident as $method:ident ( $($arg:ident : $ty:ty),* ) -> $out:ty;)*)*) => { $($(
+    ($($trait:ident { $($name:ident as $method:ident ( $($arg:ident : $ty:ty),* ) -> $out:ty;)* })*) => { $($(
         pub(super) fn $name(g: &mut Guarded<'_>, _: Call $(, $arg: $ty)*) -> StreamResult<$out> {
             streams::$trait::$method(&mut g.state.table $(, $arg)*)
         }
@@ -60,7 +60,7 @@ macro_rules! plumb {
 }
 
 macro_rules! plumb_waiting {
-    ($($trait:ident: $($name:ident as $method:ident ( $($arg:ident : $ty:ty),* ) -> $out:ty;)*)*) => { $($(
+    ($($trait:ident { $($name:ident as $method:ident ( $($arg:ident : $ty:ty),* ) -> $out:ty;)* })*) => { $($(
         pub(super) async fn $name(g: &mut Guarded<'_>, _: Call $(, $arg: $ty)*) -> StreamResult<$out> {
             streams::$trait::$method(&mut g.state.table $(, $arg)*).await
         }
@@ -68,26 +68,30 @@ macro_rules! plumb_waiting {
 }
 
 plumb! {
-    HostInputStream:
+    HostInputStream {
         input_stream_read as read(this: Input, len: u64) -> Vec<u8>;
         input_stream_skip as skip(this: Input, len: u64) -> u64;
-    HostOutputStream:
+    }
+    HostOutputStream {
         output_stream_check_write as check_write(this: Output) -> u64;
         output_stream_write as write(this: Output, contents: Vec<u8>) -> ();
         output_stream_flush as flush(this: Output) -> ();
         output_stream_write_zeroes as write_zeroes(this: Output, len: u64) -> ();
         output_stream_splice as splice(this: Output, src: Input, len: u64) -> u64;
+    }
 }
 
 plumb_waiting! {
-    HostInputStream:
+    HostInputStream {
         input_stream_blocking_read as blocking_read(this: Input, len: u64) -> Vec<u8>;
         input_stream_blocking_skip as blocking_skip(this: Input, len: u64) -> u64;
-    HostOutputStream:
+    }
+    HostOutputStream {
         output_stream_blocking_write_and_flush as blocking_write_and_flush(this: Output, contents: Vec<u8>) -> ();
         output_stream_blocking_flush as blocking_flush(this: Output) -> ();
         output_stream_blocking_write_zeroes_and_flush as blocking_write_zeroes_and_flush(this: Output, len: u64) -> ();
         output_stream_blocking_splice as blocking_splice(this: Output, src: Input, len: u64) -> u64;
+    }
 }
 
 pub(super) fn input_stream_subscribe(g: &mut Guarded<'_>, call: Call, this: Input) -> Result<Resource<DynPollable>, Fail> {

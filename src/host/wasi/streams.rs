@@ -136,12 +136,7 @@ impl Pollable for InputPipe {
 #[async_trait::async_trait]
 impl InputStream for InputPipe {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        match self.0.read(size.min(MAX_BYTES), READ) {
-            Ok(stdio::Read::Bytes(bytes)) => Ok(bytes),
-            Ok(stdio::Read::Pending) => Ok(Bytes::new()),
-            Ok(stdio::Read::End) => Err(StreamError::Closed),
-            Err(error) => Err(stdio_failed(error)),
-        }
+        self.0.read(size, READ).map_err(stdio_failed)
     }
 }
 
@@ -164,11 +159,10 @@ impl Pollable for OutputPipe {
 #[async_trait::async_trait]
 impl OutputStream for OutputPipe {
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.0.check(CHECK).map_err(stdio_failed)
+        self.0.budget(CHECK).map_err(stdio_failed)
     }
 
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        permitted(bytes.len())?;
         self.0.write(&bytes, WRITE).map_err(stdio_failed)
     }
 
@@ -181,6 +175,7 @@ fn stdio_failed(error: stdio::StdioError) -> StreamError {
     match error {
         stdio::StdioError::Denied(why) => denied(why),
         stdio::StdioError::Closed => StreamError::Closed,
+        stdio::StdioError::TooMuch => StreamError::trap("write exceeds what check-write allowed"),
         error => StreamError::LastOperationFailed(wasmtime::Error::new(error)),
     }
 }

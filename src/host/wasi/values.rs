@@ -1,7 +1,6 @@
 //! Which types of the bindings hold handles: a type that is not here cannot cross the boundary.
 
 use crate::host::bindings::{clocks, filesystem::types};
-use crate::kernel::Handles;
 use crate::kernel::no_handles;
 
 no_handles!(
@@ -15,7 +14,6 @@ no_handles!(
     types::NewTimestamp,
     types::OpenFlags,
     types::PathFlags,
-    Option<types::DirectoryEntry>,
-    Option<types::ErrorCode>,
-    Option<String>,
+    types::DirectoryEntry,
+    types::ErrorCode,
 );

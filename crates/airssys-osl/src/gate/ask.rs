@@ -1,6 +1,6 @@
 //! The two parties the gate speaks to, and the words it uses.
 
-use crate::{ActionId, Principal, Resource};
+use crate::{ActionId, GuestPath, Principal, Resource};
 use std::any::Any;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -13,6 +13,14 @@ pub trait Authorizer: Send + Sync {
 
     /// The cell that holds the current epoch: starts at 1, grows with every change of policies.
     fn epoch(&self) -> &Arc<AtomicU64>;
+
+    /// True when some policy, in its scope or a condition, names a path strictly beneath `path`: the directory of
+    /// that name must then not move, because what lies in it would be judged by other policies afterwards.
+    fn names_beneath(&self, path: &GuestPath) -> bool;
+
+    /// True when a mount may be listed to `subject`: by scopes alone some permit for files is, contains or lies
+    /// beneath it, and no unconditional forbid covers it. Takes no decision and is never recorded.
+    fn visible(&self, subject: &Subject, mount: &GuestPath) -> bool;
 }
 
 /// Who is told. Implemented by the audit layer.

@@ -1,6 +1,6 @@
 //! A denial with its facts.
 
-use crate::gate::{Reasons, Subject};
+use crate::gate::{Ask, Entry, Reasons, Subject};
 use crate::{ActionId, Resource};
 use std::sync::Arc;
 
@@ -20,6 +20,10 @@ pub enum Why {
     Flood,
     /// A handle was used for an action it was not opened for.
     NotHeld,
+    /// A rename or link would make more possible at the new name than is permitted at the old one.
+    Widens,
+    /// What was decided on kept changing between the decision and the effect.
+    Unstable,
 }
 
 /// A denied question, with everything needed to explain it.
@@ -57,6 +61,12 @@ impl Denied {
         Denied { subject: name, publisher, action, resource: resource.clone(), import, why, reasons }
     }
 
+    /// The denial that a recorded verdict stands for.
+    pub fn of(entry: &Entry<'_>, why: Why) -> Denied {
+        let Ask { subject, action, resource, import } = entry.ask;
+        Denied::new(subject, action, resource, import, why, Arc::clone(entry.verdict.reasons()))
+    }
+
     /// True when the subject must be stopped, not only refused.
     pub fn is_fatal(&self) -> bool {
         matches!(self.why, Why::Flood)
@@ -76,6 +86,8 @@ impl Denied {
             Why::Revoked => "the permission was revoked".to_owned(),
             Why::Flood => "its quota of denials is used up".to_owned(),
             Why::NotHeld => "the handle was not opened for it".to_owned(),
+            Why::Widens => "a move may not make more possible than is permitted at the old name".to_owned(),
+            Why::Unstable => "it kept changing while it was opened".to_owned(),
         }
     }
 }

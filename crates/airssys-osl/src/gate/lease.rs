@@ -79,6 +79,26 @@ impl Lease {
         self.renew(right, import)
     }
 
+    /// Enters a use that any of the lease's rights covers, such as looking at an open file's own metadata.
+    /// False when it carries no right: it is for walking, and the use must be decided.
+    ///
+    /// # Errors
+    /// [`Denied`] when the lease was revoked, or a new decision says no.
+    pub(crate) fn enter_any(&self, walking: ActionId, import: &'static str) -> Result<bool, Denied> {
+        match self.0.rights.first() {
+            Some(right) => self.enter(right.action, import).map(|()| true),
+            None => self.check_live(walking, import).map(|()| false),
+        }
+    }
+
+    /// Refuses `action` on a handle that was revoked.
+    ///
+    /// # Errors
+    /// [`Denied`] when the lease was revoked.
+    pub(crate) fn check_live(&self, action: ActionId, import: &'static str) -> Result<(), Denied> {
+        if self.is_revoked() { Err(self.refuse(action, import, Why::Revoked)) } else { Ok(()) }
+    }
+
     #[cold]
     fn renew(&self, right: &Right, import: &'static str) -> Result<(), Denied> {
         if self.is_revoked() {

@@ -7,7 +7,7 @@ use crate::gate::permit::mint;
 use crate::gate::{
     Ask, Authorizer, Decision, Denied, Entry, Permit, Reasons, RecordError, Recorder, Subject, Verdict, Why,
 };
-use crate::{ActionId, Resource};
+use crate::{ActionId, GuestPath, Resource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -100,6 +100,12 @@ impl<A: Action> Weighed<A> {
         }
     }
 
+    /// Records a refusal that the policies alone would not have given.
+    pub(crate) fn refuse(self, why: Why) -> Denied {
+        let reasons = Arc::clone(self.decision.verdict.reasons());
+        self.session.refuse(A::ID, &self.value, self.import, why, reasons)
+    }
+
     /// Records the verdict and mints the permit.
     ///
     /// # Errors
@@ -146,6 +152,18 @@ impl Session {
     /// [`RecordError`] when it could not be written.
     pub fn note(&self, import: &'static str, text: &str) -> Result<(), RecordError> {
         self.gate.recorder.note(&self.subject, import, text)
+    }
+
+    /// True unless the policies are known to name no path strictly beneath `path`.
+    pub fn names_beneath(&self, path: &GuestPath) -> bool {
+        // A panic counts as "named": the directory then stays where it is.
+        catch_unwind(AssertUnwindSafe(|| self.gate.authorizer.names_beneath(path))).unwrap_or(true)
+    }
+
+    /// True when `mount` may be listed to the guest. No decision, no record; the mount's root carries no right.
+    pub fn sees_mount(&self, mount: &GuestPath) -> bool {
+        let visible = || self.gate.authorizer.visible(&self.subject, mount);
+        !self.is_revoked() && catch_unwind(AssertUnwindSafe(visible)).unwrap_or(false)
     }
 
     /// Takes back everything the session holds; every later question is denied.
@@ -263,19 +281,18 @@ impl Session {
         if self.denials.fetch_add(1, Ordering::Relaxed) < DENIAL_QUOTA {
             return Ok(());
         }
+        self.stop(import);
+        let reasons = Arc::clone(decision.verdict.reasons());
+        Err(Denied::new(&self.subject, action, resource, import, Why::Flood, reasons))
+    }
+
+    /// Stops a session that used up its quota of denials.
+    fn stop(&self, import: &'static str) {
         if !self.revoked.swap(true, Ordering::SeqCst) {
             // The denial itself stands whether or not this note can be written.
             let _ = self.note(import, &format!("stopped: more than {DENIAL_QUOTA} denials"));
         }
         self.revoke();
-        Err(Denied::new(
-            &self.subject,
-            action,
-            resource,
-            import,
-            Why::Flood,
-            Arc::clone(decision.verdict.reasons()),
-        ))
     }
 
     /// Decides anew for a lease and says under which epoch the verdict may be used again.
@@ -306,8 +323,10 @@ impl Session {
             let entry = Entry { ask, verdict: &verdict, epoch: self.gate.current_epoch() };
             // Nothing more can be refused than is refused already.
             let _ = self.gate.recorder.decision(&entry);
+            return denied;
         }
-        denied
+        self.stop(import);
+        Denied { why: Why::Flood, ..denied }
     }
 
     pub(in crate::gate) fn keep(&self, lease: Weak<State>) {

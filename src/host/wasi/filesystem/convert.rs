@@ -62,11 +62,9 @@ pub(super) fn hash(hash: MetadataHash) -> wasi::MetadataHashValue {
 }
 
 pub(super) fn flags(flags: Flags) -> wasi::DescriptorFlags {
-    let mut out = wasi::DescriptorFlags::empty();
-    out.set(wasi::DescriptorFlags::READ, flags.read);
-    out.set(wasi::DescriptorFlags::WRITE, flags.write);
-    out.set(wasi::DescriptorFlags::MUTATE_DIRECTORY, flags.mutate_directory);
-    out
+    use wasi::DescriptorFlags as D;
+    let set = |on: bool, flag: D| if on { flag } else { D::empty() };
+    set(flags.read, D::READ) | set(flags.write, D::WRITE) | set(flags.mutate_directory, D::MUTATE_DIRECTORY)
 }
 
 pub(super) fn follow(flags: wasi::PathFlags) -> bool {
@@ -84,7 +82,7 @@ pub(super) fn options(path: wasi::PathFlags, open: wasi::OpenFlags, flags: wasi:
         directory: open.contains(wasi::OpenFlags::DIRECTORY),
         follow: follow(path),
         mutate_directory: flags.contains(D::MUTATE_DIRECTORY),
-        synchronous: flags.intersects(D::FILE_INTEGRITY_SYNC | D::DATA_INTEGRITY_SYNC | D::REQUESTED_WRITE_SYNC),
+        synchronous: [D::FILE_INTEGRITY_SYNC, D::DATA_INTEGRITY_SYNC, D::REQUESTED_WRITE_SYNC].into_iter().any(|sync| flags.contains(sync)),
     }
 }
 

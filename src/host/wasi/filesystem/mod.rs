@@ -19,10 +19,12 @@ use wasmtime::component::Resource;
 
 /// What a descriptor's handle stands for.
 #[derive(Debug, Clone)]
+#[expect(unreachable_pub, reason = "`bindgen!` re-exports it")]
 pub struct Descriptor(pub(crate) Node);
 
 /// What a directory-entry-stream's handle stands for.
 #[derive(Debug, Clone)]
+#[expect(unreachable_pub, reason = "`bindgen!` re-exports it")]
 pub struct EntryStream {
     entries: Arc<Mutex<Entries>>,
     in_place: bool,

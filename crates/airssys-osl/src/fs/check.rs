@@ -1,0 +1,137 @@
+//! What is refused when mounts are loaded.
+
+use crate::fs::MountError;
+use crate::fs::mount::Mount;
+use crate::fs::sys::Identity;
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// As many links as a look-up follows.
+const MAX_LINKS: usize = 40;
+
+/// The canonical host path of a directory that exists.
+#[expect(clippy::disallowed_methods, reason = "loading mounts looks at the host on the operator's behalf")]
+pub(in crate::fs) fn real_path_ambient(host: &Path) -> io::Result<PathBuf> {
+    std::fs::canonicalize(host)
+}
+
+/// Refuses mounts that show one file under two names.
+pub(in crate::fs) fn overlaps(mounts: &[Arc<Mount>]) -> Result<(), MountError> {
+    for (n, first) in mounts.iter().enumerate() {
+        for second in mounts.iter().skip(n + 1) {
+            overlap(first, second)?;
+        }
+    }
+    Ok(())
+}
+
+fn overlap(one: &Mount, other: &Mount) -> Result<(), MountError> {
+    let (first, second) = (one.guest.clone(), other.guest.clone());
+    if first.is_within(&second) || second.is_within(&first) {
+        return Err(MountError::GuestOverlap { first, second });
+    }
+    let inner = if lies_in(&one.host, other) {
+        &one.host
+    } else if lies_in(&other.host, one) {
+        &other.host
+    } else {
+        return Ok(());
+    };
+    Err(MountError::HostOverlap { first, second, host: inner.clone() })
+}
+
+/// True when a canonical host path is the mount's directory or lies in it: by name, or because one of the directories
+/// above it *is* that directory under another spelling.
+fn lies_in(place: &Path, mount: &Mount) -> bool {
+    place.starts_with(&mount.host)
+        || place.ancestors().any(|dir| identity_ambient(mount, dir) == Some(mount.identity))
+}
+
+fn identity_ambient(mount: &Mount, dir: &Path) -> Option<Identity> {
+    let opened = mount.sys.open_root_ambient(dir).ok()?;
+    Some(mount.sys.stat_open(&opened).ok()?.identity)
+}
+
+/// Refuses to mount for writing what the host's own authority rests on.
+pub(in crate::fs) fn protected_ambient(
+    mounts: &[Arc<Mount>],
+    protected: &[PathBuf],
+) -> Result<(), MountError> {
+    for path in protected {
+        let places =
+            places_ambient(path).map_err(|source| MountError::Unknown { protected: path.clone(), source })?;
+        for mount in mounts.iter().filter(|mount| !mount.read_only) {
+            let within = places.names.iter().any(|place| lies_in(place, mount));
+            // A guest that may add to a directory of policies could add a policy.
+            let around = places.is_directory && places.end().is_some_and(|end| mount.host.starts_with(end));
+            if within || around {
+                let (host, guest) = (mount.host.clone(), mount.guest.clone());
+                return Err(MountError::Protected { protected: path.clone(), host, guest });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every place that a look-up of one path passes, each by its canonical name: whoever can change one of them can
+/// change what the path means.
+#[derive(Debug, Default)]
+struct Places {
+    names: Vec<PathBuf>,
+    is_directory: bool,
+}
+
+impl Places {
+    fn end(&self) -> Option<&PathBuf> {
+        self.names.last()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "loading mounts looks at the host on the operator's behalf")]
+fn places_ambient(path: &Path) -> io::Result<Places> {
+    let absolute = std::path::absolute(path)?;
+    let mut ahead: VecDeque<PathBuf> = parts(&absolute);
+    let mut at = PathBuf::new();
+    let mut places = Places::default();
+    let mut links = 0;
+    while let Some(part) = ahead.pop_front() {
+        match part.components().next() {
+            Some(Component::ParentDir) => {
+                at.pop();
+                continue;
+            }
+            Some(Component::Normal(_)) => {}
+            Some(Component::RootDir | Component::Prefix(_) | Component::CurDir) | None => {
+                at.push(part);
+                continue;
+            }
+        }
+        let place = at.join(&part);
+        let found = match std::fs::symlink_metadata(&place) {
+            Ok(found) => Some(found),
+            // Not there yet, such as a log that is going to be written: its name is what counts.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        places.names.push(place.clone());
+        places.is_directory = found.as_ref().is_some_and(std::fs::Metadata::is_dir);
+        if !found.is_some_and(|found| found.is_symlink()) {
+            at = place;
+            continue;
+        }
+        links += 1;
+        if links > MAX_LINKS {
+            return Err(io::Error::other("too many symbolic links"));
+        }
+        let mut target = parts(&std::fs::read_link(&place)?);
+        target.append(&mut ahead);
+        ahead = target;
+    }
+    Ok(places)
+}
+
+fn parts(path: &Path) -> VecDeque<PathBuf> {
+    path.components().map(|part| PathBuf::from(part.as_os_str())).collect()
+}

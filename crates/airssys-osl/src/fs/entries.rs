@@ -1,0 +1,74 @@
+//! A listing, read as it is asked for.
+
+use crate::action::ActionId;
+use crate::fs::mount::Mount;
+use crate::fs::sys::RawEntries;
+use crate::fs::types::{Entry, Kind};
+use crate::fs::{FsError, path};
+use crate::gate::Lease;
+use crate::handle::Handle;
+use crate::resource::GuestPath;
+use std::sync::Arc;
+
+/// The entries of a directory, in the order of the system, without `.` and `..`.
+///
+/// Memory stays bounded however many there are; the lease is asked for each. Names that no path can spell (no text, or
+/// bidirectional controls) are left out and counted.
+pub struct Entries {
+    mount: Arc<Mount>,
+    directory: Arc<Handle>,
+    listing: RawEntries,
+    lease: Lease,
+    left_out: u64,
+}
+
+impl Entries {
+    pub(in crate::fs) fn start(
+        mount: Arc<Mount>,
+        directory: Arc<Handle>,
+        lease: Lease,
+    ) -> Result<Entries, FsError> {
+        let listing = mount.sys.entries(&directory)?;
+        Ok(Entries { mount, directory, listing, lease, left_out: 0 })
+    }
+
+    /// The next entry; none at the end.
+    ///
+    /// # Errors
+    /// [`FsError`].
+    pub fn next_entry(&mut self, import: &'static str) -> Result<Option<Entry>, FsError> {
+        self.lease.enter(ActionId::FsList, import)?;
+        for raw in self.listing.by_ref() {
+            let raw = raw?;
+            if raw.name == "." || raw.name == ".." {
+                continue;
+            }
+            let name = raw.name.into_string().ok();
+            let Some(name) = name.filter(|name| path::child(&GuestPath::root(), name).is_ok()) else {
+                self.left_out += 1;
+                continue;
+            };
+            let unknown =
+                || self.mount.sys.stat(&self.directory, &name).map_or(Kind::Unknown, |meta| meta.kind);
+            let kind = raw.kind.unwrap_or_else(unknown);
+            return Ok(Some(Entry { name, kind }));
+        }
+        Ok(None)
+    }
+
+    /// How many names were left out so far, because no path can spell them.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// Its standing permission.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+}
+
+impl std::fmt::Debug for Entries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "listing under {:?}", self.lease)
+    }
+}

@@ -1,0 +1,159 @@
+//! An open file.
+
+use crate::action::{ActionId, FsWrite};
+use crate::fs::FsError;
+use crate::fs::mount::Mount;
+use crate::fs::sys::{Meta, bytes};
+use crate::fs::types::{Advice, Flags, Kind, NewTimes};
+use crate::gate::Lease;
+use crate::handle::Handle;
+use crate::resource::GuestPath;
+use std::sync::Arc;
+
+/// The most bytes that one call reads, whatever it is asked for.
+pub const MAX_READ_BYTES: usize = 1 << 20;
+
+/// An open file. Clones are the same handle, under the same lease.
+///
+/// There is no position: each call names its offset, so two streams on one file do not disturb each other.
+#[derive(Debug, Clone)]
+pub struct File(Arc<FileHandle>);
+
+#[derive(Debug)]
+pub(in crate::fs) struct FileHandle {
+    pub(in crate::fs) mount: Arc<Mount>,
+    pub(in crate::fs) path: GuestPath,
+    pub(in crate::fs) file: Handle,
+    pub(in crate::fs) kind: Kind,
+    pub(in crate::fs) lease: Lease,
+    pub(in crate::fs) flags: Flags,
+}
+
+impl File {
+    pub(in crate::fs) fn opened(handle: FileHandle) -> File {
+        File(Arc::new(handle))
+    }
+
+    /// The canonical path it was opened by.
+    pub fn path(&self) -> &GuestPath {
+        &self.0.path
+    }
+
+    /// Its standing permission.
+    pub fn lease(&self) -> &Lease {
+        &self.0.lease
+    }
+
+    /// True when calls on it end soon and may be made in place.
+    pub fn in_place(&self) -> bool {
+        self.0.mount.in_place && self.0.kind == Kind::File
+    }
+
+    /// Reads into `buffer` what one call gives; 0 means the end of the file.
+    ///
+    /// # Errors
+    /// [`FsError`]; [`FsError::BadDescriptor`] when the handle was not opened for reading.
+    pub fn read_into(&self, buffer: &mut [u8], offset: u64, import: &'static str) -> Result<usize, FsError> {
+        self.enter_reading(import)?;
+        Ok(bytes::read_at(&self.0.file, buffer, offset)?)
+    }
+
+    /// Reads at most `length` bytes, and never more than [`MAX_READ_BYTES`]; nothing means the end of the file.
+    ///
+    /// # Errors
+    /// As [`File::read_into`].
+    pub fn read_at(&self, length: u64, offset: u64, import: &'static str) -> Result<Vec<u8>, FsError> {
+        self.enter_reading(import)?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX).min(MAX_READ_BYTES);
+        let mut buffer = vec![0; length];
+        let read = bytes::read_at(&self.0.file, &mut buffer, offset)?;
+        buffer.truncate(read);
+        Ok(buffer)
+    }
+
+    /// Writes at an offset what one call takes, and says how much that was.
+    ///
+    /// # Errors
+    /// [`FsError`]; [`FsError::BadDescriptor`] when the handle was not opened for writing.
+    pub fn write_at(&self, bytes: &[u8], offset: u64, import: &'static str) -> Result<usize, FsError> {
+        self.enter_writing(import)?;
+        Ok(bytes::write_at(&self.0.file, bytes, offset)?)
+    }
+
+    /// Writes at the end, wherever that is by then.
+    ///
+    /// # Errors
+    /// As [`File::write_at`].
+    pub fn append(&self, bytes: &[u8], import: &'static str) -> Result<usize, FsError> {
+        self.enter_writing(import)?;
+        Ok(bytes::append(&self.0.file, bytes)?)
+    }
+
+    /// Makes the file as long as `size`.
+    ///
+    /// # Errors
+    /// As [`File::write_at`].
+    pub fn set_size(&self, size: u64, import: &'static str) -> Result<(), FsError> {
+        self.enter_writing(import)?;
+        Ok(self.0.file.set_len(size)?)
+    }
+
+    /// Says how it is going to be read.
+    ///
+    /// # Errors
+    /// As [`File::read_into`].
+    pub fn advise(
+        &self,
+        offset: u64,
+        length: u64,
+        advice: Advice,
+        import: &'static str,
+    ) -> Result<(), FsError> {
+        self.enter_reading(import)?;
+        Ok(bytes::advise(&self.0.file, offset, length, advice)?)
+    }
+
+    /// Enters a use that reads without doing it: for a stream at its making.
+    ///
+    /// # Errors
+    /// As [`File::read_into`].
+    pub fn enter_reading(&self, import: &'static str) -> Result<(), FsError> {
+        if !self.0.flags.read {
+            return Err(FsError::BadDescriptor);
+        }
+        Ok(self.0.lease.enter(ActionId::FsRead, import)?)
+    }
+
+    /// Enters a use that writes without doing it: for a stream at its making.
+    ///
+    /// # Errors
+    /// As [`File::write_at`].
+    pub fn enter_writing(&self, import: &'static str) -> Result<(), FsError> {
+        if !self.0.flags.write {
+            return Err(FsError::BadDescriptor);
+        }
+        Ok(self.0.lease.enter(ActionId::FsWrite, import)?)
+    }
+
+    pub(in crate::fs) fn sync_here(&self, data_only: bool, import: &'static str) -> Result<(), FsError> {
+        if self.0.lease.holds(ActionId::FsWrite) {
+            self.0.lease.enter(ActionId::FsWrite, import)?;
+        } else {
+            self.0.lease.check_live(ActionId::FsWrite, import)?;
+            self.0.lease.session().authorize::<FsWrite>(self.0.path.clone(), import)?.redeem();
+        }
+        Ok(bytes::sync(&self.0.file, data_only)?)
+    }
+
+    pub(in crate::fs) fn handle(&self) -> &FileHandle {
+        &self.0
+    }
+
+    pub(in crate::fs) fn meta(&self) -> Result<Meta, FsError> {
+        Ok(self.0.mount.sys.stat_open(&self.0.file)?)
+    }
+
+    pub(in crate::fs) fn set_times_here(&self, times: &NewTimes) -> Result<(), FsError> {
+        Ok(self.0.mount.sys.set_times_open(&self.0.file, self.0.kind, times)?)
+    }
+}

@@ -1,0 +1,302 @@
+//! Host directories in the guest's name space.
+//!
+//! *Invariant:* a mount's root is held open from loading on; no host path is looked up again for a guest.
+
+use crate::fs::check;
+use crate::fs::node::Node;
+use crate::fs::sys::volume::Volume;
+use crate::fs::sys::{self, Identity, Meta, System};
+use crate::fs::{Directory, FsError, MetadataHash};
+use crate::gate::{Lease, Session};
+use crate::handle::Handle;
+use crate::resource::GuestPath;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+
+/// A host directory to mount.
+#[derive(Debug, Clone)]
+pub struct MountSpec {
+    /// Where it lies on the host.
+    pub host: PathBuf,
+    /// Where the guest sees it.
+    pub guest: GuestPath,
+    /// Nothing in it can be changed, whatever the policies say.
+    pub read_only: bool,
+    /// What few hosts need.
+    pub options: MountOptions,
+}
+
+impl MountSpec {
+    /// A writable mount without options.
+    pub fn new(host: impl Into<PathBuf>, guest: GuestPath) -> MountSpec {
+        MountSpec { host: host.into(), guest, read_only: false, options: MountOptions::default() }
+    }
+
+    /// The same mount, read-only.
+    #[must_use]
+    pub fn read_only(self) -> MountSpec {
+        MountSpec { read_only: true, ..self }
+    }
+}
+
+/// What few hosts need of a mount. `Default` allows none of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MountOptions {
+    /// A path may lead into another file system that is mounted within.
+    pub cross_devices: bool,
+    /// Devices, pipes and sockets may be opened; never waiting for the other side.
+    pub special_files: bool,
+    /// How paths are looked up.
+    pub resolver: Resolver,
+    /// Take the names from the disk even if the file system is known to keep spellings apart.
+    pub names_from_disk: bool,
+}
+
+/// How paths are looked up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Resolver {
+    /// The platform's best way.
+    #[default]
+    Auto,
+    /// The way that every platform has: one name at a time.
+    Portable,
+}
+
+/// Why a mount was refused. Each is an error of configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MountError {
+    /// The host directory is missing, unreadable or none.
+    #[error("`{}` cannot be mounted at `{guest}`: {source}; name a host directory that exists", host.display())]
+    Open {
+        /// The host directory.
+        host: PathBuf,
+        /// Where it was to be seen.
+        guest: GuestPath,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Two mounts are seen at, or within, the same place.
+    #[error("mounts `{first}` and `{second}` overlap: give each guest path outside of the others")]
+    GuestOverlap {
+        /// One guest path.
+        first: GuestPath,
+        /// The other.
+        second: GuestPath,
+    },
+    /// Two mounts show, in whole or part, the same host directory.
+    #[error(
+        "mounts `{first}` and `{second}` show the same files of `{}`: mount each host directory once",
+        host.display()
+    )]
+    HostOverlap {
+        /// One guest path.
+        first: GuestPath,
+        /// The other.
+        second: GuestPath,
+        /// The directory within both.
+        host: PathBuf,
+    },
+    /// The directory shows the kernel's own state.
+    #[error("`{}` shows the kernel's own state and cannot be mounted: name a directory of files", host.display())]
+    KernelInterface {
+        /// The host directory.
+        host: PathBuf,
+    },
+    /// A file that the host's own authority rests on could be changed by the guest.
+    #[error(
+        "`{}` lies beneath the mount `{guest}`, where a guest could change it: \
+         add `:ro` to the mount, or move the file out of `{}`",
+        protected.display(), host.display()
+    )]
+    Protected {
+        /// The file.
+        protected: PathBuf,
+        /// The mount's host directory.
+        host: PathBuf,
+        /// The mount's guest path.
+        guest: GuestPath,
+    },
+    /// What lies behind a protected name cannot be told.
+    #[error("`{}` cannot be told apart from the mounts: {source}; make its directory readable", protected.display())]
+    Unknown {
+        /// The file.
+        protected: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Every mount of one runtime or component.
+#[derive(Debug, Clone, Default)]
+pub struct Mounts {
+    mounts: Vec<Arc<Mount>>,
+}
+
+impl Mounts {
+    /// Opens the mounts, or says what is wrong with them. `protected` are the files and directories which the host's
+    /// own authority rests on: policies, trust, configuration, keys, audit.
+    ///
+    /// # Errors
+    /// [`MountError`] in one sentence with the remedy.
+    pub fn open_ambient(specs: Vec<MountSpec>, protected: &[PathBuf]) -> Result<Mounts, MountError> {
+        let keys = Arc::new([RandomState::new(), RandomState::new()]);
+        let mut mounts = Vec::with_capacity(specs.len());
+        for spec in specs {
+            mounts.push(Arc::new(Mount::open_ambient(spec, Arc::clone(&keys))?));
+        }
+        check::overlaps(&mounts)?;
+        check::protected_ambient(&mounts, protected)?;
+        Ok(Mounts { mounts })
+    }
+
+    /// Handles for walking on the roots which the policies let `session` see, with their guest paths. They carry no
+    /// right; no decision is taken.
+    pub fn roots(&self, session: &Arc<Session>) -> Vec<(Node, GuestPath)> {
+        let seen = self.mounts.iter().filter(|mount| session.sees_mount(&mount.guest));
+        seen.map(|mount| (Node::Directory(mount.root(session)), mount.guest.clone())).collect()
+    }
+
+    /// True when every mount's calls end soon and may be made in place.
+    pub fn in_place(&self) -> bool {
+        self.mounts.iter().all(|mount| mount.in_place)
+    }
+
+    /// True when there is no mount.
+    pub fn is_empty(&self) -> bool {
+        self.mounts.is_empty()
+    }
+}
+
+/// One mounted directory.
+pub(in crate::fs) struct Mount {
+    pub(in crate::fs) host: PathBuf,
+    pub(in crate::fs) guest: GuestPath,
+    pub(in crate::fs) root: Arc<Handle>,
+    pub(in crate::fs) identity: Identity,
+    pub(in crate::fs) read_only: bool,
+    pub(in crate::fs) in_place: bool,
+    pub(in crate::fs) exact_names: bool,
+    pub(in crate::fs) options: MountOptions,
+    pub(in crate::fs) sys: &'static dyn System,
+    moves: Arc<RwLock<()>>,
+    keys: Arc<[RandomState; 2]>,
+}
+
+impl Mount {
+    fn open_ambient(spec: MountSpec, keys: Arc<[RandomState; 2]>) -> Result<Mount, MountError> {
+        let MountSpec { host, guest, read_only, options } = spec;
+        let refused = |source| MountError::Open { host: host.clone(), guest: guest.clone(), source };
+        let real = check::real_path_ambient(&host).map_err(refused)?;
+        let native = match options.resolver {
+            Resolver::Auto => sys::native(),
+            Resolver::Portable => sys::portable(),
+        };
+        let root = native.open_root_ambient(&real).map_err(refused)?;
+        // Also asks whether the kernel, or a filter above it, knows the call at all.
+        let sys = match native.walk_beneath(&root, ".", options.cross_devices) {
+            Some(Err(_)) => sys::portable(),
+            Some(Ok(_)) | None => native,
+        };
+        let volume = Volume::of(&root).map_err(refused)?;
+        if volume.is_kernel_interface {
+            return Err(MountError::KernelInterface { host });
+        }
+        let identity = sys.stat_open(&root).map_err(refused)?.identity;
+        Ok(Mount {
+            host: real,
+            guest,
+            root: Arc::new(root),
+            identity,
+            read_only,
+            in_place: volume.is_local && !options.cross_devices,
+            exact_names: volume.exact_names && !options.names_from_disk,
+            options,
+            sys,
+            moves: lock_of(identity),
+            keys,
+        })
+    }
+
+    /// A handle for walking on the root.
+    fn root(self: &Arc<Mount>, session: &Arc<Session>) -> Directory {
+        let lease = Lease::for_walking(Arc::clone(session), self.guest.clone().into());
+        Directory::root(Arc::clone(self), lease)
+    }
+
+    /// The part of a canonical path beneath this mount, `.` for the root itself.
+    pub(in crate::fs) fn relative<'p>(&self, path: &'p GuestPath) -> &'p str {
+        let text = path.as_str();
+        let beneath = if self.guest.is_root() { Some(text) } else { text.strip_prefix(self.guest.as_str()) };
+        match beneath.map(|rest| rest.trim_start_matches('/')) {
+            Some("") | None => ".",
+            Some(rest) => rest,
+        }
+    }
+
+    /// Opens a canonical path for walking, through directories alone.
+    pub(in crate::fs) fn walk_to(&self, path: &GuestPath) -> Result<Arc<Handle>, FsError> {
+        let (relative, cross_devices) = (self.relative(path), self.options.cross_devices);
+        if relative == "." {
+            return Ok(Arc::clone(&self.root));
+        }
+        if let Some(opened) = self.sys.walk_beneath(&self.root, relative, cross_devices) {
+            return Ok(Arc::new(opened?));
+        }
+        let mut at = Arc::clone(&self.root);
+        for name in relative.split('/') {
+            at = Arc::new(self.sys.open_dir(&at, name, cross_devices)?);
+        }
+        Ok(at)
+    }
+
+    /// Held while something is decided and done: nothing moves meanwhile.
+    pub(in crate::fs) fn still(&self) -> RwLockReadGuard<'_, ()> {
+        self.moves.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while a move is decided and done: nothing else is.
+    pub(in crate::fs) fn moving(&self) -> RwLockWriteGuard<'_, ()> {
+        self.moves.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True when an object of that device may not be reached through this mount.
+    pub(in crate::fs) fn is_beyond(&self, meta: &Meta) -> bool {
+        !self.options.cross_devices && meta.identity.device != self.identity.device
+    }
+
+    /// True when an opened object shows the kernel's own state: possible only across devices.
+    pub(in crate::fs) fn is_kernel_interface(&self, file: &Handle, meta: &Meta) -> bool {
+        meta.identity.device != self.identity.device
+            && Volume::of(file).map_or(true, |volume| volume.is_kernel_interface)
+    }
+
+    /// A number for an object that tells nothing but equality.
+    pub(in crate::fs) fn hash(&self, meta: &Meta) -> MetadataHash {
+        let [lower, upper] = &*self.keys;
+        MetadataHash { lower: lower.hash_one(meta.identity), upper: upper.hash_one(meta.identity) }
+    }
+}
+
+impl std::fmt::Debug for Mount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let access = if self.read_only { " (read-only)" } else { "" };
+        write!(f, "{} at {}{access}", self.host.display(), self.guest)
+    }
+}
+
+/// One lock for one host directory, however often it is mounted in this process: a move through one instance's mount
+/// must not fall between decision and effect of another's.
+fn lock_of(root: Identity) -> Arc<RwLock<()>> {
+    static LOCKS: LazyLock<Mutex<HashMap<Identity, Weak<RwLock<()>>>>> = LazyLock::new(Mutex::default);
+    let mut locks = LOCKS.lock().unwrap_or_else(PoisonError::into_inner);
+    locks.retain(|_, lock| lock.strong_count() > 0);
+    if let Some(lock) = locks.get(&root).and_then(Weak::upgrade) {
+        return lock;
+    }
+    let lock = Arc::default();
+    locks.insert(root, Arc::downgrade(&lock));
+    lock
+}

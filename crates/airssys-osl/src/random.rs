@@ -1,0 +1,90 @@
+//! Random numbers from the operating system.
+
+use crate::action::{ActionId, RandomRead};
+use crate::gate::{Denied, Lease, Permit};
+use zeroize::Zeroize;
+
+/// As many bytes as one call to the system brings, so that a number costs a copy and not a call.
+const BUFFER_BYTES: usize = 512;
+
+/// Why no random bytes came.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RandomError {
+    /// The permission no longer stands.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The system has none to give.
+    #[error("the operating system gives no random bytes: {0}")]
+    Unavailable(getrandom::Error),
+}
+
+/// A source that may be drawn from. Every byte is handed out once and wiped here.
+pub struct Source {
+    lease: Lease,
+    buffer: [u8; BUFFER_BYTES],
+    /// How many bytes at the end of the buffer are still unused.
+    left: usize,
+}
+
+impl Source {
+    /// A source of the kind that was permitted. Both kinds draw from the system's cryptographic generator.
+    pub fn new(permit: Permit<RandomRead>) -> Source {
+        Source { lease: permit.into_lease(), buffer: [0; BUFFER_BYTES], left: 0 }
+    }
+
+    /// Fills `bytes`.
+    ///
+    /// # Errors
+    /// [`RandomError`]; `bytes` then holds nothing to rely on.
+    pub fn fill(&mut self, bytes: &mut [u8], import: &'static str) -> Result<(), RandomError> {
+        self.lease.enter(ActionId::RandomRead, import)?;
+        if bytes.len() > BUFFER_BYTES / 4 {
+            return getrandom::fill(bytes).map_err(RandomError::Unavailable);
+        }
+        self.draw(bytes)
+    }
+
+    /// A number.
+    ///
+    /// # Errors
+    /// [`RandomError`].
+    pub fn u64(&mut self, import: &'static str) -> Result<u64, RandomError> {
+        self.lease.enter(ActionId::RandomRead, import)?;
+        let mut bytes = [0; 8];
+        self.draw(&mut bytes)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    fn draw(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        if self.left < bytes.len() {
+            getrandom::fill(&mut self.buffer).map_err(RandomError::Unavailable)?;
+            self.left = BUFFER_BYTES;
+        }
+        let start = BUFFER_BYTES - self.left;
+        if let Some(fresh) = self.buffer.get_mut(start..start + bytes.len()) {
+            bytes.copy_from_slice(fresh);
+            // What a guest was given must not be found here by whoever reads this memory later.
+            fresh.zeroize();
+            self.left -= bytes.len();
+        }
+        Ok(())
+    }
+
+    /// Its standing permission.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.buffer.zeroize();
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "random source under {:?}", self.lease)
+    }
+}

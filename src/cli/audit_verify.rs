@@ -1,0 +1,51 @@
+//! `airssys audit verify`: is the log as it was written?
+
+use super::console::Console;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::inputs;
+use super::verify::merge;
+use crate::audit::{self, Head, Report};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Prove that no record was changed, dropped, reordered or inserted.
+///
+/// Prints the head, `SEQ:HASH`: noted elsewhere and given back with `--head`, it proves that nothing was cut off the
+/// end either. Without one the tail is unproven, and it says so. An unfinished last line, as a crash leaves it, is told
+/// from tampering. Ends with 126 when the log was altered.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  airssys audit verify audit.jsonl
+  airssys audit verify audit.jsonl --head \"$(cat /safe/place/head)\"
+  airssys audit verify audit.jsonl --json")]
+pub(super) struct Verify {
+    /// The log.
+    log: PathBuf,
+    /// The head that was printed before.
+    #[arg(long, value_name = "SEQ:HASH")]
+    head: Option<Head>,
+}
+
+impl Verify {
+    pub(super) fn run(self, console: Console) -> Result<u8, Failure> {
+        let report =
+            audit::verify(inputs::log(&self.log)?, self.head).map_err(|error| inputs::bad_log(&self.log, &error))?;
+        let mut value = serde_json::to_value(&report).unwrap_or_default();
+        merge(&mut value, json!({ "sound": report.is_sound() }));
+        console.answer(&report.to_string(), &value)?;
+        self.judge(&report)
+    }
+
+    fn judge(&self, report: &Report) -> Result<u8, Failure> {
+        match &report.finding {
+            None => Ok(0),
+            Some(finding) => Err(Failure::said(
+                Exit::Refused,
+                format!("log `{}` was altered: {finding}", self.log.display()),
+                format!("keep the file as it is, and rely on its first {} records only", report.records),
+            )),
+        }
+    }
+}

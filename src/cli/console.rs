@@ -1,0 +1,158 @@
+//! Console: what is printed, where, and how.
+//!
+//! Standard output carries the answer and nothing else, as text or, with `--json`, as one JSON document. Standard error
+//! carries notes and failures, with `--json` each as one JSON object on a line. Text that comes from elsewhere is
+//! made printable first: no component and no log writes control characters to this terminal.
+
+use super::drawn::{as_json, drawn};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::files::setting_ambient;
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+use miette::GraphicalTheme;
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal, Write};
+
+/// The person's side of one command.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Console {
+    json: bool,
+}
+
+impl Console {
+    /// A console that speaks JSON or text.
+    pub(super) fn new(json: bool) -> Console {
+        Console { json }
+    }
+
+    /// Whether answers are JSON.
+    pub(super) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Whether a person watches standard error.
+    pub(super) fn is_watched(self) -> bool {
+        io::stderr().is_terminal() && !self.json
+    }
+
+    /// Prints the answer.
+    pub(super) fn answer(self, text: &str, value: &Value) -> Result<(), Failure> {
+        match self.json {
+            true => self.lines(&format!("{value:#}")),
+            false => self.lines(text),
+        }
+    }
+
+    /// Prints text as it is, with a line break at its end.
+    pub(super) fn lines(self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        let text = text.trim_end_matches('\n');
+        let written = writeln!(out, "{text}").and_then(|()| out.flush());
+        written.or_else(|error| match error.kind() {
+            // Whoever read it has seen enough.
+            io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(Failure::wrong(format!("the answer cannot be written: {error}"), "make room or write elsewhere")),
+        })
+    }
+
+    /// Says something besides the answer.
+    pub(super) fn note(self, text: &str) {
+        match self.json {
+            true => complain(&json!({ "note": text }).to_string()),
+            false => complain(&format!("airssys: {}", printable(text))),
+        }
+    }
+
+    /// Says something besides the answer that has facts of its own in JSON.
+    pub(super) fn event(self, text: &str, value: &Value) {
+        match self.json {
+            true => complain(&value.to_string()),
+            false => complain(&format!("airssys: {}", printable(text))),
+        }
+    }
+
+    /// Tells of a failure.
+    pub(super) fn fail(self, failure: &Failure) {
+        match (self.json, failure.exit) {
+            (true, _) => complain(&as_json(failure).to_string()),
+            (false, Exit::Own) => complain(&drawn(failure, &theme)),
+            (false, _) => complain(&format!("airssys: {}", printable(&failure.sentence()))),
+        }
+    }
+}
+
+/// How drawings look on standard error.
+fn theme() -> GraphicalTheme {
+    match (io::stderr().is_terminal(), setting_ambient("NO_COLOR")) {
+        (true, None) => GraphicalTheme::unicode(),
+        (true, Some(_)) => GraphicalTheme::unicode_nocolor(),
+        (false, _) => GraphicalTheme::none(),
+    }
+}
+
+/// A line on standard error; nobody is left to tell when that fails.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// A table with a heading, plain where nobody watches.
+pub(super) fn table(heading: &[&str]) -> Table {
+    let mut table = bare_table();
+    table.set_header(heading.iter().map(|name| (*name).to_owned()));
+    table
+}
+
+/// A table of names and what they stand for.
+pub(super) fn facts(rows: &[(&str, String)]) -> String {
+    let mut table = bare_table();
+    for (name, value) in rows {
+        table.add_row([(*name).to_owned(), printable(value)]);
+    }
+    shown(&table)
+}
+
+/// The table as text without blanks at the ends of lines.
+pub(super) fn shown(table: &Table) -> String {
+    table.trim_fmt().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn bare_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    if io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.force_no_tty();
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    table
+}
+
+/// Whether a text holds what would not show, or would act on a terminal.
+pub(super) fn hides(text: &str) -> bool {
+    text.chars().any(is_hidden)
+}
+
+/// The text with what would not show, or would act on a terminal, written as an escape.
+pub(super) fn printable(text: &str) -> String {
+    let shown = |c: char| if is_hidden(c) { c.escape_unicode().collect() } else { c.to_string() };
+    text.chars().map(shown).collect::<String>()
+}
+
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_and_reordering_characters_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2J\r\u{202e}b"), "a\\u{1b}[2J\\u{d}\\u{202e}b");
+        let text = facts(&[("name", "x\u{7}y".to_owned())]);
+        assert!(text.contains("x\\u{7}y") && !text.contains('\u{7}'), "{text}");
+    }
+}

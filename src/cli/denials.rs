@@ -1,0 +1,93 @@
+//! Denials on the terminal: one line for each distinct ask, with the least permit that would allow it.
+
+use super::console::Console;
+use crate::policy::suggest;
+use airssys_osl::Denied;
+use clap::ValueEnum;
+use serde_json::json;
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+/// Distinct asks that are remembered; what comes after them is not shown.
+const MOST: usize = 1000;
+
+/// When denials are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    /// Where a person watches.
+    Auto,
+    /// Wherever standard error leads.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// What to call with each denial, if they are shown.
+pub(super) fn teller(console: Console, when: When) -> Option<impl Fn(&Denied) + Send + Sync + 'static> {
+    let shown = match when {
+        When::Auto => console.is_watched(),
+        When::Always => true,
+        When::Never => false,
+    };
+    let told = Mutex::new(HashSet::new());
+    shown.then(|| {
+        move |denied: &Denied| {
+            if is_new(&told, denied) {
+                tell(console, denied);
+            }
+        }
+    })
+}
+
+fn is_new(told: &Mutex<HashSet<String>>, denied: &Denied) -> bool {
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    told.len() < MOST && told.insert(format!("{} {} {}", denied.subject, denied.action, denied.resource))
+}
+
+fn tell(console: Console, denied: &Denied) {
+    let suggestion = suggest(denied);
+    let value = json!({ "denied": {
+        "subject": denied.subject,
+        "action": denied.action.name(),
+        "resource": denied.resource.to_string(),
+        "import": denied.import,
+        "policies": denied.reasons.policies,
+        "errors": denied.reasons.errors,
+        "suggestion": suggestion,
+    }});
+    console.event(&format!("denied: {denied}; {suggestion}"), &value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use airssys_osl::{ActionId, Reasons, Resource, Why};
+    use std::sync::Arc;
+
+    fn denied(path: &str) -> Denied {
+        Denied {
+            subject: "acme/x".into(),
+            publisher: "acme".into(),
+            action: ActionId::FsRead,
+            resource: Resource::parse("Path", path).unwrap(),
+            import: "wasi:filesystem/types#open-at",
+            why: Why::Policy,
+            reasons: Arc::new(Reasons::default()),
+        }
+    }
+
+    #[test]
+    fn what_was_denied_before_is_not_told_again_and_a_flood_ends() {
+        let told = Mutex::new(HashSet::new());
+        assert!(is_new(&told, &denied("/a")) && !is_new(&told, &denied("/a")));
+        let shown = (0..2 * MOST).filter(|number| is_new(&told, &denied(&format!("/{number}")))).count();
+        assert_eq!(shown, MOST - 1);
+    }
+
+    #[test]
+    fn nobody_is_told_where_nobody_wants_to_be() {
+        let console = Console::new(true);
+        assert!(teller(console, When::Never).is_none() && teller(console, When::Auto).is_none());
+        assert!(teller(console, When::Always).is_some());
+    }
+}

@@ -1,0 +1,185 @@
+//! `airssys policy explain`: why was it, or would it be, allowed or denied?
+
+use super::console::{Console, printable};
+use super::failure::Failure;
+use super::verify::merge;
+use super::{inputs, values};
+use crate::audit::{self, Kind, Situation};
+use crate::identity::{LOCAL_DEV, Name, Trust, Version};
+use crate::policy::{Policies, Question, explain};
+use airssys_osl::{ActionId, Principal, Resource};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Say why something was, or would be, allowed or denied.
+///
+/// The question is a record of a log, or is put together here. Shown are the verdict, the policies that decided with
+/// file and line, and for a denial the nearest permits, which of their conditions failed, and the least permit that
+/// would allow it. The status is 0 whatever the verdict.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  airssys policy explain --policy policy.cedar --audit audit.jsonl --seq 7
+  airssys policy explain --policy policy.cedar --principal acme/thumb --action fs:read \\
+      --resource 'Path::\"/photos/a.jpg\"'")]
+pub(super) struct Explain {
+    /// Policy files.
+    #[arg(long = "policy", value_name = "FILE")]
+    policies: Vec<PathBuf>,
+    /// Entity files in Cedar's JSON.
+    #[arg(long, value_name = "FILE")]
+    entities: Vec<PathBuf>,
+    /// The log that holds the question.
+    #[arg(long, value_name = "FILE", requires = "seq", required_unless_present = "principal")]
+    audit: Option<PathBuf>,
+    /// The number of its record.
+    #[arg(long, value_name = "N", requires = "audit")]
+    seq: Option<u64>,
+    #[command(flatten)]
+    question: Asked,
+}
+
+/// A question put together on the command line.
+#[derive(Debug, Args)]
+struct Asked {
+    /// Who asks, as `publisher/name`.
+    #[arg(long, value_name = "NAME", requires_all = ["action", "resource"], conflicts_with = "audit")]
+    principal: Option<String>,
+    /// What for, such as `fs:read`.
+    #[arg(long, requires = "principal", value_parser = action)]
+    action: Option<ActionId>,
+    /// On what, such as `Path::"/data"`.
+    #[arg(long, requires = "principal", value_parser = values::resource)]
+    resource: Option<Resource>,
+    /// Through which import; policies see it as `context.import`.
+    #[arg(long, requires = "principal", default_value = "")]
+    import: String,
+    /// The component's version; 0.0.0 unless told.
+    #[arg(long, value_name = "VERSION", requires = "principal", value_parser = version)]
+    component_version: Option<Version>,
+    /// The component's release number; 0 unless told.
+    #[arg(long, value_name = "N", requires = "principal", default_value_t = 0)]
+    release: u64,
+    /// The component's signed hash; empty unless told.
+    #[arg(long, value_name = "HASH", requires = "principal", default_value = "")]
+    digest: String,
+    /// The trust file, for the groups of the publisher; none unless told.
+    #[arg(long, value_name = "FILE", requires = "principal")]
+    trust: Option<PathBuf>,
+}
+
+fn action(text: &str) -> Result<ActionId, String> {
+    let known = || ActionId::ALL.iter().map(|action| action.name()).collect::<Vec<_>>().join(", ");
+    ActionId::parse(text).ok_or_else(|| format!("the actions are {}", known()))
+}
+
+fn version(text: &str) -> Result<Version, String> {
+    Version::parse(text).ok_or_else(|| "write three numbers, such as `1.4.0`".to_owned())
+}
+
+/// A question, what the log says about it, and what to say besides the answer.
+struct Case {
+    question: Question,
+    recorded: Option<Value>,
+    notes: Vec<String>,
+}
+
+impl Explain {
+    pub(super) fn run(self, console: Console) -> Result<u8, Failure> {
+        let policies = inputs::policies(&self.policies, &self.entities)?;
+        let case = match (&self.audit, self.seq) {
+            (Some(path), Some(seq)) => recorded(path, seq, &policies)?,
+            _ => self.question.case()?,
+        };
+        let explanation = explain(&policies, &case.question);
+        let mut text: String = explanation.to_string().lines().map(|line| format!("{}\n", printable(line))).collect();
+        let mut value = serde_json::to_value(&explanation).unwrap_or_default();
+        let mut notes = case.notes;
+        if let Some(recorded) = case.recorded {
+            if recorded["verdict"] != value["verdict"] {
+                let then = recorded["verdict"].as_str().unwrap_or_default();
+                notes.push(format!("the verdict in the log is `{then}`: policies, entities or principal were others"));
+            }
+            merge(&mut value, json!({ "recorded": recorded }));
+        }
+        notes.iter().for_each(|note| text += &format!("note: {}\n", printable(note)));
+        merge(&mut value, json!({ "notes": notes }));
+        console.answer(&text, &value)?;
+        Ok(0)
+    }
+}
+
+fn recorded(path: &Path, seq: u64, policies: &Policies) -> Result<Case, Failure> {
+    let log = inputs::log(path)?;
+    let found = audit::situation(log, seq).map_err(|error| inputs::bad_log(path, &error))?;
+    let none = || Failure::wrong(format!("`{}` has no record {seq}", path.display()), "`airssys audit show` lists them");
+    let situation = found.ok_or_else(none)?;
+    let question = question(&situation).map_err(|why| {
+        Failure::wrong(format!("record {seq} cannot be explained: {why}"), "choose a record of kind `decision`")
+    })?;
+    let mut notes = Vec::new();
+    let now = policies.digests();
+    if situation.policy_set.as_ref().is_some_and(|then| then.policies != now.policies || then.entities != now.entities) {
+        notes.push("these are not the policies and entities that were in force then, or their files have other names".to_owned());
+    }
+    let record = &situation.record;
+    let recorded = json!({ "seq": seq, "time": record.time, "verdict": record.verdict, "policies": record.policies });
+    Ok(Case { question, recorded: Some(recorded), notes })
+}
+
+fn question(situation: &Situation) -> Result<Question, String> {
+    let record = &situation.record;
+    if record.kind != Kind::Decision {
+        return Err(format!("it is of kind `{}`", record.kind.name()));
+    }
+    let load = situation.load.as_ref().ok_or("the log does not say how its subject was loaded")?;
+    let component = load.component.as_ref().ok_or("the log does not say who its subject is")?;
+    let version = component.version;
+    let groups = component.parents.iter().filter(|parent| parent.kind == "Group");
+    let principal = Principal {
+        name: record.subject.as_deref().unwrap_or_default().to_owned(),
+        publisher: component.publisher.to_string(),
+        digest: load.digest.as_deref().unwrap_or_default().to_owned(),
+        version: (version.major, version.minor, version.patch),
+        release: component.release,
+        dev: component.dev,
+        groups: groups.map(|group| group.id.to_string()).collect(),
+    };
+    let action = record.action_id().ok_or("its action is not known here")?;
+    let import = record.import.as_deref().unwrap_or_default().to_owned();
+    Ok(Question { principal, action, resource: record.resource_value()?, import })
+}
+
+impl Asked {
+    fn case(self) -> Result<Case, Failure> {
+        let (Some(name), Some(action), Some(resource)) = (&self.principal, self.action, self.resource.clone()) else {
+            return Err(Failure::wrong("no question", "give `--principal`, `--action` and `--resource`"));
+        };
+        let trust = self.trust.as_deref().map(inputs::trust).transpose()?.map(|trusted| trusted.trust);
+        let principal = self.principal(name, trust.as_ref())?;
+        let mut notes = Vec::new();
+        if self.component_version.is_none() || trust.is_none() {
+            let (major, minor, patch) = principal.version;
+            let groups = if principal.groups.is_empty() { "no group".to_owned() } else { principal.groups.join(", ") };
+            notes.push(format!("taken as version {major}.{minor}.{patch}, release {}, in {groups}", principal.release));
+        }
+        Ok(Case { question: Question { principal, action, resource, import: self.import }, recorded: None, notes })
+    }
+
+    fn principal(&self, name: &str, trust: Option<&Trust>) -> Result<Principal, Failure> {
+        let bad = || Failure::wrong(format!("`{name}` is no component"), "write `publisher/name`, such as `acme/thumb`");
+        let (publisher, own) = name.split_once('/').ok_or_else(bad)?;
+        let (publisher, _) = (Name::parse(publisher).ok_or_else(bad)?, Name::parse(own).ok_or_else(bad)?);
+        let groups = trust.and_then(|trust| trust.publisher(&publisher)).map(|known| known.groups());
+        let version = self.component_version.map_or((0, 0, 0), |version| (version.major, version.minor, version.patch));
+        Ok(Principal {
+            name: name.to_owned(),
+            publisher: publisher.to_string(),
+            digest: self.digest.clone(),
+            version,
+            release: self.release,
+            dev: publisher.as_str() == LOCAL_DEV,
+            groups: groups.unwrap_or_default().iter().map(ToString::to_string).collect(),
+        })
+    }
+}

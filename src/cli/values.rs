@@ -1,0 +1,148 @@
+//! Values on the command line: `--dir HOST::GUEST[:ro]`, `--env NAME=VALUE`, `--resource Type::"id"`.
+
+use airssys_osl::{EnvName, GuestPath, Resource};
+use std::path::PathBuf;
+
+/// A directory of the host and where the component sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Dir {
+    /// The directory on the host.
+    pub(super) host: PathBuf,
+    /// Where the component sees it.
+    pub(super) guest: GuestPath,
+    /// Whether nothing beneath it can be changed.
+    pub(super) read_only: bool,
+}
+
+/// Reads `HOST`, `HOST::GUEST` or either with `:ro`.
+pub(super) fn dir(text: &str) -> Result<Dir, String> {
+    let (text, read_only) = match text.strip_suffix(":ro") {
+        Some(rest) => (rest, true),
+        None => (text, false),
+    };
+    let (host, guest) = text.rsplit_once("::").unwrap_or((text, "/"));
+    if host.is_empty() {
+        return Err("no host directory is named; write `HOST::GUEST`, such as `./photos::/photos:ro`".to_owned());
+    }
+    let guest = guest_path(guest)?;
+    Ok(Dir { host: PathBuf::from(host), guest, read_only })
+}
+
+/// Reads the path at which a component sees a directory.
+pub(super) fn guest_path(text: &str) -> Result<GuestPath, String> {
+    if let Some((path, mode)) = text.rsplit_once(':').filter(|(_, mode)| !mode.contains('/')) {
+        return Err(format!("`:{mode}` is not a way to mount; write `{path}` or `{path}:ro`"));
+    }
+    GuestPath::parse(text).map_err(|error| format!("guest {error}"))
+}
+
+/// Reads `NAME=VALUE`.
+pub(super) fn env(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("no `=`; write `NAME=VALUE`, nothing is taken over from here")?;
+    env_name(name)?;
+    match value.contains('\0') {
+        true => Err("the value holds a NUL".to_owned()),
+        false => Ok((name.to_owned(), value.to_owned())),
+    }
+}
+
+/// Checks the name of a variable.
+pub(super) fn env_name(name: &str) -> Result<(), String> {
+    EnvName::parse(name).map(|_| ()).ok_or_else(|| {
+        let name = name.escape_debug();
+        format!("`{name}` cannot name a variable; use letters, digits and `_`")
+    })
+}
+
+/// Reads `Type::"id"`; the quotes may be left out.
+pub(super) fn resource(text: &str) -> Result<Resource, String> {
+    let form = || format!("`{}` is no resource; write `Type::\"id\"`, such as `Path::\"/data\"`", text.escape_debug());
+    let (kind, id) = text.split_once("::").ok_or_else(form)?;
+    let quoted = id.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match quoted {
+        Some(inner) => Resource::parse(kind, &unescaped(inner).ok_or_else(form)?),
+        None => Resource::parse(kind, id),
+    }
+}
+
+/// The text between quotes, with the escapes that Cedar and the log write undone.
+fn unescaped(text: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        plain.push(match c {
+            '"' => return None,
+            '\\' => match rest.next()? {
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                '0' => '\0',
+                'u' => {
+                    let digits: String = rest.by_ref().take_while(|c| *c != '}').collect();
+                    char::from_u32(u32::from_str_radix(digits.strip_prefix('{')?, 16).ok()?)?
+                }
+                c @ ('\\' | '"' | '\'') => c,
+                _ => return None,
+            },
+            c => c,
+        });
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> (String, String, bool) {
+        let dir = dir(text).unwrap();
+        (dir.host.display().to_string(), dir.guest.to_string(), dir.read_only)
+    }
+
+    #[test]
+    fn directories_without_host_or_with_a_guest_path_that_is_not_canonical_are_refused() {
+        for (text, said) in [
+            ("", "no host directory"),
+            ("::/data", "no host directory"),
+            (":ro", "no host directory"),
+            ("a::data", "not absolute"),
+            ("a::", "not absolute"),
+            ("a::/x/../y", "not canonical"),
+            ("a::/x/", "not canonical"),
+            ("a::/x:rw", "`:rw` is not a way to mount"),
+            ("a::/x:ro:ro", "`:ro` is not a way to mount"),
+        ] {
+            let error = dir(text).unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn directories_are_mounted_where_they_say_and_at_the_root_otherwise() {
+        assert_eq!(of("in"), ("in".into(), "/".into(), false));
+        assert_eq!(of("in:ro"), ("in".into(), "/".into(), true));
+        assert_eq!(of("/a b::/data"), ("/a b".into(), "/data".into(), false));
+        assert_eq!(of("x::y::/data:ro"), ("x::y".into(), "/data".into(), true));
+    }
+
+    #[test]
+    fn variables_without_a_name_or_a_value_are_refused() {
+        for text in ["", "A", "=x", "A\0=x", "A=\0"] {
+            assert!(env(text).is_err(), "{text:?}");
+        }
+        assert_eq!(env("A=b=c"), Ok(("A".into(), "b=c".into())));
+        assert_eq!(env("A="), Ok(("A".into(), String::new())));
+    }
+
+    #[test]
+    fn resources_of_unknown_form_are_refused_and_those_the_log_shows_are_read() {
+        for text in ["", "Path", "Path::\"/a", "Path::\"a\"", "Tape::\"x\"", "Path::\"/a\"b\"", "Path::\"/\\q\"", "Path::\"/\\u{110000}\""] {
+            assert!(resource(text).is_err(), "{text}");
+        }
+        for path in ["/", "/a b", "/a\"b", "/a\\b", "/\u{1b}[31m", "/ä'\n"] {
+            let wanted = Resource::from(GuestPath::parse(path).unwrap());
+            assert_eq!(resource(&wanted.to_string()), Ok(wanted));
+        }
+        assert_eq!(resource("Clock::wall").unwrap().id(), "wall");
+    }
+}

@@ -1,0 +1,146 @@
+//! One decision: candidates by scope, conditions by Cedar, the verdict from both.
+//!
+//! *Invariant:* verdict, determining policies and errors are those of plain Cedar on the full set, but that any error
+//! makes the verdict a fault (in Cedar a `forbid` that errs is skipped, which would fail open). `tests/policy_differential.rs` holds
+//! the two together.
+
+use super::index::candidates;
+use super::load::Loaded;
+use super::rule::{Effect, Rule};
+use super::stack::on_stack;
+use super::subject::Ready;
+use super::vocabulary::kind_of;
+use airssys_osl::{ActionId, Reasons, Resource, Verdict};
+use cedar_policy_core::ast::{
+    Context, Entity, EntityUID, EntityUIDEntry, Expr, Literal, Request, SlotEnv, Value, ValueKind,
+};
+use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
+use cedar_policy_core::evaluator::Evaluator;
+use cedar_policy_core::extensions::Extensions;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, LazyLock};
+
+/// An answer, and whether it may be given again for the same subject, action and resource.
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) reusable: bool,
+}
+
+static NOTHING: LazyLock<Arc<Reasons>> = LazyLock::new(Arc::default);
+
+impl Loaded {
+    /// Decides one question. Total: whatever goes wrong is a fault.
+    pub(crate) fn judge(&self, ready: &Ready, action: ActionId, resource: &Resource, import: &str) -> Judged {
+        if kind_of(action) != resource.kind() {
+            return faulty(format!("`{action}` is not asked of {resource}"));
+        }
+        let found = candidates(ready.tables(action), resource.kind(), resource.id(), &self.known);
+        let rules: Rules<'_> = found.iter().filter_map(|number| self.rules.get(*number as usize)).collect();
+        if rules.iter().all(|rule| rule.condition.is_none()) {
+            return Judged { verdict: conclude(&rules, Vec::new()), reusable: true };
+        }
+        let judged = on_stack(|| self.evaluate(ready, action, resource, import, &rules));
+        judged.unwrap_or_else(faulty)
+    }
+
+    fn evaluate(
+        &self,
+        ready: &Ready,
+        action: ActionId,
+        resource: &Resource,
+        import: &str,
+        rules: &Rules<'_>,
+    ) -> Result<Judged, String> {
+        let (mut satisfied, mut errors) = (Rules::new(), Vec::new());
+        self.with_evaluator(ready, action, resource, import, rules, |evaluator| {
+            for rule in rules {
+                match rule.condition.as_ref().map_or(Ok(true), |condition| holds(evaluator, condition)) {
+                    Ok(true) => satisfied.push(rule),
+                    Ok(false) => {}
+                    Err(error) => errors.push(format!("policy `{}` ({}): {error}", rule.id, rule.place())),
+                }
+            }
+        })?;
+        let reusable = errors.is_empty() && !rules.iter().any(|rule| rule.reads_context);
+        Ok(Judged { verdict: conclude(&satisfied, errors), reusable })
+    }
+
+    /// Runs `work` with an evaluator that sees the principal, the action, the resource, their ancestors, and what
+    /// the conditions of `rules` name.
+    pub(crate) fn with_evaluator<R>(
+        &self,
+        ready: &Ready,
+        action: ActionId,
+        resource: &Resource,
+        import: &str,
+        rules: &[&Rule],
+        work: impl FnOnce(&Evaluator<'_>) -> R,
+    ) -> Result<R, String> {
+        let lacks = |what: &str| format!("the schema lacks {what}");
+        let action = self.words.action(action).ok_or_else(|| lacks("the action"))?;
+        let uid = self.words.resource(resource).ok_or_else(|| lacks("the resource's type"))?;
+        let entities = self.entities(ready, action, &uid, rules)?;
+        let known = |uid: EntityUID| EntityUIDEntry::known(uid, None);
+        let (own, action) = (known(ready.own.clone()), known(action.uid().clone()));
+        let request = Request::new_unchecked(own, action, known(uid), Some(context(import)));
+        Ok(work(&Evaluator::new(request, &entities, Extensions::all_available())))
+    }
+
+    fn entities(
+        &self,
+        ready: &Ready,
+        action: &Arc<Entity>,
+        resource: &EntityUID,
+        rules: &[&Rule],
+    ) -> Result<Entities, String> {
+        let mut present: HashSet<&EntityUID> = ready.entities.iter().map(Entity::uid).collect();
+        let mut more = Vec::new();
+        for uid in [action.uid(), resource].into_iter().chain(rules.iter().flat_map(|r| &r.mentions)) {
+            if present.insert(uid) {
+                more.push(self.known.entity(uid, &self.words));
+            }
+        }
+        let (schema, computed) = (None::<&NoEntitiesSchema>, TCComputation::AssumeAlreadyComputed);
+        let all = ready.entities.clone().add_entities(more, schema, computed, Extensions::all_available());
+        all.map_err(|e| e.to_string())
+    }
+}
+
+fn faulty(error: String) -> Judged {
+    Judged { verdict: Verdict::fault(error), reusable: false }
+}
+
+type Rules<'a> = Vec<&'a Rule>;
+
+fn context(import: &str) -> Context {
+    Context::Value(Arc::new(BTreeMap::from([("import".into(), Value::from(Literal::from(import)))])))
+}
+
+/// Whether an expression is true; anything but a Boolean is an error.
+pub(crate) fn holds(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<bool, String> {
+    let value = evaluator.interpret(expr, &SlotEnv::new()).map_err(|e| e.to_string())?;
+    match value.value {
+        ValueKind::Lit(Literal::Bool(truth)) => Ok(truth),
+        _ => Err("the condition is neither true nor false".to_owned()),
+    }
+}
+
+/// The verdict of the policies that are satisfied: a forbid wins, an error denies.
+fn conclude(satisfied: &[&Rule], errors: Vec<String>) -> Verdict {
+    let forbidden = satisfied.iter().any(|rule| rule.effect == Effect::Forbid);
+    let effect = if forbidden { Effect::Forbid } else { Effect::Permit };
+    let mut determining = satisfied.iter().filter(|rule| rule.effect == effect);
+    let reasons = match (determining.next(), determining.next(), errors.is_empty()) {
+        (None, _, true) => return Verdict::Deny(Arc::clone(&NOTHING)),
+        (Some(only), None, true) => Arc::clone(&only.alone),
+        _ => {
+            let all = satisfied.iter().filter(|rule| rule.effect == effect);
+            Arc::new(Reasons { policies: all.map(|rule| Arc::clone(&rule.id)).collect(), errors })
+        }
+    };
+    match (reasons.errors.is_empty(), effect) {
+        (false, _) => Verdict::Fault(reasons),
+        (true, Effect::Forbid) => Verdict::Deny(reasons),
+        (true, Effect::Permit) => Verdict::Allow(reasons),
+    }
+}

@@ -1,0 +1,216 @@
+//! Policies by action, principal and resource of their scope: deciding walks ancestors, never the list of policies.
+
+use super::entities::Known;
+use super::rule::{Rule, Scope};
+use super::vocabulary::{Names, Vocabulary, id_of, kind_of};
+use super::walk::{Map, hash, prefixes};
+use airssys_osl::ActionId;
+use cedar_policy_core::ast::EntityUID;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// Numbers of rules, in the order they were loaded.
+pub(crate) type Found = Vec<u32>;
+
+/// For each action, the tables of those principals that scopes name.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    actions: Vec<ByPrincipal>,
+}
+
+#[derive(Debug, Default)]
+struct ByPrincipal {
+    any: Arc<Table>,
+    named: HashMap<EntityUID, Arc<Table>>,
+}
+
+/// The policies of one action and one principal of a scope, by resource.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    any: Found,
+    same: Map<Found>,
+    within: Map<Found>,
+    named: BTreeSet<Box<str>>,
+}
+
+impl Index {
+    pub(crate) fn new(rules: &[Rule], words: &Vocabulary) -> Index {
+        let mut building: Vec<_> = ActionId::ALL.iter().map(|_| Building::default()).collect();
+        for (number, rule) in (0_u32..).zip(rules) {
+            for (action, into) in ActionId::ALL.iter().zip(&mut building) {
+                let covered = words.action(*action).is_some_and(|entity| rule.actions.cover(entity));
+                if covered && let Some(table) = into.table(&rule.principal, words) {
+                    table.add(number, &rule.resource, kind_of(*action), words);
+                }
+            }
+        }
+        Index { actions: building.into_iter().map(Building::finish).collect() }
+    }
+
+    /// The tables that can speak about a principal, per action: its own, its publisher's, its groups', everyone's.
+    pub(crate) fn tables(&self, names: &Names) -> Vec<Vec<Arc<Table>>> {
+        let of = |by: &ByPrincipal| {
+            let mut seen = BTreeSet::new();
+            let named = names.all().filter(|uid| seen.insert(*uid)).filter_map(|uid| by.named.get(uid));
+            named.chain([&by.any]).filter(|table| !table.is_empty()).cloned().collect()
+        };
+        self.actions.iter().map(of).collect()
+    }
+}
+
+#[derive(Default)]
+struct Building {
+    any: Table,
+    named: HashMap<EntityUID, Table>,
+}
+
+impl Building {
+    /// The table for a principal's scope; none when no component can be in it.
+    fn table(&mut self, scope: &Scope, words: &Vocabulary) -> Option<&mut Table> {
+        match scope {
+            Scope::Any => Some(&mut self.any),
+            Scope::Is(kind) => (*kind == words.component).then_some(&mut self.any),
+            // Nothing lies in a component but itself, so `==` and `in` are one look-up.
+            Scope::Equals(uid) => {
+                (*uid.entity_type() == words.component).then(|| self.named.entry(uid.clone()).or_default())
+            }
+            Scope::In(uid) => Some(self.named.entry(uid.clone()).or_default()),
+            Scope::IsIn(kind, uid) => {
+                (*kind == words.component).then(|| self.named.entry(uid.clone()).or_default())
+            }
+        }
+    }
+
+    fn finish(self) -> ByPrincipal {
+        let named = self.named.into_iter().map(|(uid, table)| (uid, Arc::new(table))).collect();
+        ByPrincipal { any: Arc::new(self.any), named }
+    }
+}
+
+impl Table {
+    fn is_empty(&self) -> bool {
+        self.any.is_empty() && self.same.is_empty() && self.within.is_empty()
+    }
+
+    fn add(&mut self, number: u32, scope: &Scope, kind: &str, words: &Vocabulary) {
+        let Some(asked) = words.resource_type(kind) else { return };
+        let named = |uid: &EntityUID| (uid.entity_type() == asked).then(|| id_of(uid).to_owned());
+        match scope {
+            Scope::Any => self.any.push(number),
+            Scope::Is(other) if other == asked => self.any.push(number),
+            Scope::Equals(uid) => self.add_same(number, named(uid)),
+            Scope::In(uid) => self.add_within(number, named(uid)),
+            Scope::IsIn(other, uid) if other == asked => self.add_within(number, named(uid)),
+            Scope::Is(_) | Scope::IsIn(..) => {}
+        }
+    }
+
+    fn add_same(&mut self, number: u32, id: Option<String>) {
+        if let Some(id) = id {
+            self.same.update(&id, |found| found.push(number));
+            self.named.insert(id.into());
+        }
+    }
+
+    fn add_within(&mut self, number: u32, id: Option<String>) {
+        if let Some(id) = id {
+            self.within.update(&id, |found| found.push(number));
+            self.named.insert(id.into());
+        }
+    }
+
+    /// Every policy of the table, whatever its resource.
+    pub(crate) fn everything(&self) -> impl Iterator<Item = u32> + '_ {
+        let at =
+            |id: &str| [self.same.find(id), self.within.find(id)].into_iter().flatten().flatten().copied();
+        self.any.iter().copied().chain(self.named.iter().flat_map(move |id| at(id)))
+    }
+
+    /// The policies whose scope names a path strictly beneath another, `==` as well as `in`.
+    pub(crate) fn beneath(&self, path: &str) -> impl Iterator<Item = u32> + '_ {
+        let at =
+            |id: &str| [self.same.find(id), self.within.find(id)].into_iter().flatten().flatten().copied();
+        strictly_beneath(&self.named, path).flat_map(move |id| at(id))
+    }
+}
+
+/// The policies whose scope covers a resource, in the order they were loaded.
+pub(crate) fn candidates(tables: &[Arc<Table>], kind: &str, id: &str, known: &Known) -> Found {
+    let mut found = Found::new();
+    for table in tables {
+        found.extend_from_slice(&table.any);
+    }
+    match kind {
+        "Path" => path_candidates(tables, id, known, &mut found),
+        _ => {
+            let own = hash(id);
+            for table in tables {
+                take(&mut found, table.same.get(own, id));
+                take(&mut found, table.within.get(own, id));
+            }
+        }
+    }
+    if found.len() > 1 {
+        // A path can be in a set twice, by two ways through an entity file.
+        found.sort_unstable();
+        found.dedup();
+    }
+    found
+}
+
+fn path_candidates(tables: &[Arc<Table>], path: &str, known: &Known, found: &mut Found) {
+    let mut own = 0;
+    for (hash, prefix) in prefixes(path) {
+        own = hash;
+        for table in tables {
+            take(found, table.within.get(hash, prefix));
+        }
+        if !known.is_plain() {
+            beyond_candidates(tables, known.beyond(hash, prefix), found);
+        }
+    }
+    for table in tables {
+        take(found, table.same.get(own, path));
+    }
+}
+
+fn beyond_candidates(tables: &[Arc<Table>], beyond: &[EntityUID], found: &mut Found) {
+    for uid in beyond {
+        for table in tables {
+            take(found, table.within.find(id_of(uid)));
+        }
+    }
+}
+
+fn take(found: &mut Found, more: Option<&Found>) {
+    if let Some(more) = more {
+        found.extend_from_slice(more);
+    }
+}
+
+/// The paths of an ordered set that lie strictly beneath another.
+pub(crate) fn strictly_beneath<'a>(
+    paths: &'a BTreeSet<Box<str>>,
+    path: &str,
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let prefix = if path == "/" { "/".to_owned() } else { format!("{path}/") };
+    let from = (Bound::Excluded(prefix.as_str()), Bound::Unbounded);
+    paths.range::<str, _>(from).map(|p| &**p).take_while(move |p| p.starts_with(&prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beneath_is_by_component_and_never_the_path_itself() {
+        let paths = ["/", "/data", "/data/in", "/data/in/x", "/data-old", "/data.d", "/database"];
+        let set: BTreeSet<Box<str>> = paths.iter().map(|p| (*p).into()).collect();
+        let at = |path| strictly_beneath(&set, path).collect::<Vec<_>>();
+        assert_eq!(at("/data/in/x"), Vec::<&str>::new());
+        assert_eq!(at("/data"), ["/data/in", "/data/in/x"]);
+        assert_eq!(at("/").len(), 6);
+        assert_eq!(at("/dat"), Vec::<&str>::new());
+    }
+}

@@ -1,0 +1,91 @@
+//! What would lift a denial: the least permit, or the news that none can.
+
+use super::load::Policies;
+use super::source::Source;
+use airssys_osl::{ActionId, Denied, Outcome, Reasons, Resource, Why};
+use std::fmt;
+
+/// The way out of a denial.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "kind", content = "value", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Suggestion {
+    /// The least permit that allows it, in Cedar on one line.
+    Permit(String),
+    /// These forbids determined it; no permit lifts a forbid.
+    Forbidden(Vec<String>),
+    /// No policy is at fault.
+    NotAPolicy(&'static str),
+}
+
+impl fmt::Display for Suggestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Suggestion::Permit(policy) => write!(f, "to allow it: {policy}"),
+            Suggestion::Forbidden(ids) => {
+                let ids: Vec<_> = ids.iter().map(|id| format!("`{id}`")).collect();
+                write!(f, "no permit can lift it: change or remove the forbid {}", ids.join(", "))
+            }
+            Suggestion::NotAPolicy(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
+/// What would lift a denial that a component has met.
+pub fn suggest(denied: &Denied) -> Suggestion {
+    let outcome = match denied.why {
+        Why::Policy => Outcome::Deny,
+        Why::Fault => Outcome::Fault,
+        Why::Audit => return Suggestion::NotAPolicy("make the audit log writable again"),
+        Why::Revoked => return Suggestion::NotAPolicy("load the component again"),
+        Why::Flood => {
+            return Suggestion::NotAPolicy("look into the component: it asked for too much that it may not");
+        }
+        Why::NotHeld => {
+            return Suggestion::NotAPolicy("the component must open the file for what it does with it");
+        }
+        _ => return Suggestion::NotAPolicy("no policy decided this"),
+    };
+    let found = suggestion(outcome, &denied.subject, denied.action, &denied.resource, &denied.reasons);
+    found.unwrap_or(Suggestion::NotAPolicy("nothing is denied"))
+}
+
+pub(crate) fn suggestion(
+    outcome: Outcome,
+    principal: &str,
+    action: ActionId,
+    resource: &Resource,
+    reasons: &Reasons,
+) -> Option<Suggestion> {
+    match outcome {
+        Outcome::Allow => None,
+        Outcome::Fault => {
+            Some(Suggestion::NotAPolicy("repair the policy that failed: an error always denies"))
+        }
+        Outcome::Deny if reasons.policies.is_empty() => Some(permit(principal, action, resource)),
+        Outcome::Deny => {
+            Some(Suggestion::Forbidden(reasons.policies.iter().map(|id| id.to_string()).collect()))
+        }
+    }
+}
+
+/// A permit is offered only if it would load: Cedar warns of control characters and of letters that look like others.
+fn permit(principal: &str, action: ActionId, resource: &Resource) -> Suggestion {
+    let text = least_permit(principal, action, resource);
+    match Policies::load(&[Source::new("suggestion", text.as_str())], &[]) {
+        Ok(_) => Suggestion::Permit(text),
+        Err(_) => {
+            Suggestion::NotAPolicy("no policy may spell this name: permit a directory above it, or rename it")
+        }
+    }
+}
+
+/// The permit for exactly this principal, action and resource.
+pub fn least_permit(principal: &str, action: ActionId, resource: &Resource) -> String {
+    let id = format!("{principal} {action} {} {}", resource.kind(), resource.id());
+    format!(
+        "@id(\"{}\") permit (principal == Component::\"{}\", action == Action::\"{action}\", resource == {resource});",
+        id.escape_debug(),
+        principal.escape_debug(),
+    )
+}

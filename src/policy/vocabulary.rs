@@ -1,0 +1,183 @@
+//! The built-in schema, and the gate's words as Cedar's entities.
+
+use airssys_osl::{ActionId, Principal, Resource};
+use cedar_policy::Schema;
+use cedar_policy_core::ast::{Entity, EntityType, EntityUID};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock};
+
+/// The schema all policies are validated against.
+pub const SCHEMA: &str = include_str!("../../policies/schema.cedarschema");
+
+/// The policies that are always loaded, and that no permit lifts.
+pub const BASE: &str = include_str!("../../policies/base.cedar");
+
+/// Entity types whose members an entity file may not define: who is who comes from signatures and the trust file.
+pub(crate) const IDENTITY_TYPES: [&str; 4] = ["Component", "Publisher", "Group", "Operator"];
+
+/// The schema and everything that is made from it once.
+#[derive(Debug)]
+pub(crate) struct Vocabulary {
+    pub(crate) schema: Schema,
+    pub(crate) component: EntityType,
+    pub(crate) publisher: EntityType,
+    pub(crate) group: EntityType,
+    pub(crate) path: EntityType,
+    actions: Vec<Arc<Entity>>,
+    resources: HashMap<&'static str, EntityType>,
+    action_entities: HashMap<EntityUID, Arc<Entity>>,
+}
+
+static BUILT_IN: LazyLock<Result<Arc<Vocabulary>, String>> =
+    LazyLock::new(|| Vocabulary::read().map(Arc::new));
+
+impl Vocabulary {
+    /// The one vocabulary there is.
+    pub(crate) fn built_in() -> Result<Arc<Vocabulary>, String> {
+        BUILT_IN.clone()
+    }
+
+    fn read() -> Result<Vocabulary, String> {
+        let (schema, _) = Schema::from_cedarschema_str(SCHEMA).map_err(|e| e.to_string())?;
+        let entities = schema.action_entities().map_err(|e| e.to_string())?;
+        let core: &cedar_policy_core::entities::Entities = entities.as_ref();
+        let action_entities: HashMap<_, _> =
+            core.iter().map(|e| (e.uid().clone(), Arc::new(e.clone()))).collect();
+        let mut actions = Vec::new();
+        for action in ActionId::ALL {
+            let uid = uid_of(&entity_type("Action")?, action.name());
+            let entity = action_entities.get(&uid).ok_or_else(|| format!("schema lacks `{action}`"))?;
+            actions.push(Arc::clone(entity));
+        }
+        let mut resources = HashMap::new();
+        for kind in ["Path", "EnvVar", "Stdio", "Clock", "Random", "Process"] {
+            resources.insert(kind, entity_type(kind)?);
+        }
+        let (component, publisher) = (entity_type("Component")?, entity_type("Publisher")?);
+        let (group, path) = (entity_type("Group")?, entity_type("Path")?);
+        Ok(Vocabulary { schema, component, publisher, group, path, actions, resources, action_entities })
+    }
+
+    /// The action with its groups.
+    pub(crate) fn action(&self, action: ActionId) -> Option<&Arc<Entity>> {
+        self.actions.get(action as usize)
+    }
+
+    /// Any action of the schema with its groups.
+    pub(crate) fn any_action(&self, uid: &EntityUID) -> Option<&Arc<Entity>> {
+        self.action_entities.get(uid)
+    }
+
+    pub(crate) fn resource(&self, resource: &Resource) -> Option<EntityUID> {
+        self.resources.get(resource.kind()).map(|kind| uid_of(kind, resource.id()))
+    }
+
+    pub(crate) fn resource_type(&self, kind: &str) -> Option<&EntityType> {
+        self.resources.get(kind)
+    }
+
+    /// The principal and everything it is in.
+    pub(crate) fn names(&self, principal: &Principal) -> Names {
+        let own = uid_of(&self.component, &principal.name);
+        let publisher = uid_of(&self.publisher, &principal.publisher);
+        let groups: Vec<_> = principal.groups.iter().map(|g| uid_of(&self.group, g)).collect();
+        Names { own, publisher, groups }
+    }
+}
+
+/// The entities a principal stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    pub(crate) own: EntityUID,
+    pub(crate) publisher: EntityUID,
+    pub(crate) groups: Vec<EntityUID>,
+}
+
+impl Names {
+    /// The principal itself and its ancestors.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &EntityUID> {
+        [&self.own, &self.publisher].into_iter().chain(&self.groups)
+    }
+
+    pub(crate) fn ancestors(&self) -> HashSet<EntityUID> {
+        self.all().skip(1).cloned().collect()
+    }
+}
+
+pub(crate) fn uid_of(kind: &EntityType, id: &str) -> EntityUID {
+    EntityUID::from_components(kind.clone(), cedar_policy_core::ast::Eid::new(id), None)
+}
+
+pub(crate) fn id_of(uid: &EntityUID) -> &str {
+    uid.eid().as_ref()
+}
+
+fn entity_type(name: &str) -> Result<EntityType, String> {
+    let uid = EntityUID::with_eid_and_type(name, "").map_err(|e| e.to_string())?;
+    Ok(uid.components().0)
+}
+
+/// The kind of resource an action is asked on.
+pub(crate) const fn kind_of(action: ActionId) -> &'static str {
+    match action {
+        ActionId::FsStat
+        | ActionId::FsList
+        | ActionId::FsRead
+        | ActionId::FsWrite
+        | ActionId::FsCreate
+        | ActionId::FsDelete
+        | ActionId::FsTimes
+        | ActionId::FsSymlink => "Path",
+        ActionId::EnvRead => "EnvVar",
+        ActionId::StdioRead | ActionId::StdioWrite => "Stdio",
+        ActionId::ClockRead | ActionId::ClockSleep => "Clock",
+        ActionId::RandomRead => "Random",
+        ActionId::ProcessArgs => "Process",
+    }
+}
+
+/// The actions on files.
+pub(crate) fn on_paths() -> impl Iterator<Item = ActionId> {
+    ActionId::ALL.iter().copied().filter(|action| kind_of(*action) == "Path")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_declares_every_action_on_its_kind_of_resource_alone() {
+        let words = Vocabulary::built_in().unwrap();
+        for action in ActionId::ALL {
+            let uid: cedar_policy::EntityUid = format!("Action::\"{action}\"").parse().unwrap();
+            let kinds: Vec<_> =
+                words.schema.resources_for_action(&uid).unwrap().map(ToString::to_string).collect();
+            assert_eq!(kinds, [kind_of(*action)], "{action}");
+            let who: Vec<_> =
+                words.schema.principals_for_action(&uid).unwrap().map(ToString::to_string).collect();
+            assert_eq!(who, ["Component"], "{action}");
+            let groups: Vec<_> =
+                words.action(*action).unwrap().ancestors().map(ToString::to_string).collect();
+            let family = action.name().split_once(':').unwrap().0;
+            assert_eq!(groups, [format!("Action::\"{family}\"")]);
+        }
+    }
+
+    #[test]
+    fn the_schema_knows_every_member_of_the_closed_kinds() {
+        let words = Vocabulary::built_in().unwrap();
+        for (kind, ids) in [
+            ("Stdio", vec!["stdin", "stdout", "stderr"]),
+            ("Clock", vec!["monotonic", "wall"]),
+            ("Random", vec!["secure", "insecure"]),
+            ("Process", vec!["self"]),
+        ] {
+            for id in ids {
+                let resource = Resource::parse(kind, id).unwrap();
+                let uid = words.resource(&resource).unwrap().to_string();
+                let json = serde_json::json!({"uid": {"type": kind, "id": id}, "attrs": {}, "parents": []});
+                assert!(cedar_policy::Entity::from_json_value(json, Some(&words.schema)).is_ok(), "{uid}");
+            }
+        }
+    }
+}

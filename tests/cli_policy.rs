@@ -1,0 +1,151 @@
+//! `airssys policy check` and `explain`, on the built command.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, reason = "tests prepare and look at real files")]
+
+mod cli_support;
+
+use cli_support::{Desk, Said, log};
+
+const PHOTOS: &str = r#"@id("photos")
+permit (principal in Group::"vetted", action == Action::"fs:read", resource in Path::"/photos")
+when { principal.version.major >= 1 };
+"#;
+
+fn explain(desk: &Desk, more: &[&str]) -> Said {
+    desk.run(&[&["policy", "explain", "--policy", "policy.cedar"], more].concat())
+}
+
+fn desk(policy: &str) -> Desk {
+    let desk = Desk::new();
+    desk.write("policy.cedar", policy);
+    desk
+}
+
+#[test]
+fn policies_that_do_not_hold_are_shown_where_they_stand() {
+    for (policy, said) in [
+        ("permit (principal, action == Action::\"fs:raed\", resource);", "fs:raed"),
+        ("\npermit (principal, action, resource in Path::\"/data/\");", "policy.cedar:2:"),
+        ("permit (principal, action, resource)", "policy.cedar:1:"),
+        ("permit (principal == ?principal, action, resource);", "template"),
+        ("@id(\"a\") permit (principal, action, resource);\n@id(\"a\") forbid (principal, action, resource);", "taken already"),
+    ] {
+        let desk = desk(policy);
+        let error = desk.run(&["policy", "check", "policy.cedar"]);
+        assert_eq!((error.status, error.out.as_str()), (125, ""), "{error:?}");
+        assert!(error.err.contains(said), "{error:?}");
+        assert!(!error.err.contains('\u{1b}'), "{error:?}");
+        let value = desk.run(&["policy", "check", "policy.cedar", "--json"]).err_json();
+        assert_eq!(value["error"]["status"], 125);
+    }
+}
+
+#[test]
+fn policy_files_that_are_none_are_refused() {
+    let desk = desk("\u{feff}nonsense");
+    desk.write("binary.cedar", b"permit \xff");
+    assert_eq!(desk.run(&["policy", "check"]).status, 125);
+    assert_eq!(desk.run(&["policy", "check", "policy.cedar"]).status, 125);
+    let said = desk.run(&["policy", "check", "binary.cedar"]);
+    assert!(said.is_one_sentence(125).contains("byte 7 is not UTF-8"), "{said:?}");
+    let said = desk.run(&["policy", "check", "."]);
+    assert!(said.is_one_sentence(125).contains("is not a regular file"), "{said:?}");
+    let said = desk.run(&["policy", "check", "gone.cedar"]);
+    assert!(said.is_one_sentence(125).contains("no such file"), "{said:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_given_as_a_policy_does_not_make_the_command_wait() {
+    let desk = Desk::new();
+    cli_support::fifo(&desk.path("pipe"));
+    let said = desk.run(&["policy", "check", "pipe"]);
+    assert!(said.is_one_sentence(125).contains("not a regular file"), "{said:?}");
+    let said = desk.run(&["policy", "explain", "--audit", "pipe", "--seq", "1"]);
+    assert!(said.is_one_sentence(125).contains("not a regular file"), "{said:?}");
+}
+
+#[test]
+fn entities_that_do_not_fit_the_schema_are_refused() {
+    let desk = desk(PHOTOS);
+    desk.write("entities.json", r#"[{"uid": {"type": "Group", "id": "vetted"}, "attrs": {}, "parents": []}]"#);
+    let said = desk.run(&["policy", "check", "policy.cedar", "--entities", "entities.json"]);
+    assert_eq!((said.status, said.out.as_str()), (125, ""), "{said:?}");
+    assert!(said.err.contains("entities.json"), "{said:?}");
+}
+
+#[test]
+fn policies_in_order_are_listed_with_their_places() {
+    let desk = desk(PHOTOS);
+    let said = desk.run(&["policy", "check", "policy.cedar"]);
+    assert_eq!(said.is_done().err, "");
+    assert!(said.out.contains("photos") && said.out.contains("policy.cedar:1:1"), "{}", said.out);
+    let value = desk.run(&["policy", "check", "policy.cedar", "--json"]).is_done().json();
+    assert_eq!((value["policies"].as_array().unwrap().len(), &value["policies"][0]["id"]), (1, &"photos".into()));
+}
+
+#[test]
+fn a_question_that_is_not_whole_is_wrong_usage() {
+    let desk = desk(PHOTOS);
+    for more in [
+        &[][..],
+        &["--principal", "acme/thumb"],
+        &["--audit", "log"],
+        &["--seq", "1"],
+        &["--principal", "acme/thumb", "--action", "fs:read"],
+        &["--principal", "acme", "--action", "fs:read", "--resource", "Path::\"/a\""],
+        &["--principal", "Acme/x", "--action", "fs:read", "--resource", "Path::\"/a\""],
+        &["--principal", "acme/thumb", "--action", "fs:raed", "--resource", "Path::\"/a\""],
+        &["--principal", "acme/thumb", "--action", "fs:read", "--resource", "Path::\"a\""],
+        &["--principal", "acme/thumb", "--action", "fs:read", "--resource", "/a"],
+        &["--action", "fs:read"],
+    ] {
+        let said = explain(&desk, more);
+        assert_eq!((said.status, said.out.as_str()), (125, ""), "{more:?}: {said:?}");
+    }
+}
+
+#[test]
+fn a_denial_is_explained_by_the_condition_that_failed() {
+    let desk = desk(PHOTOS);
+    desk.run(&["keygen"]).is_done();
+    let trust = "[[publisher]]\nname = 'acme'\nnames = ['*']\ngroups = ['vetted']\n[[publisher.key]]\nfile = 'author.pub'\n";
+    desk.write("trust.toml", trust);
+    let question =
+        ["--principal", "acme/thumb", "--action", "fs:read", "--resource", "Path::\"/photos/a.jpg\"", "--trust", "trust.toml"];
+    let said = explain(&desk, &question);
+    assert!(said.is_done().out.starts_with("deny: "), "{}", said.out);
+    assert!(said.out.contains("principal.version.major >= 1") && said.out.contains("policy.cedar:3:"), "{}", said.out);
+    assert!(said.out.contains("note: taken as version 0.0.0, release 0, in vetted"), "{}", said.out);
+    let newer = [&question[..], &["--component-version", "1.0.0", "--json"]].concat();
+    let value = explain(&desk, &newer).is_done().json();
+    assert_eq!((&value["verdict"], &value["policies"][0]["id"]), (&"allow".into(), &"photos".into()));
+}
+
+#[test]
+fn a_question_of_the_log_is_explained_with_its_own_principal() {
+    let desk = desk(PHOTOS);
+    log(&desk.path("log"), PHOTOS);
+    let seq = |n| explain(&desk, &["--audit", "log", "--seq", n]);
+    let allowed = seq("2");
+    assert!(allowed.is_done().out.starts_with("allow: "), "{}", allowed.out);
+    assert!(allowed.out.contains("permit `photos` (policy.cedar:1:1)"), "{}", allowed.out);
+    assert!(!allowed.out.contains("note: "), "{}", allowed.out);
+    let denied = seq("3");
+    assert!(denied.out.starts_with("deny: `acme/thumb` may not fs:read Path::\"/etc/passwd\""), "{}", denied.out);
+    assert!(denied.out.contains("near: permit `photos`"), "{}", denied.out);
+    assert!(denied.out.contains("to allow it: @id("), "{}", denied.out);
+    let load = seq("1");
+    assert!(load.is_one_sentence(125).contains("it is of kind `load`"), "{load:?}");
+    let none = seq("99");
+    assert!(none.is_one_sentence(125).contains("has no record 99"), "{none:?}");
+}
+
+#[test]
+fn other_policies_than_those_in_force_then_are_told() {
+    let desk = desk("");
+    log(&desk.path("log"), PHOTOS);
+    let value = explain(&desk, &["--audit", "log", "--seq", "2", "--json"]).is_done().json();
+    assert_eq!((&value["verdict"], &value["recorded"]["verdict"]), (&"deny".into(), &"allow".into()));
+    assert_eq!(value["notes"].as_array().unwrap().len(), 2, "{value}");
+}
