@@ -1,6 +1,10 @@
 //! What the command says to those who use it wrongly, and to those who ask.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(clippy::disallowed_methods, reason = "tests prepare and look at real files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests prepare and look at real files"
+)]
 
 mod cli_support;
 

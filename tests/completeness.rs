@@ -1,6 +1,6 @@
 //! Every function the kernel offers, made from the WIT worlds themselves, called by a generated component under a
 //! policy that permits nothing: each is denied in its table's way and leaves exactly one record.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
 
 mod support;
 

@@ -35,6 +35,10 @@ struct Ascii;
 
 impl Formatter for Ascii {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        // Nearly all text is plain. Without an early end this look takes many bytes at a time.
+        if text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
+            return out.write_all(text.as_bytes());
+        }
         let plain = |c: char| matches!(c, ' '..='~');
         let mut rest = text;
         while let Some(at) = rest.find(|c| !plain(c)) {

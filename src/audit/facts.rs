@@ -105,7 +105,8 @@ impl<'a> Record<'a> {
     }
 
     pub(super) fn summary(subject: &'a Subject, reused: &[(ActionId, u64)]) -> Record<'a> {
-        let reused = reused.iter().map(|(action, times)| Reuse { action: action.name().into(), times: *times });
+        let reused =
+            reused.iter().map(|(action, times)| Reuse { action: action.name().into(), times: *times });
         Record { reused: Some(reused.collect()), ..Record::about(Kind::Summary, subject) }
     }
 

@@ -72,17 +72,24 @@ impl Sink for LogFile {
 }
 
 fn open_regular(path: &Path) -> Result<std::fs::File, AuditError> {
-    let not_regular = || AuditError::NotRegular { path: path.to_owned() };
+    // Some devices act on being opened, so the name is looked at first. What counts is the look at what was opened.
+    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(AuditError::NotRegular { path: path.to_owned() });
+    }
+    open_and_look(path)
+}
+
+fn open_and_look(path: &Path) -> Result<std::fs::File, AuditError> {
+    let failed = |source| AuditError::File { path: path.to_owned(), source };
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     harden(&mut options);
-    // Where the flags below cannot refuse a link, this look does; the file type is checked again on what was opened.
-    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(not_regular());
-    }
-    let failed = |source| AuditError::File { path: path.to_owned(), source };
     let file = options.open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_file() { Ok(file) } else { Err(not_regular()) }
+    if file.metadata().map_err(failed)?.is_file() {
+        Ok(file)
+    } else {
+        Err(AuditError::NotRegular { path: path.to_owned() })
+    }
 }
 
 #[cfg(unix)]
@@ -126,7 +133,30 @@ fn judge_end(window: &[u8], start: u64) -> Result<Found, BadLine> {
     let last = last.and_then(|record| Some(Head { seq: record.seq, hash: record.hash? }));
     // What is cut off must be a record's beginning: whoever names a wrong file must not lose a byte of it.
     if !tail.is_empty() && !is_torn(tail, last.map_or(0, |head| head.seq.saturating_add(1))) {
-        return Err(BadLine::NotRecord("what follows the last record is not the beginning of one".to_owned()));
+        return Err(BadLine::NotRecord(
+            "what follows the last record is not the beginning of one".to_owned(),
+        ));
     }
     Ok((last, start + whole.len() as u64, tail.len() as u64))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::open_and_look;
+    use crate::audit::error::AuditError;
+    use rustix::fs::{CWD, FileType, Mode, mknodat, symlinkat};
+    use std::path::Path;
+
+    #[test]
+    fn what_was_put_in_place_after_the_first_look_is_refused_by_the_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, link, pipe) = (dir.path().join("log"), dir.path().join("link"), dir.path().join("pipe"));
+        assert!(open_and_look(&log).is_ok());
+        symlinkat(&log, CWD, &link).unwrap();
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert!(matches!(open_and_look(&link), Err(AuditError::File { .. })));
+        for special in [&*pipe, Path::new("/dev/null")] {
+            assert!(matches!(open_and_look(special), Err(AuditError::NotRegular { .. })), "{special:?}");
+        }
+    }
 }

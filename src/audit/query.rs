@@ -2,9 +2,9 @@
 
 use crate::audit::canonical::read_line;
 use crate::audit::error::AuditError;
+use crate::audit::facts::PolicySet;
 use crate::audit::lines::{Lines, Text};
 use crate::audit::record::{Kind, Record, Word};
-use crate::audit::facts::PolicySet;
 use std::io::{self, BufRead, Seek};
 
 /// Which records to show. The default shows all.
@@ -132,23 +132,24 @@ pub fn situation(mut reader: impl BufRead + Seek, seq: u64) -> Result<Option<Sit
     let Some(record) = find(&mut reader, seq)? else { return Ok(None) };
     reader.seek(io::SeekFrom::Start(start))?;
     let (mut load, mut policy_set) = (None, None);
-    for earlier in query(reader, Filter { until: Some(seq), ..Filter::default() }) {
+    for earlier in query(reader, Filter::default()) {
         let earlier = earlier?;
-        if earlier.seq > record.seq {
-            break;
-        }
+        let at = earlier.seq;
         match earlier.kind {
             // Instances are numbered anew by each process.
             Kind::Open => (load, policy_set) = (None, None),
-            Kind::Load | Kind::Swap => policy_set.clone_from(&earlier.policy_set),
+            // By epoch and not by place: a verdict may be recorded after a swap and be from before it.
+            Kind::Load | Kind::Swap if record.epoch.is_none_or(|epoch| earlier.epoch == Some(epoch)) => {
+                policy_set.clone_from(&earlier.policy_set);
+            }
+            Kind::Load | Kind::Swap => {}
             Kind::Decision | Kind::Note | Kind::Summary | Kind::Refused | Kind::Limit | Kind::Close => {}
         }
         let same = (&earlier.subject, earlier.instance) == (&record.subject, record.instance);
         if earlier.kind == Kind::Load && same {
             load = Some(earlier);
         }
-        // Rest of the log is of no interest.
-        if policy_set.is_some() && load.as_ref().is_some_and(|found| found.seq == seq) {
+        if at >= seq {
             break;
         }
     }

@@ -128,8 +128,7 @@ impl Record<'_> {
     /// # Errors
     /// A sentence when the record has none or its name is not one of this program.
     pub fn resource_value(&self) -> Result<Resource, String> {
-        let target =
-            self.resource.as_ref().ok_or_else(|| format!("record {} has no resource", self.seq))?;
+        let target = self.resource.as_ref().ok_or_else(|| format!("record {} has no resource", self.seq))?;
         Resource::parse(&target.kind, &target.id)
     }
 }

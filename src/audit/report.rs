@@ -159,13 +159,19 @@ impl fmt::Display for Report {
                  elsewhere, `--head SEQ:HASH`",
             )?,
             Tail::Proven => f.write_str("\ntail proven: the log ends with the head given")?,
-            Tail::ProvenBut(1) => f.write_str("\nproven up to the head given; 1 record follows it, unproven")?,
+            Tail::ProvenBut(1) => {
+                f.write_str("\nproven up to the head given; 1 record follows it, unproven")?
+            }
             Tail::ProvenBut(more) => {
                 write!(f, "\nproven up to the head given; {more} records follow it, unproven")?;
             }
         }
         if self.torn_bytes > 0 {
-            write!(f, "\ntorn: {} bytes of an unfinished record at the end, as a crash leaves", self.torn_bytes)?;
+            write!(
+                f,
+                "\ntorn: {} bytes of an unfinished record at the end, as a crash leaves",
+                self.torn_bytes
+            )?;
         } else if self.finding.is_none() && !self.closed {
             f.write_str("\nnot closed: the writer still runs, or ended without a word")?;
         }

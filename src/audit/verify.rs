@@ -234,7 +234,8 @@ impl Walk {
         self.settle();
         let head = self.link.next.checked_sub(1).map(|seq| Head { seq, hash: self.link.prev });
         let tail = match self.head {
-            Some(wanted) if self.head_met => match head.map_or(0, |head| head.seq.saturating_sub(wanted.seq)) {
+            Some(wanted) if self.head_met => match head.map_or(0, |head| head.seq.saturating_sub(wanted.seq))
+            {
                 0 => Tail::Proven,
                 more => Tail::ProvenBut(more),
             },

@@ -9,6 +9,7 @@ use super::load::Loaded;
 use super::rule::{Effect, Rule};
 use super::stack::on_stack;
 use super::subject::Ready;
+use super::vocabulary::kind_of;
 use airssys_osl::{ActionId, Reasons, Resource, Verdict};
 use cedar_policy_core::ast::{
     Context, Entity, EntityUID, EntityUIDEntry, Expr, Literal, Request, SlotEnv, Value, ValueKind,
@@ -30,13 +31,16 @@ static NOTHING: LazyLock<Arc<Reasons>> = LazyLock::new(Arc::default);
 impl Loaded {
     /// Decides one question. Total: whatever goes wrong is a fault.
     pub(crate) fn judge(&self, ready: &Ready, action: ActionId, resource: &Resource, import: &str) -> Judged {
+        if kind_of(action) != resource.kind() {
+            return faulty(format!("`{action}` is not asked of {resource}"));
+        }
         let found = candidates(ready.tables(action), resource.kind(), resource.id(), &self.known);
         let rules: Rules<'_> = found.iter().filter_map(|number| self.rules.get(*number as usize)).collect();
         if rules.iter().all(|rule| rule.condition.is_none()) {
             return Judged { verdict: conclude(&rules, Vec::new()), reusable: true };
         }
         let judged = on_stack(|| self.evaluate(ready, action, resource, import, &rules));
-        judged.unwrap_or_else(|error| Judged { verdict: Verdict::fault(error), reusable: false })
+        judged.unwrap_or_else(faulty)
     }
 
     fn evaluate(
@@ -100,6 +104,10 @@ impl Loaded {
         let all = ready.entities.clone().add_entities(more, schema, computed, Extensions::all_available());
         all.map_err(|e| e.to_string())
     }
+}
+
+fn faulty(error: String) -> Judged {
+    Judged { verdict: Verdict::fault(error), reusable: false }
 }
 
 type Rules<'a> = Vec<&'a Rule>;

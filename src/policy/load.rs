@@ -9,7 +9,7 @@ use super::rule::{Effect, Rule};
 use super::source::{Place, Source, Text};
 use super::stack::on_large_stack;
 use super::vocabulary::{self, Vocabulary, id_of};
-use cedar_policy::{PolicySet, ValidationMode, Validator};
+use cedar_policy::{PolicyId, PolicySet, ValidationError, ValidationMode, Validator};
 use cedar_policy_core::ast::EntityUID;
 use miette::Diagnostic;
 use sha2::{Digest, Sha256};
@@ -142,7 +142,8 @@ fn load(policies: &[Source], entities: &[Source]) -> Result<Policies, PolicyErro
     let entity_texts: Vec<_> = entities.iter().map(|s| Text::new(&s.name, &s.text)).collect();
     let known = Known::read(&entity_texts, &words, &mut problems);
     if !problems.is_empty() {
-        return Err(PolicyError::of(problems));
+        let files = policies.iter().chain(entities).map(|source| source.name.as_str());
+        return Err(PolicyError::of(in_order(problems, &files.collect::<Vec<_>>())));
     }
     let digests = Digests {
         policies: digest(policies),
@@ -152,6 +153,12 @@ fn load(policies: &[Source], entities: &[Source]) -> Result<Policies, PolicyErro
     let (index, paths) = (Index::new(&rules, &words), paths(&rules, &known, &words));
     let notes = rules.iter().filter_map(note).collect();
     Ok(Policies(Arc::new(Loaded { rules, index, known, words, paths, notes, digests })))
+}
+
+fn in_order(mut problems: Vec<Problem>, files: &[&str]) -> Vec<Problem> {
+    let file = |problem: &Problem| files.iter().position(|name| *name == &*problem.place.file);
+    problems.sort_by_key(|problem| (file(problem), problem.place.line, problem.place.column));
+    problems
 }
 
 /// Drops rules whose id is taken, and all beyond the bound, telling so.
@@ -195,12 +202,21 @@ fn validate(rules: &[Rule], words: &Vocabulary, problems: &mut Vec<Problem>) {
     };
     let Ok(set) = PolicySet::from_policies(rules.iter().map(|rule| rule.policy.clone())) else { return };
     let result = Validator::new(words.schema.clone()).validate(&set, ValidationMode::Strict);
+    let mut counts = HashMap::<&PolicyId, usize>::new();
     for error in result.validation_errors() {
+        *counts.entry(error.policy_id()).or_default() += 1;
+    }
+    for error in result.validation_errors() {
+        // That no action applies follows from the other error, which says more.
+        let follows = matches!(error, ValidationError::InvalidActionApplication(_));
+        if follows && counts.get(error.policy_id()).is_some_and(|count| *count > 1) {
+            continue;
+        }
         let policy = error.policy_id().to_string();
         let message = stripped(&error.to_string(), &policy);
         tell(&policy, error, Flaw::Invalid { policy: policy.clone(), message });
     }
-    for warning in result.validation_warnings() {
+    for warning in result.validation_warnings().filter(|w| !counts.contains_key(w.policy_id())) {
         let policy = warning.policy_id().to_string();
         let message = stripped(&warning.to_string(), &policy);
         tell(&policy, warning, Flaw::Warned { policy: policy.clone(), message });

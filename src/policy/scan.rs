@@ -41,23 +41,25 @@ pub(crate) enum Excess {
 }
 
 pub(crate) fn excess(text: &str) -> Option<Excess> {
-    let (mut depth, mut start) = (0_usize, 0);
-    for (at, c) in code(text) {
+    let (mut depth, mut start) = (0_usize, None);
+    for (at, c) in code(text).filter(|(_, c)| !c.is_whitespace()) {
         match c {
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            ';' => start = at + 1,
             _ => {}
         }
         if depth > MAX_BRACKETS {
             return Some(Excess::Brackets(at));
         }
-        if at.saturating_sub(start) > MAX_POLICY_BYTES {
-            return Some(Excess::Policy(start));
+        let began = *start.get_or_insert(at);
+        if at - began >= MAX_POLICY_BYTES {
+            return Some(Excess::Policy(began));
+        }
+        if c == ';' {
+            start = None;
         }
     }
-    (text.len() - start > MAX_POLICY_BYTES && !text.get(start..)?.trim().is_empty())
-        .then_some(Excess::Policy(start))
+    None
 }
 
 /// One `when` or `unless` clause of a policy: the range of its body, without the braces.
@@ -107,8 +109,8 @@ mod tests {
         );
         assert_eq!(excess(&text), None);
         assert_eq!(excess(&"(".repeat(65)), Some(Excess::Brackets(64)));
-        assert_eq!(excess(&format!("a; {}", "x".repeat(MAX_POLICY_BYTES + 1))), Some(Excess::Policy(2)));
-        assert_eq!(excess(&format!("a;{}", "// comment\n".repeat(9000))), None);
+        assert_eq!(excess(&format!("a; {}", "x".repeat(MAX_POLICY_BYTES + 1))), Some(Excess::Policy(3)));
+        assert_eq!(excess(&format!("{0}a;{0}b;{0}", "// comment\n".repeat(9000))), None);
     }
 
     #[test]

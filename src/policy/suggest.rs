@@ -1,5 +1,7 @@
 //! What would lift a denial: the least permit, or the news that none can.
 
+use super::load::Policies;
+use super::source::Source;
 use airssys_osl::{ActionId, Denied, Outcome, Reasons, Resource, Why};
 use std::fmt;
 
@@ -60,11 +62,20 @@ pub(crate) fn suggestion(
         Outcome::Fault => {
             Some(Suggestion::NotAPolicy("repair the policy that failed: an error always denies"))
         }
-        Outcome::Deny if reasons.policies.is_empty() => {
-            Some(Suggestion::Permit(least_permit(principal, action, resource)))
-        }
+        Outcome::Deny if reasons.policies.is_empty() => Some(permit(principal, action, resource)),
         Outcome::Deny => {
             Some(Suggestion::Forbidden(reasons.policies.iter().map(|id| id.to_string()).collect()))
+        }
+    }
+}
+
+/// A permit is offered only if it would load: Cedar warns of control characters and of letters that look like others.
+fn permit(principal: &str, action: ActionId, resource: &Resource) -> Suggestion {
+    let text = least_permit(principal, action, resource);
+    match Policies::load(&[Source::new("suggestion", text.as_str())], &[]) {
+        Ok(_) => Suggestion::Permit(text),
+        Err(_) => {
+            Suggestion::NotAPolicy("no policy may spell this name: permit a directory above it, or rename it")
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the tests share: signing, runtimes with a log in memory, and components made from text.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-pub mod probe;
+pub(crate) mod probe;
 
 use airssys_wasm::audit::{Log, Memory};
 use airssys_wasm::embed::{ComponentRuntime, Config};
@@ -11,81 +11,65 @@ use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
 /// The publisher's key of all test components.
-pub static KEY: LazyLock<SecretKey> = LazyLock::new(|| SecretKey::generate().unwrap());
+pub(crate) static KEY: LazyLock<SecretKey> = LazyLock::new(|| SecretKey::generate().unwrap());
 
 /// Allows everything to everybody.
-pub const ALLOW_ALL: &str = "@id(\"allow-all\") permit (principal, action, resource);";
+pub(crate) const ALLOW_ALL: &str = "@id(\"allow-all\") permit (principal, action, resource);";
 
 /// The manifest of `acme/<name>`.
-pub fn manifest(name: &str) -> String {
+pub(crate) fn manifest(name: &str) -> String {
     format!("[component]\nname = \"{name}\"\npublisher = \"acme\"\nversion = \"1.2.3\"\nrelease = 7\n")
 }
 
 /// Signs a component as `acme/<name>`.
-pub fn signed(name: &str, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn signed(name: &str, bytes: &[u8]) -> Vec<u8> {
     sign(bytes, &manifest(name), &KEY).unwrap()
 }
 
 /// Signs with more in the manifest.
-pub fn signed_with(name: &str, more: &str, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn signed_with(name: &str, more: &str, bytes: &[u8]) -> Vec<u8> {
     sign(bytes, &(manifest(name) + more), &KEY).unwrap()
 }
 
 /// Trusts the key for all names of `acme`.
-pub fn trust() -> Trust {
+pub(crate) fn trust() -> Trust {
     let key = KEY.public_key().to_text();
     let text = format!("[[publisher]]\nname = \"acme\"\nnames = [\"*\"]\ngroups = [\"vetted\"]\n[[publisher.key]]\nkey = \"{key}\"\n");
     Trust::parse(&text, "trust.toml", &|_| Err(std::io::ErrorKind::NotFound.into())).unwrap()
 }
 
 /// A configuration that trusts the test key, with a log in memory.
-pub fn config(policy: &str) -> (Config, Memory) {
+pub(crate) fn config(policy: &str) -> (Config, Memory) {
     let (log, memory) = Log::in_memory();
     (Config::new().trust(trust()).policy("test.cedar", policy).audit(Arc::new(log)), memory)
 }
 
 /// A runtime under one policy, with its log.
-pub fn runtime(policy: &str) -> (ComponentRuntime, Memory) {
+pub(crate) fn runtime(policy: &str) -> (ComponentRuntime, Memory) {
     let (config, memory) = config(policy);
     (ComponentRuntime::new(config).unwrap(), memory)
 }
 
 /// The records of a log, parsed.
-pub fn records(memory: &Memory) -> Vec<serde_json::Value> {
+pub(crate) fn records(memory: &Memory) -> Vec<serde_json::Value> {
     let text = String::from_utf8(memory.bytes()).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The records of one kind.
-pub fn of_kind(memory: &Memory, kind: &str) -> Vec<serde_json::Value> {
+pub(crate) fn of_kind(memory: &Memory, kind: &str) -> Vec<serde_json::Value> {
     records(memory).into_iter().filter(|record| record["kind"] == kind).collect()
 }
 
-/// A component text of `tests/guests/wat`.
-pub fn text_guest(name: &str) -> Vec<u8> {
-    let path = format!("{}/tests/guests/wat/{name}.wat", env!("CARGO_MANIFEST_DIR"));
-    wat::parse_file(path).unwrap()
-}
-
-/// A built guest: from `AIRSSYS_GUESTS_DIR` when it is set, else the committed one.
-pub fn guest(name: &str) -> Vec<u8> {
-    let committed = format!("{}/tests/guests/{name}/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
-    let path = match std::env::var("AIRSSYS_GUESTS_DIR") {
-        Ok(built) => format!("{built}/{name}.wasm"),
-        Err(_) => committed,
-    };
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
 /// The WIT that the kernel pins.
-pub fn wit() -> Resolve {
+pub(crate) fn wit() -> Resolve {
     let mut resolve = Resolve::default();
     resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/wit")).unwrap();
     resolve
 }
 
 /// A component from one world and the text of a core module.
-pub fn component(world: &str, core: &str) -> Vec<u8> {
+pub(crate) fn component(world: &str, core: &str) -> Vec<u8> {
     let mut resolve = wit();
     let package = resolve.push_source("guest.wit", world).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
@@ -96,7 +80,7 @@ pub fn component(world: &str, core: &str) -> Vec<u8> {
 }
 
 /// Memory and a bump allocator, for core modules written by hand.
-pub const MEMORY: &str = r#"
+pub(crate) const MEMORY: &str = r#"
   (memory (export "memory") 4)
   (global $bump (mut i32) (i32.const 65536))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

@@ -10,17 +10,17 @@ use wit_parser::abi::{AbiVariant, FlatTypes, WasmType};
 use wit_parser::{Function, Handle, Int, Resolve, SizeAlign, Type, TypeDefKind, WorldItem};
 
 /// One offered function and the interface it stands in.
-pub struct Offered {
+pub(crate) struct Offered {
     /// `package/interface@version`.
-    pub interface: String,
+    pub(crate) interface: String,
     /// As in the mediation table.
-    pub id: String,
+    pub(crate) id: String,
     /// The function.
-    pub function: Function,
+    pub(crate) function: Function,
 }
 
 /// Every function of the world that the kernel offers.
-pub fn offered(resolve: &Resolve) -> Vec<Offered> {
+pub(crate) fn offered(resolve: &Resolve) -> Vec<Offered> {
     let world = resolve.worlds.iter().find(|(_, w)| w.name == "offered").unwrap().0;
     let mut all = Vec::new();
     for item in resolve.worlds[world].imports.values() {
@@ -36,11 +36,11 @@ pub fn offered(resolve: &Resolve) -> Vec<Offered> {
 }
 
 /// How a probe is to be built.
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// The path given for strings.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
     /// Path flags, open flags and descriptor flags.
-    pub flags: (u32, u32, u32),
+    pub(crate) flags: (u32, u32, u32),
 }
 
 /// The resource a handle type stands for, and whether it is a list of them.
@@ -71,7 +71,7 @@ fn descriptor_kind(function: &str) -> &'static str {
 }
 
 /// The component that probes one function.
-pub fn build(resolve: &Resolve, offered: &Offered, plan: &Plan<'_>) -> Vec<u8> {
+pub(crate) fn build(resolve: &Resolve, offered: &Offered, plan: &Plan<'_>) -> Vec<u8> {
     let f = &offered.function;
     let signature = resolve.wasm_signature(AbiVariant::GuestImport, f);
     assert!(!signature.indirect_params, "{}: spilled parameters", f.name);
@@ -181,7 +181,7 @@ fn core(
         prepare += ROOT;
     }
     if wants("directory") || wants("directory-entry-stream") {
-        prepare += "(call $open (global.get $root) (i32.const 0) (i32.const 2048) (i32.const 1) (i32.const 2) (i32.const 1) (i32.const 16))
+        prepare += "(call $open (global.get $root) (i32.const 0) (i32.const 2048) (i32.const 3) (i32.const 2) (i32.const 1) (i32.const 16))
             (if (i32.load8_u (i32.const 16)) (then (return (i32.add (i32.const 200) (i32.load8_u offset=4 (i32.const 16))))))
             (global.set $directory (i32.load offset=4 (i32.const 16)))";
     }

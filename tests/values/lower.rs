@@ -132,7 +132,10 @@ fn enums_become_variants() {
     assert_eq!(lower(&Shape::Nothing, "shape"), variant("nothing", None));
     assert_eq!(lower(&Shape::Spot { x: 0, y_axis: 0 }, "option<shape>"), some(variant("spot", Some(zero()))));
     assert_eq!(lower(&Shape::Nothing, "option<shape>"), some(variant("nothing", None)));
-    assert_eq!(lower(&json!({ "circle": 2 }), "option<shape>"), some(variant("circle", Some(Val::Float64(2.0)))));
+    assert_eq!(
+        lower(&json!({ "circle": 2 }), "option<shape>"),
+        some(variant("circle", Some(Val::Float64(2.0))))
+    );
     assert_eq!(lower(&json!("nothing"), "shape"), variant("nothing", None));
     assert_eq!(lower(&json!({ "nothing": null }), "shape"), variant("nothing", None));
 }
@@ -203,6 +206,9 @@ fn arguments_are_given_by_position_or_by_name() {
     assert_eq!(lower_all(&(1, "x"), &args(two)).unwrap(), [Val::U8(1), some(text("x"))]);
     assert_eq!(lower_all(&(), &args("")).unwrap(), []);
     assert_eq!(lower_all(&(), &args("a: option<u8>")).unwrap(), [none]);
-    assert_eq!(lower_all(&(1, 2), &args("a: tuple<u8, u8>")).unwrap(), [Val::Tuple(vec![Val::U8(1), Val::U8(2)])]);
+    assert_eq!(
+        lower_all(&(1, 2), &args("a: tuple<u8, u8>")).unwrap(),
+        [Val::Tuple(vec![Val::U8(1), Val::U8(2)])]
+    );
     assert_eq!(lower_all(&[9], &args("a: list<u8>")).unwrap(), [Val::List(vec![Val::U8(9)])]);
 }

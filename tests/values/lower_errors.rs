@@ -5,6 +5,7 @@ use airssys_wasm::embed::value::{Problem, ValueError, lower};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use std::collections::BTreeMap;
+use wasmtime::component::Val;
 
 /// The message for this input to `f(value: ty)`.
 fn refused<T: Serialize>(input: &T, ty: &str) -> String {
@@ -58,7 +59,10 @@ fn every_integer_type_has_its_range() {
 fn a_number_the_float_cannot_hold_is_refused() {
     assert_eq!(refused(&1e39, "f32"), "argument `value`: expected `f32`, got 1e39");
     assert_eq!(refused(&16_777_217, "f32"), "argument `value`: expected `f32`, got 16777217");
-    assert_eq!(refused(&9_007_199_254_740_993_i64, "f64"), "argument `value`: expected `f64`, got 9007199254740993");
+    assert_eq!(
+        refused(&9_007_199_254_740_993_i64, "f64"),
+        "argument `value`: expected `f64`, got 9007199254740993"
+    );
     assert_eq!(refused(&1.0, "s32"), "argument `value`: expected `s32`, got 1.0");
 }
 
@@ -126,8 +130,14 @@ fn a_record_by_numbers_is_refused() {
 
 #[test]
 fn a_tuple_of_another_length_is_refused() {
-    assert_eq!(refused(&(1, 2, 3), "tuple<u8, u8>"), "argument `value`: expected `tuple<u8, u8>`, got 3 elements");
-    assert_eq!(refused(&vec![1], "tuple<u8, u8>"), "argument `value`: expected `tuple<u8, u8>`, got 1 element");
+    assert_eq!(
+        refused(&(1, 2, 3), "tuple<u8, u8>"),
+        "argument `value`: expected `tuple<u8, u8>`, got 3 elements"
+    );
+    assert_eq!(
+        refused(&vec![1], "tuple<u8, u8>"),
+        "argument `value`: expected `tuple<u8, u8>`, got 1 element"
+    );
     assert_eq!(refused(&(1, 256), "tuple<u8, u8>"), "argument `value`, field `1`: expected `u8`, got 256");
 }
 
@@ -149,6 +159,18 @@ fn a_sequence_that_does_not_know_its_length_is_counted() {
     assert_eq!(error.to_string(), "the arguments: expected 2 arguments (`a`, `b`), got more than 2 elements");
 }
 
+#[test]
+fn room_is_not_made_for_a_length_that_is_only_claimed() {
+    struct Boastful;
+    impl Serialize for Boastful {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::SerializeSeq;
+            serializer.serialize_seq(Some(usize::MAX))?.end()
+        }
+    }
+    assert_eq!(lower(&Boastful, &args("a: list<u8>")).unwrap(), [Val::List(vec![])]);
+}
+
 #[derive(Serialize)]
 enum Shape {
     Circle(f32),
@@ -162,27 +184,48 @@ enum Shape {
 fn an_unknown_case_is_named_with_those_there_are() {
     let known = "there is `circle`, `line`, `spot`, `nothing`";
     assert_eq!(refused(&Shape::Square, "shape"), format!("argument `value`: unknown case `Square`; {known}"));
-    assert_eq!(refused(&json!({ "arc": 1 }), "shape"), format!("argument `value`: unknown case `arc`; {known}"));
+    assert_eq!(
+        refused(&json!({ "arc": 1 }), "shape"),
+        format!("argument `value`: unknown case `arc`; {known}")
+    );
     let known = "there is `red`, `dark-green`, `http-blue`";
-    assert_eq!(refused(&"dark\ngreen", "color"), format!("argument `value`: unknown case `dark\\ngreen`; {known}"));
+    assert_eq!(
+        refused(&"dark\ngreen", "color"),
+        format!("argument `value`: unknown case `dark\\ngreen`; {known}")
+    );
     assert_eq!(refused(&"maybe", "result"), "argument `value`: unknown case `maybe`; there is `ok`, `err`");
 }
 
 #[test]
 fn a_case_with_the_wrong_payload_is_refused() {
-    assert_eq!(refused(&"circle", "shape"), "argument `value`: missing payload of case `circle` of type `f64`");
+    assert_eq!(
+        refused(&"circle", "shape"),
+        "argument `value`: missing payload of case `circle` of type `f64`"
+    );
     let message = refused(&json!({ "nothing": 1 }), "shape");
     assert_eq!(message, "argument `value`, case `nothing`: expected no payload, written `()`, got 1");
     let message = refused(&json!({ "circle": "big" }), "shape");
     assert_eq!(message, "argument `value`, case `circle`: expected `f64`, got a string of 3 characters");
-    assert_eq!(refused(&Ok::<u8, u8>(1), "result<_, u8>"), "argument `value`, case `ok`: expected no payload, written `()`, got 1");
-    assert_eq!(refused(&Shape::Circle(1.5), "color"), "argument `value`: unknown case `Circle`; there is `red`, `dark-green`, `http-blue`");
+    assert_eq!(
+        refused(&Ok::<u8, u8>(1), "result<_, u8>"),
+        "argument `value`, case `ok`: expected no payload, written `()`, got 1"
+    );
+    assert_eq!(
+        refused(&Shape::Circle(1.5), "color"),
+        "argument `value`: unknown case `Circle`; there is `red`, `dark-green`, `http-blue`"
+    );
     assert_eq!(refused(&Shape::Circle(1.5), "u8"), "argument `value`: expected `u8`, got the case `Circle`");
     assert_eq!(refused(&Shape::Nothing, "u8"), "argument `value`: expected `u8`, got the case `Nothing`");
     let message = refused(&Shape::Line(1, 2), "shape");
-    assert!(message.starts_with("argument `value`, field `0`: expected `record {") , "{message}");
-    assert_eq!(refused(&Shape::Spot { x: 1 }, "shape"), "argument `value`: missing field `y-axis` of type `s32`");
-    assert_eq!(refused(&Shape::Line(1, 2), "color").split(';').next(), Some("argument `value`: unknown case `Line`"));
+    assert!(message.starts_with("argument `value`, field `0`: expected `record {"), "{message}");
+    assert_eq!(
+        refused(&Shape::Spot { x: 1 }, "shape"),
+        "argument `value`: missing field `y-axis` of type `s32`"
+    );
+    assert_eq!(
+        refused(&Shape::Line(1, 2), "color").split(';').next(),
+        Some("argument `value`: unknown case `Line`")
+    );
 }
 
 #[test]
@@ -197,8 +240,14 @@ fn a_map_is_one_case_or_none() {
 fn an_unknown_flag_is_named_with_those_there_are() {
     let known = "there is `read`, `write`, `run-as-root`";
     assert_eq!(refused(&["read", "fly"], "rights"), format!("argument `value`: unknown flag `fly`; {known}"));
-    assert_eq!(refused(&json!({ "fly": true }), "rights"), format!("argument `value`: unknown flag `fly`; {known}"));
-    assert_eq!(refused(&json!({ "read": 1 }), "rights"), "argument `value`, field `read`: expected `bool`, got 1");
+    assert_eq!(
+        refused(&json!({ "fly": true }), "rights"),
+        format!("argument `value`: unknown flag `fly`; {known}")
+    );
+    assert_eq!(
+        refused(&json!({ "read": 1 }), "rights"),
+        "argument `value`, field `read`: expected `bool`, got 1"
+    );
     assert_eq!(refused(&[1], "rights"), "argument `value`: expected a name, got 1");
 }
 
@@ -211,7 +260,10 @@ fn the_number_of_arguments_counts() {
     assert_eq!(error(json!(1), "a: u8, b: u8"), format!("{two}1"));
     assert_eq!(error(json!(null), "a: u8, b: u8"), format!("{two}`()`"));
     assert_eq!(error(json!({ "a": 1 }), "a: u8, b: u8"), "the arguments: missing argument `b` of type `u8`");
-    assert_eq!(error(json!({ "a": 1, "c": 1 }), "a: u8, b: u8"), "the arguments: unknown argument `c`; there is `a`, `b`");
+    assert_eq!(
+        error(json!({ "a": 1, "c": 1 }), "a: u8, b: u8"),
+        "the arguments: unknown argument `c`; there is `a`, `b`"
+    );
     assert_eq!(error(json!([1, 300]), "a: u8, b: u8"), "argument `b`: expected `u8`, got 300");
     assert_eq!(error(json!({ "b": 300 }), "a: u8, b: u8"), "argument `b`: expected `u8`, got 300");
     assert_eq!(error(json!(1), ""), "the arguments: expected no arguments, written `()`, got 1");
@@ -248,7 +300,8 @@ fn the_callers_own_refusal_is_passed_on() {
 
 #[test]
 fn a_long_type_is_cut_short_in_a_message() {
-    let fields: Vec<String> = (0..100).map(|n| format!("tuple<u8, u{}>", if n % 2 == 0 { 16 } else { 32 })).collect();
+    let fields: Vec<String> =
+        (0..100).map(|n| format!("tuple<u8, u{}>", if n % 2 == 0 { 16 } else { 32 })).collect();
     let message = refused(&1, &format!("tuple<{}>", fields.join(", ")));
     assert!(message.ends_with("…`, got 1") && message.chars().count() < 180, "{message}");
 }
@@ -256,6 +309,8 @@ fn a_long_type_is_cut_short_in_a_message() {
 #[test]
 fn a_problem_can_be_told_by_its_kind() {
     let error = lower(&json!({ "x": 1 }), &args("value: point")).unwrap_err();
-    let ValueError::Value { problem: Problem::Missing { name, .. }, place } = error else { panic!("{error}") };
+    let ValueError::Value { problem: Problem::Missing { name, .. }, place } = error else {
+        panic!("{error}")
+    };
     assert_eq!((name.as_str(), place.to_string().as_str()), ("y-axis", "argument `value`"));
 }

@@ -1,5 +1,6 @@
 //! Values of generated types go through a component, through WAVE and through a document, and come back as they were.
 
+use crate::document::Document;
 use crate::fixture::Echo;
 use airssys_wasm::embed::value::{args_from_wave, lift, lower, to_wave, type_text};
 use proptest::collection::vec;
@@ -31,7 +32,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
     let leaf = prop_oneof![
         4 => prop::sample::select(&SIMPLE[..]).prop_map(Shape::Simple),
         1 => (1..6_usize).prop_map(Shape::Enum),
-        1 => (1..40_usize).prop_map(Shape::Flags),
+        1 => (1..33_usize).prop_map(Shape::Flags),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         let boxed = inner.clone().prop_map(Box::new);
@@ -39,7 +40,8 @@ fn shapes() -> impl Strategy<Value = Shape> {
             boxed.clone().prop_map(Shape::List),
             boxed.clone().prop_map(Shape::Option),
             vec(inner.clone(), 1..4).prop_map(Shape::Tuple),
-            (prop::option::of(boxed.clone()), prop::option::of(boxed)).prop_map(|(ok, err)| Shape::Result(ok, err)),
+            (prop::option::of(boxed.clone()), prop::option::of(boxed))
+                .prop_map(|(ok, err)| Shape::Result(ok, err)),
             vec(inner.clone(), 1..5).prop_map(Shape::Record),
             vec(prop::option::of(inner), 1..5).prop_map(Shape::Variant),
         ]
@@ -64,7 +66,8 @@ fn wit(shape: &Shape, decls: &mut Vec<String>) -> String {
         Shape::Result(ok, err) => return format!("result<{}, {}>", inner(ok, decls), inner(err, decls)),
         Shape::Record(shapes) => {
             let fields = shapes.iter().enumerate();
-            let fields: Vec<String> = fields.map(|(n, shape)| format!("the-field{n}: {}", wit(shape, decls))).collect();
+            let fields: Vec<String> =
+                fields.map(|(n, shape)| format!("the-field{n}: {}", wit(shape, decls))).collect();
             format!("record # {{ {} }}", fields.join(", "))
         }
         Shape::Variant(shapes) => {
@@ -104,9 +107,17 @@ fn vals(ty: &Type) -> BoxedStrategy<Val> {
         Type::Float64 => prop::num::f64::ANY.prop_map(Val::Float64).boxed(),
         Type::Char => any::<char>().prop_map(Val::Char).boxed(),
         Type::String => any::<String>().prop_map(Val::String).boxed(),
+        other => compound_vals(other),
+    }
+}
+
+fn compound_vals(ty: &Type) -> BoxedStrategy<Val> {
+    match ty {
         Type::List(list) => vec(vals(&list.ty()), 0..4).prop_map(Val::List).boxed(),
         Type::Option(option) => optional(Some(option.ty())).prop_map(Val::Option).boxed(),
-        Type::Tuple(tuple) => tuple.types().map(|ty| vals(&ty)).collect::<Vec<_>>().prop_map(Val::Tuple).boxed(),
+        Type::Tuple(tuple) => {
+            tuple.types().map(|ty| vals(&ty)).collect::<Vec<_>>().prop_map(Val::Tuple).boxed()
+        }
         Type::Record(record) => {
             let fields = record.fields().map(|field| (Just(field.name.to_owned()), vals(&field.ty)));
             fields.collect::<Vec<_>>().prop_map(Val::Record).boxed()
@@ -123,9 +134,9 @@ fn vals(ty: &Type) -> BoxedStrategy<Val> {
             });
             prop::strategy::Union::new(cases.collect::<Vec<_>>()).boxed()
         }
-        Type::Enum(cases) => {
-            prop::sample::select(cases.names().map(str::to_owned).collect::<Vec<_>>()).prop_map(Val::Enum).boxed()
-        }
+        Type::Enum(cases) => prop::sample::select(cases.names().map(str::to_owned).collect::<Vec<_>>())
+            .prop_map(Val::Enum)
+            .boxed(),
         Type::Flags(flags) => {
             let names: Vec<String> = flags.names().map(str::to_owned).collect();
             prop::sample::subsequence(names.clone(), 0..=names.len()).prop_map(Val::Flags).boxed()
@@ -143,104 +154,6 @@ fn payload(ty: Option<Type>) -> BoxedStrategy<Option<Box<Val>>> {
 
 fn optional(ty: Option<Type>) -> BoxedStrategy<Option<Box<Val>>> {
     prop_oneof![Just(None), payload(ty)].boxed()
-}
-
-/// Any value as serde sees it; unlike JSON it keeps NaN, and options inside of options.
-#[derive(Debug, Clone)]
-enum Document {
-    Unit,
-    None,
-    Some(Box<Document>),
-    Bool(bool),
-    Signed(i64),
-    Unsigned(u64),
-    Float(f64),
-    Char(char),
-    Text(String),
-    Seq(Vec<Document>),
-    Map(Vec<(String, Document)>),
-}
-
-impl Serialize for Document {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Document::Unit => serializer.serialize_unit(),
-            Document::None => serializer.serialize_none(),
-            Document::Some(inner) => serializer.serialize_some(inner),
-            Document::Bool(v) => serializer.serialize_bool(*v),
-            Document::Signed(v) => serializer.serialize_i64(*v),
-            Document::Unsigned(v) => serializer.serialize_u64(*v),
-            Document::Float(v) => serializer.serialize_f64(*v),
-            Document::Char(v) => serializer.serialize_char(*v),
-            Document::Text(v) => serializer.serialize_str(v),
-            Document::Seq(v) => serializer.collect_seq(v),
-            Document::Map(v) => serializer.collect_map(v.iter().map(|(k, v)| (k, v))),
-        }
-    }
-}
-
-/// The visitor's methods that take one plain value.
-macro_rules! plain {
-    ($($method:ident($ty:ty) => $variant:ident;)*) => {
-        $(fn $method<E>(self, v: $ty) -> Result<Document, E> {
-            Ok(Document::$variant(v))
-        })*
-    };
-}
-
-impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Document, D::Error> {
-        struct Read;
-        impl<'de> serde::de::Visitor<'de> for Read {
-            type Value = Document;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("anything")
-            }
-
-            plain! {
-                visit_bool(bool) => Bool;
-                visit_i64(i64) => Signed;
-                visit_u64(u64) => Unsigned;
-                visit_f64(f64) => Float;
-                visit_char(char) => Char;
-                visit_string(String) => Text;
-            }
-
-            fn visit_str<E>(self, v: &str) -> Result<Document, E> {
-                Ok(Document::Text(v.to_owned()))
-            }
-
-            fn visit_unit<E>(self) -> Result<Document, E> {
-                Ok(Document::Unit)
-            }
-
-            fn visit_none<E>(self) -> Result<Document, E> {
-                Ok(Document::None)
-            }
-
-            fn visit_some<D: serde::Deserializer<'de>>(self, inner: D) -> Result<Document, D::Error> {
-                Ok(Document::Some(Box::new(Document::deserialize(inner)?)))
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Document, A::Error> {
-                let mut out = Vec::new();
-                while let Some(v) = seq.next_element()? {
-                    out.push(v);
-                }
-                Ok(Document::Seq(out))
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
-                let mut out = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    out.push(entry);
-                }
-                Ok(Document::Map(out))
-            }
-        }
-        deserializer.deserialize_any(Read)
-    }
 }
 
 proptest! {
@@ -265,7 +178,8 @@ proptest! {
 
             let text = to_wave(&val).unwrap();
             let read = args_from_wave(&format!("({text})"), &params).unwrap().remove(0);
-            prop_assert_eq!(&read, &val, "{} of {}", text, type_text(&echo.ty));
+            // WAVE's parser gives flags in another order; the component does not see one.
+            prop_assert_eq!(&echo.call(read), &val, "{} of {}", text, type_text(&echo.ty));
         }
     }
 }
@@ -328,7 +242,16 @@ fn jobs() -> impl Strategy<Value = Job> {
     let outcome = prop::result::maybe_ok((any::<u64>(), prop::num::f64::NORMAL), failure);
     let vars = prop::collection::btree_map(any::<String>(), any::<String>(), 0..3);
     let nested = prop::option::of(prop::option::of(vec(any::<u8>(), 0..20)));
-    let parts = (any::<String>(), any::<Option<u8>>(), vec(steps(), 0..4), vars, outcome, right, nested, any::<char>());
+    let parts = (
+        any::<String>(),
+        any::<Option<u8>>(),
+        vec(steps(), 0..4),
+        vars,
+        outcome,
+        right,
+        nested,
+        any::<char>(),
+    );
     parts.prop_map(|(job_name, retries, steps, env_vars, outcome, granted, nested, mark)| Job {
         job_name,
         retries,

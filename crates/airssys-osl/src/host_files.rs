@@ -294,22 +294,16 @@ impl AppendFile {
         if self.broken {
             return Err(writing(&self.path)(io::Error::other("an earlier write failed half-way")));
         }
-        let written = loop {
-            match self.file.write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        match written {
-            Ok(written) if written == bytes.len() => {
-                self.length += written as u64;
+        let appended = append_whole(&mut self.file, bytes, self.length);
+        match appended {
+            Ok(()) => {
+                self.length += bytes.len() as u64;
                 Ok(())
             }
-            Ok(_) => {
-                self.broken = self.file.set_len(self.length).is_err();
-                Err(writing(&self.path)(io::ErrorKind::WriteZero.into()))
+            Err(failed) => {
+                self.broken = failed.is_torn;
+                Err(writing(&self.path)(failed.source))
             }
-            Err(error) => Err(writing(&self.path)(error)),
         }
     }
 
@@ -364,6 +358,41 @@ impl AppendFile {
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// A file that can be cut.
+trait Cut: Write {
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+}
+
+impl Cut for File {
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}
+
+/// Why nothing was appended, and whether part of it could not be taken back.
+#[derive(Debug)]
+struct Failed {
+    source: io::Error,
+    is_torn: bool,
+}
+
+fn append_whole(file: &mut impl Cut, bytes: &[u8], length: u64) -> Result<(), Failed> {
+    let written = loop {
+        match file.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other,
+        }
+    };
+    match written {
+        Ok(written) if written == bytes.len() => Ok(()),
+        Ok(_) => {
+            let is_torn = file.cut(length).is_err();
+            Err(Failed { source: io::ErrorKind::WriteZero.into(), is_torn })
+        }
+        Err(source) => Err(Failed { source, is_torn: false }),
     }
 }
 
@@ -438,4 +467,47 @@ pub fn args_ambient() -> Vec<OsString> {
 /// [`HostFileError::Read`].
 pub fn current_dir_ambient() -> Result<PathBuf, HostFileError> {
     std::env::current_dir().map_err(reading(Path::new(".")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk with room for so many bytes, which may be too broken to take any back.
+    struct Disk {
+        bytes: Vec<u8>,
+        room: usize,
+        cuts: bool,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(self.room - self.bytes.len());
+            self.bytes.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Cut for Disk {
+        fn cut(&mut self, length: u64) -> io::Result<()> {
+            if !self.cuts {
+                return Err(io::Error::other("broken"));
+            }
+            self.bytes.truncate(usize::try_from(length).unwrap());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_leaves_no_half_of_a_record() {
+        let mut disk = Disk { bytes: Vec::new(), room: 8, cuts: true };
+        append_whole(&mut disk, b"whole\n", 0).unwrap();
+        let failed = append_whole(&mut disk, b"half\n", 6).unwrap_err();
+        assert!(!failed.is_torn && disk.bytes == b"whole\n");
+        disk.cuts = false;
+        assert!(append_whole(&mut disk, b"half\n", 6).unwrap_err().is_torn);
+    }
 }

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod environment;
 pub mod fs;
 pub mod gate;
+mod handle;
 pub mod host_files;
 pub mod principal;
 pub mod random;

@@ -1,4 +1,5 @@
 //! What the gate asks of an authorizer beside verdicts.
+#![allow(clippy::unwrap_used, reason = "a test builds its world by hand")]
 
 use airssys_osl::{
     ActionId, Ask, Authorizer, Decision, Entry, Gate, GuestPath, Principal, RecordError, Recorder, Session,

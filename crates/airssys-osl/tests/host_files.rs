@@ -1,68 +1,140 @@
-//! The host's own files: nothing hangs, nothing is overwritten, nothing is half written.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+//! The host's own files: whole or not at all, never over another, one writer at a time.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "tests prepare and look at real files"
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test builds its world by hand"
 )]
 
 use airssys_osl::host_files::{
-    HostFileError, Privacy, is_same_ambient, read_ambient, reader_ambient, replace_ambient, write_new_ambient,
+    AppendFile, HostFileError, Privacy, create_dir_all_ambient, is_same_ambient, list_ambient, read_ambient,
+    read_to_string_ambient, reader_ambient, replace_ambient, write_new_ambient,
 };
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_file_that_exists_is_not_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("author.key");
+    write_new_ambient(&key, b"first", Privacy::Private).unwrap();
+    let error = write_new_ambient(&key, b"second", Privacy::Private).unwrap_err();
+    assert!(matches!(error, HostFileError::Exists { .. }), "{error}");
+    std::os::unix::fs::symlink("nowhere", dir.path().join("dangling")).unwrap();
+    let error = write_new_ambient(&dir.path().join("dangling"), b"x", Privacy::Public).unwrap_err();
+    assert!(matches!(error, HostFileError::Exists { .. }), "{error}");
+    assert_eq!(std::fs::read(&key).unwrap(), b"first");
+    assert_eq!(mode(&key), 0o600);
+    assert_eq!(list_ambient(dir.path()).unwrap().len(), 2, "no draft is left behind");
+}
+
+#[test]
+fn what_cannot_be_written_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = write_new_ambient(&dir.path().join("none/key"), b"x", Privacy::Private).unwrap_err();
+    assert!(error.to_string().contains("none/key"), "{error}");
+    assert!(replace_ambient(dir.path(), b"x", Privacy::Private).is_err());
+    assert!(list_ambient(dir.path()).unwrap().is_empty());
+}
+
+#[test]
+fn a_replaced_file_is_the_new_one_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("f");
+    write_new_ambient(&file, b"old", Privacy::Public).unwrap();
+    replace_ambient(&file, b"new", Privacy::Private).unwrap();
+    assert_eq!(read_ambient(&file, 10).unwrap(), b"new");
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(list_ambient(dir.path()).unwrap(), [file]);
+}
+
+#[test]
+fn what_is_too_large_or_no_text_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("f");
+    std::fs::write(&file, b"\xff2345").unwrap();
+    assert!(matches!(read_ambient(&file, 4), Err(HostFileError::TooLarge { .. })));
+    assert_eq!(read_ambient(&file, 5).unwrap().len(), 5);
+    assert!(matches!(read_to_string_ambient(&file, 5), Err(HostFileError::NotText { .. })));
+    let endless = read_ambient(Path::new("/dev/zero"), 1000);
+    assert!(matches!(endless, Err(HostFileError::NotRegular { .. })));
+    std::fs::File::options().write(true).open(&file).unwrap().set_len(1 << 40).unwrap();
+    assert!(
+        matches!(read_ambient(&file, 5), Err(HostFileError::TooLarge { .. })),
+        "told by its size, not read"
+    );
+}
+
 #[test]
 fn a_pipe_is_not_waited_for_and_not_replaced() {
-    let directory = tempfile::tempdir().unwrap();
-    let pipe = directory.path().join("pipe");
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     assert!(matches!(read_ambient(&pipe, 10), Err(HostFileError::NotRegular { .. })));
     assert!(matches!(reader_ambient(&pipe).map(drop), Err(HostFileError::NotRegular { .. })));
-    assert!(matches!(replace_ambient(&pipe, b"x", Privacy::Public), Err(HostFileError::NotRegular { .. })));
-    let kind = std::fs::symlink_metadata(&pipe).unwrap().file_type();
-    assert!(std::os::unix::fs::FileTypeExt::is_fifo(&kind));
-}
-
-#[test]
-fn directories_are_neither_read_nor_replaced() {
-    let directory = tempfile::tempdir().unwrap();
-    assert!(read_ambient(directory.path(), 10).is_err());
-    assert!(matches!(
-        replace_ambient(directory.path(), b"x", Privacy::Public),
-        Err(HostFileError::NotRegular { .. })
-    ));
-}
-
-#[test]
-fn a_file_larger_than_its_bound_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("file");
-    std::fs::write(&path, "0123456789").unwrap();
-    assert!(matches!(read_ambient(&path, 9), Err(HostFileError::TooLarge { max_bytes: 9, .. })));
-    assert_eq!(read_ambient(&path, 10).unwrap(), b"0123456789");
-    std::fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
-    assert!(matches!(read_ambient(&path, 10), Err(HostFileError::TooLarge { .. })));
-}
-
-#[test]
-fn a_new_file_takes_nobodys_place_and_a_replaced_one_leaves_nothing_beside_it() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("file");
-    write_new_ambient(&path, b"one", Privacy::Private).unwrap();
-    assert!(matches!(write_new_ambient(&path, b"two", Privacy::Private), Err(HostFileError::Exists { .. })));
-    assert_eq!(std::fs::read(&path).unwrap(), b"one");
-    replace_ambient(&path, b"three", Privacy::Public).unwrap();
-    assert_eq!(std::fs::read(&path).unwrap(), b"three");
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    for taken in [pipe.as_path(), dir.path()] {
+        let error = replace_ambient(taken, b"x", Privacy::Public).unwrap_err();
+        assert!(matches!(error, HostFileError::NotRegular { .. }), "{error}");
+    }
+    assert_eq!(list_ambient(dir.path()).unwrap(), [pipe]);
 }
 
 #[test]
 fn two_names_are_one_file_only_when_it_exists() {
-    let directory = tempfile::tempdir().unwrap();
-    let (one, other) = (directory.path().join("a"), directory.path().join(".").join("a"));
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (dir.path().join("a"), dir.path().join(".").join("a"));
     assert!(!is_same_ambient(&one, &other));
     std::fs::write(&one, "").unwrap();
     assert!(is_same_ambient(&one, &other));
-    assert!(!is_same_ambient(&one, directory.path()));
+    assert!(!is_same_ambient(&one, dir.path()));
+}
+
+#[test]
+fn a_second_writer_is_refused_and_the_first_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    let mut log = AppendFile::open_locked_ambient(&path).unwrap();
+    assert!(log.is_empty());
+    let error = AppendFile::open_locked_ambient(&path).unwrap_err();
+    assert!(matches!(error, HostFileError::Locked { .. }), "{error}");
+    log.append(b"one\n").unwrap();
+    log.append(b"two\n").unwrap();
+    assert_eq!((log.len(), log.read_all().unwrap()), (8, b"one\ntwo\n".to_vec()));
+    log.append(b"three").unwrap();
+    log.truncate(8).unwrap();
+    drop(log);
+    let mut log = AppendFile::open_locked_ambient(&path).unwrap();
+    log.append(b"four\n").unwrap();
+    log.sync().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\nfour\n");
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn a_log_is_a_regular_file_and_opening_it_never_hangs() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    for path in [pipe.as_path(), dir.path(), Path::new("/dev/null")] {
+        let error = AppendFile::open_locked_ambient(path).unwrap_err();
+        assert!(matches!(error, HostFileError::NotRegular { .. }), "{error}");
+    }
+}
+
+#[test]
+fn directories_of_secrets_are_their_owners_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let inner = dir.path().join("a/b");
+    create_dir_all_ambient(&inner).unwrap();
+    create_dir_all_ambient(&inner).unwrap();
+    assert_eq!(mode(&inner), 0o700);
 }

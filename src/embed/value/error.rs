@@ -16,7 +16,9 @@ pub enum ValueError {
         problem: Problem,
     },
     /// A call expression that is not WAVE.
-    #[error("{message} at column {column}: write a call as `name(value, …)`, for instance `process-data([1, 2, 3])`")]
+    #[error(
+        "{message} at column {column}: write a call as `name(value, …)`, for instance `process-data([1, 2, 3])`"
+    )]
     Wave {
         /// The column in characters, from 1.
         column: usize,
@@ -175,7 +177,9 @@ impl fmt::Display for Place {
             None => return f.write_str("the value"),
             Some(Step::Arguments) => f.write_str("the arguments")?,
             Some(Step::Outcome) => f.write_str("the result")?,
-            Some(Step::Argument(name) | Step::Field(name) | Step::Case(name)) => write!(f, "argument `{name}`")?,
+            Some(Step::Argument(name) | Step::Field(name) | Step::Case(name)) => {
+                write!(f, "argument `{name}`")?
+            }
             Some(Step::Element(index)) => write!(f, "argument {index}")?,
         }
         let path = steps.clone().map(Step::to_string).collect::<String>();

@@ -6,7 +6,10 @@ const LISTED: usize = 12;
 /// Whether `given` is the name `wit` as it stands or in snake case.
 pub(super) fn same_name(wit: &str, given: &str) -> bool {
     wit.len() == given.len()
-        && wit.bytes().zip(given.bytes()).all(|(w, g)| w == g || w.to_ascii_lowercase() == g || (w == b'-' && g == b'_'))
+        && wit
+            .bytes()
+            .zip(given.bytes())
+            .all(|(w, g)| w == g || w.to_ascii_lowercase() == g || (w == b'-' && g == b'_'))
 }
 
 /// The position of the name `given` among a record's fields or a function's parameters.

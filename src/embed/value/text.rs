@@ -80,12 +80,12 @@ fn write_type(out: &mut Bounded, ty: &Type) -> fmt::Result {
         Type::Future(future) => generic(out, "future", future.ty().into_iter()),
         Type::Stream(stream) => generic(out, "stream", stream.ty().into_iter()),
         Type::Result(result) => write_result(out, result.ok(), result.err()),
-        Type::Record(record) => {
-            braces(out, "record", record.fields(), |out, field| write_member(out, field.name, ": ", Some(field.ty), ""))
-        }
-        Type::Variant(variant) => {
-            braces(out, "variant", variant.cases(), |out, case| write_member(out, case.name, "(", case.ty, ")"))
-        }
+        Type::Record(record) => braces(out, "record", record.fields(), |out, field| {
+            write_member(out, field.name, ": ", Some(field.ty), "")
+        }),
+        Type::Variant(variant) => braces(out, "variant", variant.cases(), |out, case| {
+            write_member(out, case.name, "(", case.ty, ")")
+        }),
         Type::Enum(cases) => braces(out, "enum", cases.names(), |out, name| out.write_str(name)),
         Type::Flags(flags) => braces(out, "flags", flags.names(), |out, name| out.write_str(name)),
         simple => out.write_str(plain_name(simple)),

@@ -5,12 +5,12 @@ use crate::fs::entries::Entries;
 use crate::fs::locate::{Last, Located, Look, Spot, locate};
 use crate::fs::mount::Mount;
 use crate::fs::path::Steps;
-use crate::fs::sys::{Identity, Meta};
+use crate::fs::sys::{Identity, Meta, bytes};
 use crate::fs::types::{Flags, Kind, MetadataHash, NewTimes, OpenOptions, Stat};
 use crate::fs::{FsError, Node, effects, open};
 use crate::gate::{Denied, Lease, Permit};
+use crate::handle::Handle;
 use crate::resource::GuestPath;
-use std::fs::File;
 use std::sync::Arc;
 
 /// An open directory. Clones are the same handle.
@@ -26,7 +26,7 @@ struct Inner {
     mount: Arc<Mount>,
     path: GuestPath,
     /// Keeps the object, and so its identity, from being taken by another.
-    file: Arc<File>,
+    file: Arc<Handle>,
     identity: Identity,
     lease: Lease,
     flags: Flags,
@@ -42,7 +42,7 @@ impl Directory {
     pub(in crate::fs) fn opened(
         mount: Arc<Mount>,
         path: GuestPath,
-        file: File,
+        file: Handle,
         identity: Identity,
         lease: Lease,
         flags: Flags,
@@ -91,7 +91,7 @@ impl Directory {
     }
 
     /// The directory by its canonical path, for walking, if that still leads to this very directory.
-    pub(in crate::fs) fn still_there(&self) -> Result<Arc<File>, FsError> {
+    pub(in crate::fs) fn still_there(&self) -> Result<Arc<Handle>, FsError> {
         if self.is_root() {
             return Ok(Arc::clone(&self.0.file));
         }
@@ -123,7 +123,7 @@ impl Directory {
     pub(in crate::fs) fn sync_here(&self, data_only: bool, import: &'static str) -> Result<(), FsError> {
         let there = self.still_there().map_err(|error| self.look(import).tell(&self.0.path, error))?;
         let readable = self.0.mount.sys.reopen_dir(&there, true)?;
-        Ok(if data_only { readable.sync_data()? } else { readable.sync_all()? })
+        Ok(bytes::sync(&readable, data_only)?)
     }
 
     /// Opens a path.

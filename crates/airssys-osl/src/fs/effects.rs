@@ -9,11 +9,11 @@ use crate::fs::mount::Mount;
 use crate::fs::sys::Mode;
 use crate::fs::types::NewTimes;
 use crate::gate::Permit;
+use crate::handle::Handle;
 use crate::resource::GuestPath;
-use std::fs::File;
 
 /// The entry that was decided on. Anything else is a fault of this crate, and denied.
-fn entry<'s>(spot: &'s Spot, decided: &GuestPath) -> Result<(&'s File, &'s str), FsError> {
+fn entry<'s>(spot: &'s Spot, decided: &GuestPath) -> Result<(&'s Handle, &'s str), FsError> {
     if spot.path != *decided {
         return Err(FsError::Access);
     }
@@ -26,7 +26,7 @@ pub(in crate::fs) fn create_file(
     mount: &Mount,
     spot: &Spot,
     mode: Mode,
-) -> Result<File, FsError> {
+) -> Result<Handle, FsError> {
     let (parent, name) = entry(spot, &permit.redeem())?;
     Ok(mount.sys.create_file(parent, name, mode)?)
 }
@@ -34,7 +34,7 @@ pub(in crate::fs) fn create_file(
 /// Cuts an open file to nothing. The permit goes on into the handle's lease.
 pub(in crate::fs) fn truncate(
     permit: &Permit<FsWrite>,
-    file: &File,
+    file: &Handle,
     path: &GuestPath,
 ) -> Result<(), FsError> {
     if permit.resource() != path {
@@ -126,4 +126,97 @@ pub(in crate::fs) fn hard_link(
 ) -> Result<(), FsError> {
     let (from, to) = (entry(old, &read.redeem())?, entry(new, &create.redeem())?);
     Ok(mount.sys.hard_link(from, to)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::{
+        Ask, Authorizer, Decision, Entry, Gate, Reasons, RecordError, Recorder, Session, Subject, Verdict,
+    };
+    use crate::{ActionId, Principal};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
+    struct Yes(Arc<AtomicU64>);
+
+    impl Authorizer for Yes {
+        fn decide(&self, _: &Ask<'_>) -> Decision {
+            let verdict = Verdict::Allow(Arc::new(Reasons::default()));
+            Decision { verdict, epoch: 1, reusable: true }
+        }
+        fn epoch(&self) -> &Arc<AtomicU64> {
+            &self.0
+        }
+        fn names_beneath(&self, _: &GuestPath) -> bool {
+            false
+        }
+        fn visible(&self, _: &Subject, _: &GuestPath) -> bool {
+            true
+        }
+    }
+
+    impl Recorder for Yes {
+        fn decision(&self, _: &Entry<'_>) -> Result<(), RecordError> {
+            Ok(())
+        }
+        fn note(&self, _: &Subject, _: &'static str, _: &str) -> Result<(), RecordError> {
+            Ok(())
+        }
+        fn summary(&self, _: &Subject, _: &[(ActionId, u64)]) -> Result<(), RecordError> {
+            Ok(())
+        }
+    }
+
+    fn session() -> Arc<Session> {
+        let yes = Arc::new(Yes(Arc::new(AtomicU64::new(1))));
+        let principal = Principal {
+            name: "acme/x".to_owned(),
+            publisher: "acme".to_owned(),
+            digest: String::new(),
+            version: (1, 0, 0),
+            release: 1,
+            dev: false,
+            groups: Vec::new(),
+        };
+        Gate::new(Arc::<Yes>::clone(&yes), yes).session(Subject::new(principal, 1))
+    }
+
+    fn path(text: &str) -> GuestPath {
+        GuestPath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_permit_for_one_name_has_no_effect_on_another() {
+        let spot = Spot { parent: None, name: "f".to_owned(), path: path("/m/f"), found: None };
+        assert!(matches!(entry(&spot, &path("/m/g")), Err(FsError::Access)));
+        assert!(matches!(entry(&spot, &path("/m/f")), Err(FsError::Busy)), "the root is no entry");
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(7).unwrap();
+        let permit = session().authorize::<FsWrite>(path("/m/f"), "test").unwrap();
+        assert!(matches!(truncate(&permit, &file, &path("/m/g")), Err(FsError::Access)));
+        assert_eq!(file.metadata().unwrap().len(), 7);
+        truncate(&permit, &file, &path("/m/f")).unwrap();
+        assert_eq!(file.metadata().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn permits_for_two_names_or_two_sessions_make_no_lease() {
+        use crate::fs::asks::Asks;
+        use crate::fs::types::{Kind, OpenOptions};
+        let how = OpenOptions { read: true, write: true, ..OpenOptions::default() };
+        let permits = |session: &Arc<Session>| {
+            let asks = Asks::weigh(session, &path("/m/f"), &how, Some(Kind::File), "test");
+            asks.commit().unwrap()
+        };
+        let (one, other) = (session(), session());
+        assert!(permits(&one).into_lease(&path("/m/g")).is_none());
+        assert!(permits(&one).into_lease(&path("/m/f")).is_some());
+        let mut mixed = permits(&one);
+        mixed.write = Some(other.authorize::<FsWrite>(path("/m/f"), "test").unwrap());
+        assert!(mixed.into_lease(&path("/m/f")).is_none());
+        let mut mixed = permits(&one);
+        mixed.write = Some(one.authorize::<FsWrite>(path("/m/g"), "test").unwrap());
+        assert!(mixed.into_lease(&path("/m/f")).is_none());
+    }
 }

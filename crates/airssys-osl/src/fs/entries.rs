@@ -6,8 +6,8 @@ use crate::fs::sys::RawEntries;
 use crate::fs::types::{Entry, Kind};
 use crate::fs::{FsError, path};
 use crate::gate::Lease;
+use crate::handle::Handle;
 use crate::resource::GuestPath;
-use std::fs::File;
 use std::sync::Arc;
 
 /// The entries of a directory, in the order of the system, without `.` and `..`.
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// bidirectional controls) are left out and counted.
 pub struct Entries {
     mount: Arc<Mount>,
-    directory: Arc<File>,
+    directory: Arc<Handle>,
     listing: RawEntries,
     lease: Lease,
     left_out: u64,
@@ -25,7 +25,7 @@ pub struct Entries {
 impl Entries {
     pub(in crate::fs) fn start(
         mount: Arc<Mount>,
-        directory: Arc<File>,
+        directory: Arc<Handle>,
         lease: Lease,
     ) -> Result<Entries, FsError> {
         let listing = mount.sys.entries(&directory)?;

@@ -6,6 +6,7 @@ use crate::fs::mount::Mount;
 use crate::fs::sys::{Meta, bytes};
 use crate::fs::types::{Advice, Flags, Kind, NewTimes};
 use crate::gate::Lease;
+use crate::handle::Handle;
 use crate::resource::GuestPath;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub struct File(Arc<FileHandle>);
 pub(in crate::fs) struct FileHandle {
     pub(in crate::fs) mount: Arc<Mount>,
     pub(in crate::fs) path: GuestPath,
-    pub(in crate::fs) file: std::fs::File,
+    pub(in crate::fs) file: Handle,
     pub(in crate::fs) kind: Kind,
     pub(in crate::fs) lease: Lease,
     pub(in crate::fs) flags: Flags,
@@ -141,7 +142,7 @@ impl File {
             self.0.lease.check_live(ActionId::FsWrite, import)?;
             self.0.lease.session().authorize::<FsWrite>(self.0.path.clone(), import)?.redeem();
         }
-        Ok(if data_only { self.0.file.sync_data()? } else { self.0.file.sync_all()? })
+        Ok(bytes::sync(&self.0.file, data_only)?)
     }
 
     pub(in crate::fs) fn handle(&self) -> &FileHandle {

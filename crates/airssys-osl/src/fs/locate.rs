@@ -15,9 +15,9 @@ use crate::fs::sys::Meta;
 use crate::fs::types::Kind;
 use crate::fs::{FsError, names};
 use crate::gate::Session;
+use crate::handle::Handle;
 use crate::resource::GuestPath;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::sync::Arc;
 
 /// As many links as Linux follows in one path.
@@ -29,7 +29,7 @@ const MAX_WORK: usize = 4 * MAX_STEPS;
 #[derive(Debug)]
 pub(in crate::fs) struct Spot {
     /// None for the mount's root, which is no entry of a directory.
-    pub(in crate::fs) parent: Option<Arc<File>>,
+    pub(in crate::fs) parent: Option<Arc<Handle>>,
     pub(in crate::fs) name: String,
     pub(in crate::fs) path: GuestPath,
     pub(in crate::fs) found: Option<Meta>,
@@ -224,7 +224,7 @@ fn broken(error: impl Into<FsError>, at: GuestPath, rest: Vec<Step>) -> Located 
 /// The way name by name.
 struct Walk<'a> {
     look: Look<'a>,
-    at: Arc<File>,
+    at: Arc<Handle>,
     path: GuestPath,
     ahead: VecDeque<Step>,
     links: usize,
@@ -280,7 +280,7 @@ impl Walk<'_> {
         }
     }
 
-    fn enter(&mut self, path: &GuestPath) -> Result<Arc<File>, FsError> {
+    fn enter(&mut self, path: &GuestPath) -> Result<Arc<Handle>, FsError> {
         self.work += path.components().count();
         self.look.mount.walk_to(path)
     }

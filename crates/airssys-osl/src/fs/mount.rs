@@ -8,9 +8,9 @@ use crate::fs::sys::volume::Volume;
 use crate::fs::sys::{self, Identity, Meta, System};
 use crate::fs::{Directory, FsError, MetadataHash};
 use crate::gate::{Lease, Session};
+use crate::handle::Handle;
 use crate::resource::GuestPath;
 use std::collections::HashMap;
-use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
@@ -174,7 +174,7 @@ impl Mounts {
 pub(in crate::fs) struct Mount {
     pub(in crate::fs) host: PathBuf,
     pub(in crate::fs) guest: GuestPath,
-    pub(in crate::fs) root: Arc<File>,
+    pub(in crate::fs) root: Arc<Handle>,
     pub(in crate::fs) identity: Identity,
     pub(in crate::fs) read_only: bool,
     pub(in crate::fs) in_place: bool,
@@ -237,7 +237,7 @@ impl Mount {
     }
 
     /// Opens a canonical path for walking, through directories alone.
-    pub(in crate::fs) fn walk_to(&self, path: &GuestPath) -> Result<Arc<File>, FsError> {
+    pub(in crate::fs) fn walk_to(&self, path: &GuestPath) -> Result<Arc<Handle>, FsError> {
         let (relative, cross_devices) = (self.relative(path), self.options.cross_devices);
         if relative == "." {
             return Ok(Arc::clone(&self.root));
@@ -268,7 +268,7 @@ impl Mount {
     }
 
     /// True when an opened object shows the kernel's own state: possible only across devices.
-    pub(in crate::fs) fn is_kernel_interface(&self, file: &File, meta: &Meta) -> bool {
+    pub(in crate::fs) fn is_kernel_interface(&self, file: &Handle, meta: &Meta) -> bool {
         meta.identity.device != self.identity.device
             && Volume::of(file).map_or(true, |volume| volume.is_kernel_interface)
     }

@@ -79,6 +79,10 @@ impl<'a> Move<'a> {
         new: &str,
         import: &'static str,
     ) -> Result<Move<'a>, FsError> {
+        if !Arc::ptr_eq(from.lease().session(), to.lease().session()) {
+            // Two ends are decided by one subject's policies, or not at all.
+            return Err(FsError::BadDescriptor);
+        }
         let old_steps = from.parse_to_change(old, import)?;
         let new_steps = to.parse_to_change(new, import)?;
         Ok(Move { from, to, old_steps, new_steps, import })
@@ -89,8 +93,7 @@ impl<'a> Move<'a> {
     }
 
     fn new_look(&self) -> Look<'a> {
-        // Handles of two sessions never meet in one call; the first one's policies count for both ends.
-        Look { session: self.from.lease().session(), ..self.to.look(self.import) }
+        self.to.look(self.import)
     }
 
     fn crosses(&self) -> bool {

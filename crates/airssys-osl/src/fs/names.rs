@@ -3,8 +3,8 @@
 use crate::fs::FsError;
 use crate::fs::path::child;
 use crate::fs::sys::{Meta, System};
+use crate::handle::Handle;
 use crate::resource::GuestPath;
-use std::fs::File;
 
 /// The one name in `dir` that `asked` found.
 ///
@@ -12,7 +12,7 @@ use std::fs::File;
 /// [`FsError::NotPermitted`] when it cannot be told, so that nothing is decided on a spelling.
 pub(in crate::fs) fn on_disk(
     sys: &dyn System,
-    dir: &File,
+    dir: &Handle,
     path: &GuestPath,
     asked: &str,
     meta: &Meta,

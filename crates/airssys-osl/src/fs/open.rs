@@ -14,6 +14,7 @@ use crate::fs::path::Steps;
 use crate::fs::sys::{Meta, Mode};
 use crate::fs::types::{Flags, Kind, OpenOptions};
 use crate::fs::{File, FsError};
+use crate::handle::Handle;
 use crate::resource::GuestPath;
 use std::io;
 use std::sync::Arc;
@@ -141,7 +142,6 @@ impl Open<'_> {
         self.refuse_if_denied(&spot.path, Some(found.kind))?;
         let refusal = match found.kind {
             _ if self.how.create && self.how.exclusive => Some(FsError::Exist),
-            Kind::Symlink => Some(FsError::Loop),
             kind => self.unfit(kind),
         };
         if let Some(error) = refusal {
@@ -183,7 +183,9 @@ impl Open<'_> {
     /// Why what was found is not what was asked for.
     fn unfit(&self, kind: Kind) -> Option<FsError> {
         let directory = kind == Kind::Directory;
-        if directory && self.how.changes() {
+        if kind == Kind::Symlink {
+            Some(FsError::Loop)
+        } else if directory && self.how.changes() {
             Some(FsError::IsDirectory)
         } else if !directory && (self.how.directory || self.steps.must_be_directory) {
             Some(FsError::NotDirectory)
@@ -229,7 +231,7 @@ impl Open<'_> {
 
 /// An object that is open and not yet handed out.
 struct Opened {
-    file: std::fs::File,
+    file: Handle,
     meta: Meta,
     path: GuestPath,
 }

@@ -2,6 +2,7 @@
 
 use crate::action::{ActionId, StdioRead};
 use crate::gate::{Lease, Permit};
+use crate::resource::Stdio;
 use crate::stdio::{BUDGET_BYTES, StdioError};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -35,8 +36,12 @@ enum Origin {
 }
 
 impl Input {
-    /// The stream that was permitted, from `source`.
+    /// The stream that was permitted, from `source`. Only standard input has anything to read.
     pub fn new(permit: Permit<StdioRead>, source: Source) -> Input {
+        let source = match permit.resource() {
+            Stdio::Stdin => source,
+            Stdio::Stdout | Stdio::Stderr => Source::Null,
+        };
         let origin = match source {
             Source::Inherit => Origin::Process(&PROCESS_INPUT),
             Source::Bytes(bytes) => Origin::Memory(Arc::new(Mutex::new(bytes))),

@@ -2,9 +2,9 @@
 
 use crate::action::{ActionId, StdioWrite};
 use crate::gate::{Lease, Permit};
+use crate::handle::Handle;
 use crate::resource::Stdio;
 use crate::stdio::{BUDGET_BYTES, Memory, StdioError};
-use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct Output {
 #[derive(Debug, Clone)]
 enum Target {
     /// A stream, and how much it takes at once when it takes anything.
-    Stream(Arc<File>, usize),
+    Stream(Arc<Handle>, usize),
     Memory(Memory),
     Null,
 }
@@ -136,7 +136,7 @@ fn ended(error: io::Error) -> StdioError {
 
 /// A handle on one of the process's own streams, without the buffer that the standard library puts before it.
 #[cfg(unix)]
-fn own_stream_ambient(stream: Stdio) -> Result<File, StdioError> {
+fn own_stream_ambient(stream: Stdio) -> Result<Handle, StdioError> {
     use std::os::fd::AsFd;
     let owned = match stream {
         Stdio::Stdout => io::stdout().as_fd().try_clone_to_owned(),
@@ -147,7 +147,7 @@ fn own_stream_ambient(stream: Stdio) -> Result<File, StdioError> {
 }
 
 #[cfg(windows)]
-fn own_stream_ambient(stream: Stdio) -> Result<File, StdioError> {
+fn own_stream_ambient(stream: Stdio) -> Result<Handle, StdioError> {
     use std::os::windows::io::AsHandle;
     let owned = match stream {
         Stdio::Stdout => io::stdout().as_handle().try_clone_to_owned(),
@@ -159,20 +159,20 @@ fn own_stream_ambient(stream: Stdio) -> Result<File, StdioError> {
 
 #[cfg(unix)]
 mod waiting {
+    use crate::handle::Handle;
     use crate::stdio::BUDGET_BYTES;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use std::fs::File;
 
     /// What a pipe takes without waiting once it says that it takes anything.
     const PIPE_BYTES: usize = 4096;
 
     /// True when a write would not wait. An error of the stream counts as room: the write reports it.
-    pub(super) fn has_room(file: &File) -> bool {
+    pub(super) fn has_room(file: &Handle) -> bool {
         let mut fds = [PollFd::new(file, PollFlags::OUT)];
         !matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
     }
 
-    pub(super) fn most_at_once(file: &File) -> usize {
+    pub(super) fn most_at_once(file: &Handle) -> usize {
         let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
         if regular { BUDGET_BYTES } else { PIPE_BYTES }
     }
@@ -180,15 +180,15 @@ mod waiting {
 
 #[cfg(not(unix))]
 mod waiting {
+    use crate::handle::Handle;
     use crate::stdio::BUDGET_BYTES;
-    use std::fs::File;
 
     /// Without a way to ask, as much as may be written at all: a stalled reader then holds the caller's thread.
-    pub(super) fn has_room(_: &File) -> bool {
+    pub(super) fn has_room(_: &Handle) -> bool {
         true
     }
 
-    pub(super) fn most_at_once(_: &File) -> usize {
+    pub(super) fn most_at_once(_: &Handle) -> usize {
         BUDGET_BYTES
     }
 }

@@ -64,7 +64,10 @@ fn elements(count: usize) -> String {
 impl<'de> SeqAccess<'de> for &mut Items {
     type Error = ValueError;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ValueError> {
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, ValueError> {
         let Some(val) = self.vals.next() else { return Ok(None) };
         let (index, depth) = (self.index, self.depth);
         self.index += 1;
@@ -101,7 +104,9 @@ type Part = (Val, Type);
 impl Entries {
     /// A record, its fields named as a struct with the fields `known` names them.
     pub(super) fn record(val: Val, ty: &Type, known: &[&'static str], depth: usize) -> Entries {
-        let (Val::Record(vals), Type::Record(record)) = (val, ty) else { return Entries::new(Vec::new(), depth) };
+        let (Val::Record(vals), Type::Record(record)) = (val, ty) else {
+            return Entries::new(Vec::new(), depth);
+        };
         let entries = vals.into_iter().zip(record.fields()).map(|((name, val), field)| {
             let key = (Val::String(rust_field(&name, known)), Type::String);
             Entry { key, value: (val, field.ty), step: Step::Field(name) }
@@ -124,7 +129,11 @@ impl Entries {
         let entries = vals.into_iter().enumerate().filter_map(|(index, val)| {
             let Val::Tuple(parts) = val else { return None };
             let [first, second] = <[Val; 2]>::try_from(parts).ok()?;
-            Some(Entry { key: (first, key.clone()), value: (second, value.clone()), step: Step::Element(index) })
+            Some(Entry {
+                key: (first, key.clone()),
+                value: (second, value.clone()),
+                step: Step::Element(index),
+            })
         });
         Entries::new(entries.collect(), depth)
     }

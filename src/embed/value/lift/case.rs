@@ -7,7 +7,9 @@ use crate::embed::value::error::{Problem, Step};
 use crate::embed::value::names::rust_case;
 use crate::embed::value::text::quoted;
 use serde::de::value::StringDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, VariantAccess, Visitor,
+};
 use wasmtime::component::{Type, Val};
 
 /// A case, its name and its payload.
@@ -28,7 +30,9 @@ impl Case {
                 (name, payload.zip(ty))
             }
             (Val::Result(Ok(payload)), Type::Result(result)) => ("ok".to_owned(), payload.zip(result.ok())),
-            (Val::Result(Err(payload)), Type::Result(result)) => ("err".to_owned(), payload.zip(result.err())),
+            (Val::Result(Err(payload)), Type::Result(result)) => {
+                ("err".to_owned(), payload.zip(result.err()))
+            }
             (Val::Enum(name) | Val::String(name), _) => (name, None),
             _ => return Err(ValueError::custom("the value does not have its type")),
         };
@@ -43,7 +47,7 @@ impl Case {
     }
 
     /// For who asks for no enum: the name alone, or a map of the name to the payload.
-    pub(super) fn as_document<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+    pub(super) fn into_document<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         match self.payload {
             None => visitor.visit_string(self.name),
             Some(payload) => Entries::case(self.name, payload, self.depth).visited(visitor),
@@ -90,7 +94,9 @@ impl<'de> VariantAccess<'de> for Case {
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, ValueError> {
         match self.payload {
             // `Ok(())` is how Rust writes the `ok` of `result<_, E>`.
-            None => seed.deserialize(().into_deserializer()).map_err(|e: ValueError| e.within(|| Step::Case(self.name))),
+            None => seed
+                .deserialize(().into_deserializer())
+                .map_err(|e: ValueError| e.within(|| Step::Case(self.name))),
             Some(_) => self.inner(|payload| seed.deserialize(payload)),
         }
     }

@@ -4,6 +4,7 @@ mod access;
 mod case;
 
 use super::error::{Problem, Step};
+use super::function::is_handle;
 use super::text::{brief, quoted};
 use super::{MAX_DEPTH, ValueError, to_wave};
 use access::{Entries, Items};
@@ -38,7 +39,9 @@ pub fn lift_result<T: DeserializeOwned>(
     ty: Option<&Type>,
 ) -> Result<Result<T, String>, ValueError> {
     match (result, ty) {
-        (Some(Val::Result(Ok(val))), Some(Type::Result(ty))) => lift(val.map(|val| *val), ty.ok().as_ref()).map(Ok),
+        (Some(Val::Result(Ok(val))), Some(Type::Result(ty))) => {
+            lift(val.map(|val| *val), ty.ok().as_ref()).map(Ok)
+        }
         (Some(Val::Result(Err(Some(val)))), _) => to_wave(&val).map(Err),
         (Some(Val::Result(Err(None))), _) => Ok(Err("err".to_owned())),
         (result, ty) => lift(result, ty).map(Ok),
@@ -70,8 +73,12 @@ impl<'t> Lift<'t> {
     ) -> Result<V::Value, ValueError> {
         let Lift { val, ty, depth } = self;
         match (val, ty) {
-            (val @ Val::Record(_), Type::Record(_)) => Entries::record(val, ty, fields, depth).visited(visitor),
-            (Val::Flags(names), Type::Flags(flags)) => Entries::flags(&names, flags, fields, depth).visited(visitor),
+            (val @ Val::Record(_), Type::Record(_)) => {
+                Entries::record(val, ty, fields, depth).visited(visitor)
+            }
+            (Val::Flags(names), Type::Flags(flags)) => {
+                Entries::flags(&names, flags, fields, depth).visited(visitor)
+            }
             // serde's structs would take any sequence, whatever its elements mean.
             (val, ty) => Err(Lift { val, ty, depth }.refuse(&format!("the fields of {name}"))),
         }
@@ -104,13 +111,20 @@ impl<'de> de::Deserializer<'de> for Lift<'_> {
             (Val::Char(v), _) => visitor.visit_char(v),
             (Val::String(v) | Val::Enum(v), _) => visitor.visit_string(v),
             (Val::Option(None), _) => visitor.visit_none(),
-            (Val::Option(Some(val)), Type::Option(option)) => visitor.visit_some(Lift::below(*val, &option.ty(), depth)?),
+            (Val::Option(Some(val)), Type::Option(option)) => {
+                visitor.visit_some(Lift::below(*val, &option.ty(), depth)?)
+            }
             (Val::List(vals), Type::List(list)) => Items::list(vals, list.ty(), depth).visited(visitor),
-            (Val::Tuple(vals), Type::Tuple(tuple)) => Items::tuple(vals, tuple.types(), depth).visited(visitor),
+            (Val::Tuple(vals), Type::Tuple(tuple)) => {
+                Items::tuple(vals, tuple.types(), depth).visited(visitor)
+            }
             (Val::Flags(names), Type::Flags(_)) => Items::names(names, depth).visited(visitor),
             (val @ Val::Record(_), Type::Record(_)) => Entries::record(val, ty, &[], depth).visited(visitor),
-            (val @ (Val::Variant(..) | Val::Result(_)), ty) => Case::open(val, ty, depth)?.as_document(visitor),
-            _ => Err(Problem::Unsupported { ty: brief(ty) }.here()),
+            (val @ (Val::Variant(..) | Val::Result(_)), ty) => {
+                Case::open(val, ty, depth)?.into_document(visitor)
+            }
+            (_, ty) if is_handle(ty) => Err(Problem::Unsupported { ty: brief(ty) }.here()),
+            _ => Err(ValueError::custom("the value does not have its type")),
         }
     }
 
@@ -146,7 +160,9 @@ impl<'de> de::Deserializer<'de> for Lift<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         match (self.val, self.ty) {
-            (Val::Flags(names), Type::Flags(flags)) => Entries::flags(&names, flags, &[], self.depth).visited(visitor),
+            (Val::Flags(names), Type::Flags(flags)) => {
+                Entries::flags(&names, flags, &[], self.depth).visited(visitor)
+            }
             (Val::List(vals), Type::List(list)) => match super::lower::pair(&list.ty()) {
                 Some((key, value)) => Entries::pairs(vals, key, value, self.depth).visited(visitor),
                 None => Lift { val: Val::List(vals), ..self }.deserialize_any(visitor),

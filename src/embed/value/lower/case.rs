@@ -108,7 +108,8 @@ fn find(ty: &Type, name: &str) -> Result<(Wrap, Option<Type>), ValueError> {
     let found = match ty {
         Type::Variant(variant) => {
             let at = find_case(variant.cases().map(|case| case.name), name);
-            at.and_then(|at| variant.cases().nth(at)).map(|case| (Wrap::Variant(case.name.to_owned()), case.ty))
+            at.and_then(|at| variant.cases().nth(at))
+                .map(|case| (Wrap::Variant(case.name.to_owned()), case.ty))
         }
         Type::Enum(cases) => {
             let at = find_case(cases.names(), name);

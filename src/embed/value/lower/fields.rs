@@ -37,7 +37,9 @@ impl Fields {
     /// `got` is what the caller has: "a struct" or "a map".
     pub(super) fn new(lower: Lower<'_>, got: &str) -> Result<Fields, ValueError> {
         let (into, wraps) = match lower.target {
-            Target::Arguments(params) => (Into::Members(Members::new("argument", params.to_vec())), Vec::new()),
+            Target::Arguments(params) => {
+                (Into::Members(Members::new("argument", params.to_vec())), Vec::new())
+            }
             Target::Type(ty) => {
                 let (ty, wraps) = case::peel(ty);
                 (Into::of(ty, got)?, wraps)
@@ -70,14 +72,16 @@ impl Fields {
             (Into::Members(members), Val::String(name)) => members.put(&name, value, depth),
             (Into::Flags { flags, set }, Val::String(name)) => {
                 let name = find_flag(flags, &name)?;
-                let on = descend(depth, Target::Type(&Type::Bool), value).map_err(|e| e.within(|| Step::Field(name.clone())))?;
+                let on = descend(depth, Target::Type(&Type::Bool), value)
+                    .map_err(|e| e.within(|| Step::Field(name.clone())))?;
                 set.push((name, on == Val::Bool(true)));
                 Ok(())
             }
             (Into::Case { ty, done }, Val::String(name)) => put_case(ty, done, &name, value, depth),
             (Into::Pairs { value: ty, done, .. }, key) => {
                 let index = done.len();
-                let val = descend(depth, Target::Type(ty), value).map_err(|e| e.within(|| Step::Element(index)))?;
+                let val =
+                    descend(depth, Target::Type(ty), value).map_err(|e| e.within(|| Step::Element(index)))?;
                 done.push(Val::Tuple(vec![key, val]));
                 Ok(())
             }

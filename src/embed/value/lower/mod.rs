@@ -1,19 +1,19 @@
 //! From Rust to the component: a serializer that knows which type it has to arrive at.
 
 mod case;
-mod sequence;
 mod fields;
 mod scalar;
+mod sequence;
 
 use super::error::{Problem, Step};
 use super::function::is_handle;
 use super::text::{brief, quoted};
 use super::{MAX_DEPTH, ValueError};
 use case::{Case, wrapped};
-pub(super) use fields::pair;
-use sequence::Sequence;
 use fields::Fields;
+pub(super) use fields::pair;
 use scalar::Scalar;
+use sequence::Sequence;
 use serde::{Serialize, ser};
 use wasmtime::component::{Type, Val};
 
@@ -186,7 +186,11 @@ impl<'t> ser::Serializer for Lower<'t> {
         self.scalar(Scalar::Case(case))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Val, ValueError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<Val, ValueError> {
         self.below(self.target, value)
     }
 

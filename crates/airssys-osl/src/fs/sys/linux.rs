@@ -2,13 +2,13 @@
 
 use super::{Identity, Meta, Mode, RawEntries, RawEntry, System};
 use crate::fs::types::{Kind, NewTime, NewTimes};
+use crate::handle::Handle;
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode as Permissions, OFlags, RenameFlags, ResolveFlags, Stat, Timespec,
     Timestamps, UTIME_NOW, UTIME_OMIT,
 };
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -21,78 +21,79 @@ const RETRIES: usize = 4;
 pub(super) struct Linux;
 
 impl System for Linux {
-    fn open_root_ambient(&self, host: &Path) -> io::Result<File> {
+    fn open_root_ambient(&self, host: &Path) -> io::Result<Handle> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(rustix::fs::open(host, flags, Permissions::empty())?.into())
     }
 
-    fn open_beneath(&self, dir: &File, path: &str, mode: Mode) -> Option<io::Result<File>> {
-        Some(openat2(dir, path, access(mode) | OFlags::NOFOLLOW, mode.cross_devices))
+    fn open_beneath(&self, dir: &Handle, path: &str, mode: Mode) -> Option<io::Result<Handle>> {
+        Some(openat2(dir, path, access(mode), mode.cross_devices))
     }
 
-    fn walk_beneath(&self, dir: &File, path: &str, cross_devices: bool) -> Option<io::Result<File>> {
+    fn walk_beneath(&self, dir: &Handle, path: &str, cross_devices: bool) -> Option<io::Result<Handle>> {
         Some(self.open_dir(dir, path, cross_devices))
     }
 
-    fn open_dir(&self, dir: &File, name: &str, cross_devices: bool) -> io::Result<File> {
-        openat2(dir, name, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW, cross_devices)
+    fn open_dir(&self, dir: &Handle, name: &str, cross_devices: bool) -> io::Result<Handle> {
+        openat2(dir, name, OFlags::PATH | OFlags::DIRECTORY, cross_devices)
     }
 
-    fn open(&self, dir: &File, name: &str, kind: Kind, mode: Mode) -> io::Result<File> {
+    fn open(&self, dir: &Handle, name: &str, kind: Kind, mode: Mode) -> io::Result<Handle> {
         let directory = if kind == Kind::Directory { OFlags::DIRECTORY } else { OFlags::empty() };
-        openat2(dir, name, access(mode) | directory | OFlags::NOFOLLOW, mode.cross_devices)
+        openat2(dir, name, access(mode) | directory, mode.cross_devices)
     }
 
-    fn reopen_dir(&self, dir: &File, read: bool) -> io::Result<File> {
+    fn reopen_dir(&self, dir: &Handle, read: bool) -> io::Result<Handle> {
         let flags = if read { OFlags::RDONLY } else { OFlags::PATH };
         let flags = flags | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(dir, ".", flags, Permissions::empty())?.into())
     }
 
-    fn create_file(&self, dir: &File, name: &str, mode: Mode) -> io::Result<File> {
-        let flags = access(mode) & !OFlags::PATH;
+    fn create_file(&self, dir: &Handle, name: &str, mode: Mode) -> io::Result<Handle> {
+        // A new file is opened for something even if only a look was asked for.
+        let flags = access(Mode { read: mode.read || !mode.write, ..mode });
         let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(dir, name, flags, Permissions::from_raw_mode(0o666))?.into())
     }
 
-    fn stat(&self, dir: &File, name: &str) -> io::Result<Meta> {
+    fn stat(&self, dir: &Handle, name: &str) -> io::Result<Meta> {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
         Ok(meta(&rustix::fs::statat(dir, name, flags)?))
     }
 
-    fn stat_open(&self, file: &File) -> io::Result<Meta> {
+    fn stat_open(&self, file: &Handle) -> io::Result<Meta> {
         Ok(meta(&rustix::fs::fstat(file)?))
     }
 
-    fn read_link(&self, dir: &File, name: &str) -> io::Result<OsString> {
+    fn read_link(&self, dir: &Handle, name: &str) -> io::Result<OsString> {
         Ok(OsString::from_vec(rustix::fs::readlinkat(dir, name, Vec::new())?.into_bytes()))
     }
 
-    fn entries(&self, dir: &File) -> io::Result<RawEntries> {
-        // Opens `.` anew: a descriptor for walking cannot be read, and a shared one would share its position.
-        let mut listing = Dir::read_from(dir)?;
+    fn entries(&self, dir: &Handle) -> io::Result<RawEntries> {
+        // A descriptor for walking cannot be read, and a shared one would share its position.
+        let mut listing = Dir::new(self.reopen_dir(dir, true)?)?;
         Ok(Box::new(std::iter::from_fn(move || {
             Some(listing.read()?.map(raw_entry).map_err(io::Error::from))
         })))
     }
 
-    fn create_dir(&self, dir: &File, name: &str) -> io::Result<()> {
+    fn create_dir(&self, dir: &Handle, name: &str) -> io::Result<()> {
         Ok(rustix::fs::mkdirat(dir, name, Permissions::from_raw_mode(0o777))?)
     }
 
-    fn symlink(&self, target: &str, dir: &File, name: &str) -> io::Result<()> {
+    fn symlink(&self, target: &str, dir: &Handle, name: &str) -> io::Result<()> {
         Ok(rustix::fs::symlinkat(target, dir, name)?)
     }
 
-    fn remove_file(&self, dir: &File, name: &str) -> io::Result<()> {
+    fn remove_file(&self, dir: &Handle, name: &str) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(dir, name, AtFlags::empty())?)
     }
 
-    fn remove_dir(&self, dir: &File, name: &str) -> io::Result<()> {
+    fn remove_dir(&self, dir: &Handle, name: &str) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR)?)
     }
 
-    fn rename(&self, from: (&File, &str), to: (&File, &str), replace: bool) -> io::Result<()> {
+    fn rename(&self, from: (&Handle, &str), to: (&Handle, &str), replace: bool) -> io::Result<()> {
         if replace {
             return Ok(rustix::fs::renameat(from.0, from.1, to.0, to.1)?);
         }
@@ -103,15 +104,15 @@ impl System for Linux {
         }
     }
 
-    fn hard_link(&self, from: (&File, &str), to: (&File, &str)) -> io::Result<()> {
+    fn hard_link(&self, from: (&Handle, &str), to: (&Handle, &str)) -> io::Result<()> {
         Ok(rustix::fs::linkat(from.0, from.1, to.0, to.1, AtFlags::empty())?)
     }
 
-    fn set_times_at(&self, dir: &File, name: &str, times: &NewTimes) -> io::Result<()> {
+    fn set_times_at(&self, dir: &Handle, name: &str, times: &NewTimes) -> io::Result<()> {
         Ok(rustix::fs::utimensat(dir, name, &timestamps(times)?, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    fn set_times_open(&self, file: &File, _: Kind, times: &NewTimes) -> io::Result<()> {
+    fn set_times_open(&self, file: &Handle, _: Kind, times: &NewTimes) -> io::Result<()> {
         // By the descriptor itself, which may be one for walking.
         Ok(rustix::fs::utimensat(file, "", &timestamps(times)?, AtFlags::EMPTY_PATH)?)
     }
@@ -123,12 +124,15 @@ fn access(mode: Mode) -> OFlags {
         (true, true) => OFlags::RDWR,
         (true, false) => OFlags::RDONLY,
         (false, true) => OFlags::WRONLY,
-        (false, false) => OFlags::PATH,
+        // Opens nothing, so it cannot wait either; the system takes no other flags with it.
+        (false, false) => return OFlags::PATH | OFlags::CLOEXEC,
     };
     flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC
 }
 
-fn openat2(dir: &File, path: &str, flags: OFlags, cross_devices: bool) -> io::Result<File> {
+/// Opens without any link on the way or at its end. Not with `NOFOLLOW`: together with `PATH` that would open a link at
+/// the end instead of refusing it.
+fn openat2(dir: &Handle, path: &str, flags: OFlags, cross_devices: bool) -> io::Result<Handle> {
     let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     if !cross_devices {
         resolve |= ResolveFlags::NO_XDEV;

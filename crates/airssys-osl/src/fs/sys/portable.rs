@@ -2,6 +2,7 @@
 
 use super::{Identity, Meta, Mode, RawEntries, RawEntry, System};
 use crate::fs::types::{Kind, NewTime, NewTimes};
+use crate::handle::Handle;
 use cap_fs_ext::{
     DirExt, FileTypeExt as _, FollowSymlinks, MetadataExt as _, OpenOptionsFollowExt, SystemTimeSpec,
 };
@@ -9,7 +10,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, FileType, Metadata, OpenOptions};
 use cap_std::time::SystemTime as CapTime;
 use std::ffi::OsString;
-use std::fs::{File, FileTimes};
+use std::fs::FileTimes;
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
@@ -18,24 +19,25 @@ use std::time::SystemTime;
 pub(super) struct Portable;
 
 impl System for Portable {
-    fn open_root_ambient(&self, host: &Path) -> io::Result<File> {
+    #[expect(clippy::disallowed_methods, reason = "mounting opens a host directory on the operator's behalf")]
+    fn open_root_ambient(&self, host: &Path) -> io::Result<Handle> {
         Ok(Dir::open_ambient_dir(host, ambient_authority())?.into_std_file())
     }
 
-    fn open_beneath(&self, _: &File, _: &str, _: Mode) -> Option<io::Result<File>> {
+    fn open_beneath(&self, _: &Handle, _: &str, _: Mode) -> Option<io::Result<Handle>> {
         None
     }
 
-    fn walk_beneath(&self, _: &File, _: &str, _: bool) -> Option<io::Result<File>> {
+    fn walk_beneath(&self, _: &Handle, _: &str, _: bool) -> Option<io::Result<Handle>> {
         None
     }
 
-    fn open_dir(&self, dir: &File, name: &str, cross_devices: bool) -> io::Result<File> {
+    fn open_dir(&self, dir: &Handle, name: &str, cross_devices: bool) -> io::Result<Handle> {
         let opened = at(dir)?.open_dir_nofollow(name)?.into_std_file();
         same_device(self, dir, opened, cross_devices)
     }
 
-    fn open(&self, dir: &File, name: &str, kind: Kind, mode: Mode) -> io::Result<File> {
+    fn open(&self, dir: &Handle, name: &str, kind: Kind, mode: Mode) -> io::Result<Handle> {
         if kind == Kind::Directory {
             let opened = self.open_dir(dir, name, mode.cross_devices)?;
             return if mode.read { self.reopen_dir(&opened, true) } else { Ok(opened) };
@@ -44,68 +46,68 @@ impl System for Portable {
         same_device(self, dir, opened, mode.cross_devices)
     }
 
-    fn reopen_dir(&self, dir: &File, _read: bool) -> io::Result<File> {
+    fn reopen_dir(&self, dir: &Handle, _read: bool) -> io::Result<Handle> {
         // Opened as a file, so that it can be synchronised as well as listed.
         let options = readable_dir();
         Ok(at(dir)?.open_with(".", &options)?.into_std())
     }
 
-    fn create_file(&self, dir: &File, name: &str, mode: Mode) -> io::Result<File> {
+    fn create_file(&self, dir: &Handle, name: &str, mode: Mode) -> io::Result<Handle> {
         let mut options = options(mode);
         // The library wants writing for creating; the handle's own flags say what may be done with it.
         options.write(true).create_new(true);
         Ok(at(dir)?.open_with(name, &options)?.into_std())
     }
 
-    fn stat(&self, dir: &File, name: &str) -> io::Result<Meta> {
+    fn stat(&self, dir: &Handle, name: &str) -> io::Result<Meta> {
         Ok(meta(&at(dir)?.symlink_metadata(name)?))
     }
 
-    fn stat_open(&self, file: &File) -> io::Result<Meta> {
+    fn stat_open(&self, file: &Handle) -> io::Result<Meta> {
         Ok(meta(&Metadata::from_file(file)?))
     }
 
-    fn read_link(&self, dir: &File, name: &str) -> io::Result<OsString> {
+    fn read_link(&self, dir: &Handle, name: &str) -> io::Result<OsString> {
         Ok(at(dir)?.read_link_contents(name)?.into_os_string())
     }
 
-    fn entries(&self, dir: &File) -> io::Result<RawEntries> {
-        let listing = at(dir)?.entries()?;
+    fn entries(&self, dir: &Handle) -> io::Result<RawEntries> {
+        let listing = Dir::from_std_file(self.reopen_dir(dir, true)?).entries()?;
         Ok(Box::new(listing.map(|entry| {
             let entry = entry?;
             Ok(RawEntry { name: entry.file_name(), kind: entry.file_type().ok().map(kind) })
         })))
     }
 
-    fn create_dir(&self, dir: &File, name: &str) -> io::Result<()> {
+    fn create_dir(&self, dir: &Handle, name: &str) -> io::Result<()> {
         at(dir)?.create_dir(name)
     }
 
-    fn symlink(&self, target: &str, dir: &File, name: &str) -> io::Result<()> {
+    fn symlink(&self, target: &str, dir: &Handle, name: &str) -> io::Result<()> {
         DirExt::symlink(&at(dir)?, target, name)
     }
 
-    fn remove_file(&self, dir: &File, name: &str) -> io::Result<()> {
+    fn remove_file(&self, dir: &Handle, name: &str) -> io::Result<()> {
         at(dir)?.remove_file_or_symlink(name)
     }
 
-    fn remove_dir(&self, dir: &File, name: &str) -> io::Result<()> {
+    fn remove_dir(&self, dir: &Handle, name: &str) -> io::Result<()> {
         at(dir)?.remove_dir(name)
     }
 
-    fn rename(&self, from: (&File, &str), to: (&File, &str), replace: bool) -> io::Result<()> {
+    fn rename(&self, from: (&Handle, &str), to: (&Handle, &str), replace: bool) -> io::Result<()> {
         if replace { at(from.0)?.rename(from.1, &at(to.0)?, to.1) } else { rename_if_free(self, from, to) }
     }
 
-    fn hard_link(&self, from: (&File, &str), to: (&File, &str)) -> io::Result<()> {
+    fn hard_link(&self, from: (&Handle, &str), to: (&Handle, &str)) -> io::Result<()> {
         at(from.0)?.hard_link(from.1, &at(to.0)?, to.1)
     }
 
-    fn set_times_at(&self, dir: &File, name: &str, times: &NewTimes) -> io::Result<()> {
+    fn set_times_at(&self, dir: &Handle, name: &str, times: &NewTimes) -> io::Result<()> {
         at(dir)?.set_symlink_times(name, spec(times.accessed), spec(times.modified))
     }
 
-    fn set_times_open(&self, file: &File, kind: Kind, times: &NewTimes) -> io::Result<()> {
+    fn set_times_open(&self, file: &Handle, kind: Kind, times: &NewTimes) -> io::Result<()> {
         if kind == Kind::Directory {
             return self.reopen_dir(file, true)?.set_times(file_times(times));
         }
@@ -115,7 +117,7 @@ impl System for Portable {
 
 /// Renames where the name is free. Holding the mount's lock keeps other guests from taking it meanwhile; a process
 /// outside may, which is the host's own doing.
-pub(super) fn rename_if_free(sys: &dyn System, from: (&File, &str), to: (&File, &str)) -> io::Result<()> {
+pub(super) fn rename_if_free(sys: &dyn System, from: (&Handle, &str), to: (&Handle, &str)) -> io::Result<()> {
     match sys.stat(to.0, to.1) {
         Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => sys.rename(from, to, true),
@@ -123,11 +125,11 @@ pub(super) fn rename_if_free(sys: &dyn System, from: (&File, &str), to: (&File, 
     }
 }
 
-fn at(dir: &File) -> io::Result<Dir> {
+fn at(dir: &Handle) -> io::Result<Dir> {
     Ok(Dir::from_std_file(dir.try_clone()?))
 }
 
-fn same_device(sys: &dyn System, dir: &File, opened: File, cross_devices: bool) -> io::Result<File> {
+fn same_device(sys: &dyn System, dir: &Handle, opened: Handle, cross_devices: bool) -> io::Result<Handle> {
     let (from, to) = (sys.stat_open(dir)?.identity, sys.stat_open(&opened)?.identity);
     if cross_devices || from.device == to.device {
         return Ok(opened);

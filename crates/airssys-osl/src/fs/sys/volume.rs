@@ -1,6 +1,6 @@
 //! What kind of file system a directory lies on.
 
-use std::fs::File;
+use crate::handle::Handle;
 use std::io;
 
 /// What must be known of a file system before a guest is let near it.
@@ -17,14 +17,14 @@ pub(in crate::fs) struct Volume {
 impl Volume {
     /// Looks at the file system beneath an open directory.
     #[cfg(not(target_os = "linux"))]
-    pub(in crate::fs) fn of(_: &File) -> io::Result<Volume> {
+    pub(in crate::fs) fn of(_: &Handle) -> io::Result<Volume> {
         // Not known here, so the safe answers: another thread, and the names as they stand on disk.
         Ok(Volume { is_kernel_interface: false, is_local: false, exact_names: false })
     }
 
     /// Looks at the file system beneath an open directory.
     #[cfg(target_os = "linux")]
-    pub(in crate::fs) fn of(dir: &File) -> io::Result<Volume> {
+    pub(in crate::fs) fn of(dir: &Handle) -> io::Result<Volume> {
         let magic = magic(dir)?;
         let known = LOCAL.contains(&magic);
         Ok(Volume {
@@ -36,8 +36,7 @@ impl Volume {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_cast, reason = "the field's type differs by architecture")]
-fn magic(dir: &File) -> io::Result<u32> {
+fn magic(dir: &Handle) -> io::Result<u32> {
     // The numbers are 32 bits wide; some architectures keep them sign-extended.
     Ok(rustix::fs::fstatfs(dir)?.f_type as u32)
 }
@@ -46,12 +45,12 @@ fn magic(dir: &File) -> io::Result<u32> {
 #[cfg(target_os = "linux")]
 const LOCAL: &[u32] = &[EXT, XFS, BTRFS, TMPFS, RAMFS, OVERLAYFS, ZFS, F2FS, SQUASHFS, EROFS, BCACHEFS];
 
-/// File systems whose names are exact unless a directory is flagged otherwise. ZFS can be told to fold case for a
+/// Handle systems whose names are exact unless a directory is flagged otherwise. ZFS can be told to fold case for a
 /// whole data set, and so can XFS; there, as on anything unknown, names are read from the disk.
 #[cfg(target_os = "linux")]
 const EXACT: &[u32] = &[EXT, BTRFS, TMPFS, RAMFS, OVERLAYFS, F2FS, SQUASHFS, EROFS];
 
-/// File systems that are windows into the kernel. `devtmpfs` says it is tmpfs and is found by its name.
+/// Handle systems that are windows into the kernel. `devtmpfs` says it is tmpfs and is found by its name.
 #[cfg(target_os = "linux")]
 const KERNEL: &[u32] = &[
     0x0000_9fa0, // proc
@@ -103,8 +102,8 @@ const BCACHEFS: u32 = 0xca45_1a4e;
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use crate::handle::Handle;
     use rustix::fs::{IFlags, Mode, OFlags};
-    use std::fs::File;
     use std::io;
     use std::sync::OnceLock;
 
@@ -112,7 +111,7 @@ mod linux {
     const CASEFOLD: IFlags = IFlags::from_bits_retain(0x4000_0000);
 
     /// True when the directory folds case, or will not say although it can be read.
-    pub(super) fn folds_case(dir: &File) -> bool {
+    pub(super) fn folds_case(dir: &Handle) -> bool {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let Ok(readable) = rustix::fs::openat(dir, ".", flags, Mode::empty()) else { return true };
         match rustix::fs::ioctl_getflags(&readable) {
@@ -124,11 +123,12 @@ mod linux {
     }
 
     /// True on `devtmpfs`, which has tmpfs's number: told by the device that `/dev` lies on.
-    pub(super) fn is_devtmpfs(dir: &File) -> io::Result<bool> {
+    pub(super) fn is_devtmpfs(dir: &Handle) -> io::Result<bool> {
         let device = rustix::fs::fstat(dir)?.st_dev;
         Ok(devtmpfs().contains(&device))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "asks the kernel which devices it shows itself on")]
     fn devtmpfs() -> &'static [u64] {
         static DEVICES: OnceLock<Vec<u64>> = OnceLock::new();
         DEVICES.get_or_init(|| {

@@ -1,15 +1,17 @@
 //! WAVE, the component model's text for values: calls written on a command line, and results printed there.
 
+mod place;
+
 use super::ValueError;
 use super::error::{Problem, Step};
 use super::function::is_handle;
 use super::text::{brief, quoted};
+use place::{culprit, known_names, missing};
 use std::iter::zip;
 use wasmtime::component::wasm_wave::ast::Node;
 use wasmtime::component::wasm_wave::parser::{ParserError, ParserErrorKind};
 use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
-use wasmtime::component::wasm_wave::{self};
-use wasmtime::component::{Type, Val};
+use wasmtime::component::{Type, Val, wasm_wave};
 
 /// What the arguments are parsed behind: `wasm_wave` wants a function's name but knows neither `#` nor snake case in it.
 const STAND_IN: &str = "f";
@@ -74,6 +76,10 @@ pub fn parse_call(expression: &str) -> Result<CallExpr, ValueError> {
 /// # Errors
 /// [`ValueError::Wave`] where the text is no WAVE, [`ValueError::Value`] where it does not fit the types.
 pub fn args_from_wave(text: &str, params: &[(String, Type)]) -> Result<Vec<Val>, ValueError> {
+    // Without it, a name before the parentheses would be read as part of the stand-in.
+    if !text.starts_with('(') {
+        return Err(ValueError::Wave { column: 1, message: "missing `(`".to_owned() });
+    }
     Source { text: format!("{STAND_IN}{text}"), before: 0 }.args(params)
 }
 
@@ -117,7 +123,8 @@ impl Source {
     fn parse(&self) -> Result<UntypedFuncCall<'_>, ValueError> {
         UntypedFuncCall::parse(&self.text).map_err(|e| {
             let found = self.found(&e);
-            let message = if found.is_empty() { e.kind().to_string() } else { format!("{}: {found}", e.kind()) };
+            let message =
+                if found.is_empty() { e.kind().to_string() } else { format!("{}: {found}", e.kind()) };
             ValueError::Wave { column: self.column(&e), message }
         })
     }
@@ -143,27 +150,28 @@ impl Source {
     }
 
     fn value(&self, node: &Node, ty: &Type) -> Result<Val, ValueError> {
-        node.to_wasm_value(ty, &self.text).map_err(|e| match culprit(node, ty, &self.text, &e) {
-            Some((steps, ty)) => {
-                let refused = self.problem(&e, &ty).here();
-                steps.into_iter().fold(refused, |refused, step| refused.within(|| step))
-            }
-            None => self.problem(&e, ty).here(),
+        known_names(node, ty, &self.text)?;
+        node.to_wasm_value(ty, &self.text).map_err(|e| {
+            let (steps, ty) = culprit(node, ty, &self.text, &e);
+            let refused = self.problem(&e, &ty).here();
+            steps.into_iter().fold(refused, |refused, step| refused.within(|| step))
         })
     }
 
     fn problem(&self, e: &ParserError, ty: &Type) -> Problem {
-        let at = format!("{} at column {}", self.found(e), self.column(e));
+        if is_handle(ty) {
+            return Problem::Unsupported { ty: brief(ty) };
+        }
+        if let Some(missing) = missing(e, ty) {
+            return missing;
+        }
+        let got = format!("{} at column {}", self.found(e), self.column(e));
         match e.kind() {
-            _ if is_handle(ty) => Problem::Unsupported { ty: brief(ty) },
-            ParserErrorKind::WasmValueError => {
-                let why = std::error::Error::source(e).map_or_else(String::new, |why| format!(" ({why})"));
-                Problem::Mismatch { expected: quoted(ty), got: at + &why }
-            }
-            ParserErrorKind::InvalidType | ParserErrorKind::InvalidValue => {
-                Problem::Mismatch { expected: quoted(ty), got: at }
-            }
-            other => Problem::Mismatch { expected: quoted(ty), got: format!("{at} ({other})") },
+            // What kind of value stands there, and what the type wants, says it all.
+            ParserErrorKind::WasmValueError
+            | ParserErrorKind::InvalidType
+            | ParserErrorKind::InvalidValue => Problem::Mismatch { expected: quoted(ty), got },
+            other => Problem::Mismatch { expected: quoted(ty), got: format!("{got} ({other})") },
         }
     }
 
@@ -193,61 +201,4 @@ fn count(params: &[(String, Type)], got: usize) -> ValueError {
         names => format!("{} arguments (`{}`)", names.len(), names.join("`, `")),
     };
     Problem::Mismatch { expected, got: got.to_string() }.here().among_arguments()
-}
-
-/// The innermost value that an error is about, with its type: the parser itself names only columns.
-fn culprit(node: &Node, ty: &Type, text: &str, e: &ParserError) -> Option<(Vec<Step>, Type)> {
-    let inner = parts(node, ty, text)?.into_iter().find(|(_, node, _)| {
-        node.span().start <= e.span().start && e.span().end <= node.span().end
-    });
-    match inner {
-        Some((step, node, ty)) => {
-            let (mut steps, ty) = culprit(node, &ty, text, e).unwrap_or_else(|| (Vec::new(), ty));
-            steps.extend(step);
-            Some((steps, ty))
-        }
-        None => Some((Vec::new(), ty.clone())),
-    }
-}
-
-type Part<'n> = (Option<Step>, &'n Node, Type);
-
-/// The parts of a value which have values themselves, as far as text and type agree.
-fn parts<'n>(node: &'n Node, ty: &Type, text: &str) -> Option<Vec<Part<'n>>> {
-    Some(match ty {
-        Type::List(list) => {
-            let element = |(at, node)| (Some(Step::Element(at)), node, list.ty());
-            node.as_list().ok()?.enumerate().map(element).collect()
-        }
-        Type::Tuple(tuple) => {
-            let field = |(at, (node, ty)): (usize, _)| (Some(Step::Field(at.to_string())), node, ty);
-            node.as_tuple().ok()?.zip(tuple.types()).enumerate().map(field).collect()
-        }
-        Type::Record(record) => {
-            let field = |(name, node): (&str, _)| {
-                let field = record.fields().find(|field| field.name == name)?;
-                Some((Some(Step::Field(name.to_owned())), node, field.ty))
-            };
-            node.as_record(text).ok()?.filter_map(field).collect()
-        }
-        Type::Option(option) => match node.as_option() {
-            Ok(inner) => inner.map(|node| (None, node, option.ty())).into_iter().collect(),
-            Err(_) => vec![(None, node, option.ty())],
-        },
-        Type::Result(result) => result_part(node, result.ok(), result.err()).into_iter().collect(),
-        Type::Variant(variant) => {
-            let (name, inner) = node.as_variant(text).ok()?;
-            let ty = variant.cases().find(|case| case.name == name)?.ty;
-            inner.zip(ty).map(|(node, ty)| (Some(Step::Case(name.to_owned())), node, ty)).into_iter().collect()
-        }
-        _ => Vec::new(),
-    })
-}
-
-fn result_part(node: &Node, ok: Option<Type>, err: Option<Type>) -> Option<Part<'_>> {
-    match node.as_result() {
-        Ok(Ok(inner)) => inner.zip(ok).map(|(node, ty)| (Some(Step::Case("ok".to_owned())), node, ty)),
-        Ok(Err(inner)) => inner.zip(err).map(|(node, ty)| (Some(Step::Case("err".to_owned())), node, ty)),
-        Err(_) => ok.map(|ty| (None, node, ty)),
-    }
 }

@@ -1,0 +1,12 @@
+//! Nobody else makes up an action.
+use airssys_osl::action::Action;
+use airssys_osl::{ActionId, Clock};
+
+enum Mine {}
+
+impl Action for Mine {
+    type Resource = Clock;
+    const ID: ActionId = ActionId::ClockRead;
+}
+
+fn main() {}
