@@ -227,21 +227,58 @@ fn no_configuration_is_read_that_was_not_named() {
 }
 
 #[test]
-fn what_the_authority_rests_on_cannot_lie_where_the_guest_writes() {
+fn nothing_that_authority_rests_on_lies_where_the_guest_writes() {
     let desk = desk();
-    let said = run(&desk, &["--dir", "."], &["print", "x"]);
-    assert_eq!((said.status, said.out.as_str()), (125, ""), "{said:?}");
-    assert!(said.err.contains("lies beneath the mount `/`"), "{said:?}");
-    run(&desk, &["--dir", ".:ro"], &["print", "x"]).is_done();
-    // The key file is named by the trust file alone.
-    std::fs::create_dir(desk.path("keys")).unwrap();
-    std::fs::rename(desk.path("author.pub"), desk.path("keys/author.pub")).unwrap();
-    desk.write(
-        "trust.toml",
-        "[[publisher]]\nname = 'acme'\nnames = ['*']\n[[publisher.key]]\nfile = 'keys/author.pub'\n",
-    );
-    let said = run(&desk, &["--dir", "keys"], &["print", "x"]);
-    assert!(said.status == 125 && said.err.contains("author.pub"), "{said:?}");
+    let policy = format!("{START}{PHOTOS}");
+    for (name, content) in [("key", String::new()), ("config", String::new()), ("entities", "[]".to_owned())]
+    {
+        std::fs::create_dir(desk.path(name)).unwrap();
+        desk.write(&format!("{name}/file"), content);
+    }
+    for (name, content) in [
+        ("policy", policy.as_str()),
+        ("trust", "[[publisher]]\nname = 'acme'\nnames = ['*']\n[[publisher.key]]\nfile = '../key/file'\n"),
+    ] {
+        std::fs::create_dir(desk.path(name)).unwrap();
+        desk.write(&format!("{name}/file"), content);
+    }
+    std::fs::create_dir(desk.path("audit")).unwrap();
+    std::fs::rename(desk.path("author.pub"), desk.path("key/file")).unwrap();
+    let named = ["--trust", "trust/file", "--policy", "policy/file", "--entities", "entities/file"];
+    let more = ["--config", "config/file", "--audit", "audit/file"];
+    let run = |dir: &str| {
+        let arguments =
+            [&["run", "signed.wasm"][..], &named, &more, &["--dir", dir, "--", "print", "x"]].concat();
+        desk.run(&arguments)
+    };
+    for name in ["key", "config", "entities", "policy", "trust", "audit"] {
+        let said = run(name);
+        assert_eq!((said.status, said.out.as_str()), (125, ""), "{name}: {said:?}");
+        assert!(said.err.contains("lies beneath the mount `/`"), "{name}: {said:?}");
+        assert_eq!(run(&format!("{name}:ro")).is_done().out, "x\n");
+    }
+}
+
+#[test]
+fn a_development_key_does_not_lie_where_the_guest_writes() {
+    let desk = desk();
+    let run = |dir: &str| {
+        desk.run(&[
+            "run",
+            "thumb.wasm",
+            "--dev",
+            "--policy",
+            "policy.cedar",
+            "--dir",
+            dir,
+            "--",
+            "print",
+            "x",
+        ])
+    };
+    run("photos").is_done();
+    let said = run(".local");
+    assert!(said.status == 125 && said.err.contains("dev.key"), "{said:?}");
 }
 
 #[test]
