@@ -18,6 +18,8 @@ mod effects;
 mod entries;
 mod error;
 mod file;
+#[cfg(all(test, unix))]
+mod folding;
 mod locate;
 mod mount;
 mod moves;
