@@ -293,27 +293,6 @@ fn a_link_to_nothing_is_not_filled_by_who_wants_a_new_name() {
 }
 
 #[test]
-fn a_name_that_comes_and_goes_is_opened_or_made() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    both(|resolver| {
-        let world = World::new(resolver, |_, _| true);
-        let (stop, path) = (Arc::new(AtomicBool::new(false)), world.host.join("x"));
-        let seen = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            while !seen.load(Ordering::Relaxed) {
-                drop(std::fs::File::create_new(&path));
-                drop(std::fs::remove_file(&path));
-            }
-        });
-        let refused = (0..5_000).filter(|_| world.open("x", CREATE).is_err()).count();
-        stop.store(true, Ordering::Relaxed);
-        thread.join().unwrap();
-        assert!(refused < 5, "{refused}");
-    });
-}
-
-#[test]
 fn what_is_denied_is_denied_before_it_is_told_that_the_way_there_is_missing() {
     both(|resolver| {
         let world = World::new(resolver, |action, _| action == ActionId::FsStat);

@@ -18,13 +18,13 @@ mod effects;
 mod entries;
 mod error;
 mod file;
-#[cfg(all(test, unix))]
-mod folding;
 mod locate;
 mod mount;
 mod moves;
 mod names;
 mod node;
+#[cfg(all(test, unix))]
+mod odd;
 mod open;
 mod path;
 mod sys;
