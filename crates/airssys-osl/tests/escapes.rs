@@ -13,8 +13,8 @@
 mod common;
 
 use airssys_osl::ActionId;
-use airssys_osl::fs::{MountOptions, MountSpec, Mounts, NewTime, NewTimes, OpenOptions, Resolver};
-use common::{CANARY, CREATE, IMPORT, LIST, LOOK, Log, READ, Script, WRITE, World, answer, both, refused};
+use airssys_osl::fs::{MountOptions, NewTime, NewTimes, OpenOptions};
+use common::{CANARY, CREATE, IMPORT, LIST, LOOK, READ, WRITE, World, answer, both, refused};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};

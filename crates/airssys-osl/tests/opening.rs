@@ -418,6 +418,12 @@ fn a_revoked_handle_does_nothing_more() {
         world.file("f", "mine").dir("d");
         let file = world.open("f", OpenOptions { write: true, ..READ }).unwrap();
         let dir = world.open("d", LIST).unwrap();
+        let reading = world.open("f", READ).unwrap();
+        assert_eq!(answer(reading.sync(false, IMPORT)), "ok");
+        reading.lease().revoke();
+        refused(reading.sync(false, IMPORT), "access");
+        refused(world.open("f", LOOK).unwrap().is_same_object(&reading, IMPORT), "access");
+        refused(reading.is_same_object(&dir, IMPORT), "access");
         file.lease().revoke();
         dir.lease().revoke();
         let handle = dir.directory().unwrap();
