@@ -181,7 +181,7 @@ fn core(
         prepare += ROOT;
     }
     if wants("directory") || wants("directory-entry-stream") {
-        prepare += "(call $open (global.get $root) (i32.const 0) (i32.const 2048) (i32.const 1) (i32.const 2) (i32.const 1) (i32.const 16))
+        prepare += "(call $open (global.get $root) (i32.const 0) (i32.const 2048) (i32.const 3) (i32.const 2) (i32.const 1) (i32.const 16))
             (if (i32.load8_u (i32.const 16)) (then (return (i32.add (i32.const 200) (i32.load8_u offset=4 (i32.const 16))))))
             (global.set $directory (i32.load offset=4 (i32.const 16)))";
     }

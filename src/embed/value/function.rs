@@ -89,9 +89,6 @@ fn plain(ty: &Type) -> Result<(), ValueError> {
 
 /// Whether a type is no plain value itself: it stands for something in the component's store, or WAVE and serde have no word for it.
 pub(super) fn is_handle(ty: &Type) -> bool {
-    match ty {
-        Type::Own(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_) => true,
-        Type::ErrorContext | Type::Map(_) | Type::FixedLengthList(_) => true,
-        _ => false,
-    }
+    matches!(ty, Type::Own(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_))
+        || matches!(ty, Type::ErrorContext | Type::Map(_) | Type::FixedLengthList(_))
 }
