@@ -1,8 +1,8 @@
 //! Subjects, verdicts and logs to test with.
 
 use airssys_osl::{
-    ActionId, Ask, Authorizer, Decision, Entry, Principal, Reasons, RecordError, Recorder, Resource, Subject,
-    Verdict,
+    ActionId, Ask, Authorizer, Decision, Entry, GuestPath, Principal, Reasons, RecordError, Recorder,
+    Resource, Subject, Verdict,
 };
 use airssys_wasm::audit::{Finding, Hash, Head, Limits, Load, Log, PolicySet, Record, Report, query, verify};
 use std::sync::Arc;
@@ -112,5 +112,13 @@ impl Authorizer for Always {
 
     fn epoch(&self) -> &Arc<AtomicU64> {
         &self.1
+    }
+
+    fn names_beneath(&self, _: &GuestPath) -> bool {
+        false
+    }
+
+    fn visible(&self, _: &Subject, _: &GuestPath) -> bool {
+        true
     }
 }
