@@ -1,8 +1,8 @@
 //! Subjects, verdicts and logs to test with.
 
 use airssys_osl::{
-    ActionId, Ask, Authorizer, Decision, Entry, GuestPath, Principal, Reasons, RecordError, Recorder,
-    Resource, Subject, Verdict,
+    ActionId, Ask, Authorizer, Decision, Entry, Principal, Reasons, RecordError, Recorder, Resource, Subject,
+    Verdict,
 };
 use airssys_wasm::audit::{Finding, Hash, Head, Limits, Load, Log, PolicySet, Record, Report, query, verify};
 use std::sync::Arc;
@@ -114,11 +114,11 @@ impl Authorizer for Always {
         &self.1
     }
 
-    fn names_beneath(&self, _: &GuestPath) -> bool {
-        false
+    fn names_beneath(&self, _: &airssys_osl::GuestPath) -> bool {
+        true
     }
 
-    fn visible(&self, _: &Subject, _: &GuestPath) -> bool {
-        true
+    fn visible(&self, _: &Subject, _: &airssys_osl::GuestPath) -> bool {
+        false
     }
 }

@@ -8,6 +8,13 @@ use crate::kernel::Function;
 use wasmtime::component::Type;
 use wasmtime::component::types::ComponentFunc;
 
+/// Its path and its WIT type: `acme:images/resize#scale: func(to: u32) -> string`.
+impl std::fmt::Display for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path(), super::text::signature(&self.ty))
+    }
+}
+
 /// The function that `wanted` names.
 ///
 /// A root export by its name, else the only interface's function of that name, else `ns:pkg/iface#f` with or without the interface's
