@@ -38,20 +38,30 @@ impl LogFile {
     /// Opens or creates the file, locks it and finds its end.
     pub(super) fn open(path: &Path) -> Result<(LogFile, End), AuditError> {
         let failed = |source| AuditError::File { path: path.to_owned(), source };
-        let mut file = open_regular(path)?;
+        let file = open_regular(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(AuditError::Locked { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let (last, whole, torn_bytes) = match read_end(&mut file).map_err(failed)? {
+        // From here on the lock is given back by `drop`.
+        let mut log = LogFile { file, len: 0, good: 0 };
+        let (last, whole, torn_bytes) = match read_end(&mut log.file).map_err(failed)? {
             Ok(end) => end,
             Err(bad) => return Err(AuditError::Tampered { path: path.to_owned(), bad }),
         };
         if torn_bytes > 0 {
-            file.set_len(whole).map_err(failed)?;
+            log.file.set_len(whole).map_err(failed)?;
         }
-        Ok((LogFile { file, len: whole, good: whole }, End { last, torn_bytes }))
+        (log.len, log.good) = (whole, whole);
+        Ok((log, End { last, torn_bytes }))
+    }
+}
+
+impl Drop for LogFile {
+    fn drop(&mut self) {
+        // Closing is not enough: a process this one is just starting holds a copy of the descriptor until its `exec`.
+        let _ = self.file.unlock();
     }
 }
 
@@ -142,10 +152,22 @@ fn judge_end(window: &[u8], start: u64) -> Result<Found, BadLine> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::open_and_look;
+    use super::{LogFile, open_and_look};
     use crate::audit::error::AuditError;
     use rustix::fs::{CWD, FileType, Mode, mknodat, symlinkat};
     use std::path::Path;
+
+    #[test]
+    fn a_copy_of_the_descriptor_keeps_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let (log, _) = LogFile::open(&path).unwrap();
+        let copy = log.file.try_clone().unwrap();
+        assert!(LogFile::open(&path).is_err());
+        drop(log);
+        assert!(LogFile::open(&path).is_ok());
+        drop(copy);
+    }
 
     #[test]
     fn what_was_put_in_place_after_the_first_look_is_refused_by_the_second() {
