@@ -285,7 +285,7 @@ fn a_swap_is_seen_whole_by_every_thread() {
     let (authorizer, stop) = (CedarAuthorizer::new(odd.clone()), AtomicBool::new(false));
     std::thread::scope(|threads| {
         let readers: Vec<_> = (0..3).map(|_| threads.spawn(|| read_on(&authorizer, &stop))).collect();
-        for epoch in 2..2_000 {
+        for epoch in 2..20_000 {
             let next = if epoch % 2 == 0 { &even } else { &odd };
             assert_eq!(authorizer.swap(next.clone()), epoch);
             assert_eq!(authorizer.epoch().load(Ordering::SeqCst), epoch);
@@ -294,6 +294,22 @@ fn a_swap_is_seen_whole_by_every_thread() {
         stop.store(true, Ordering::Relaxed);
         readers.into_iter().for_each(|reader| reader.join().unwrap());
     });
+}
+
+#[test]
+fn a_live_subject_is_denied_by_the_next_question_after_a_swap() {
+    let one = "permit (principal, action, resource in Path::\"/a\");";
+    let authorizer = CedarAuthorizer::new(load(one));
+    let subject = Subject::new(principal("acme/x"), 1);
+    let ask = Ask { subject: &subject, action: ActionId::FsRead, resource: &path("/a"), import: "t" };
+    assert_eq!(authorizer.decide(&ask).verdict.outcome(), Outcome::Allow);
+    authorizer.swap(load("permit (principal, action, resource in Path::\"/b\");"));
+    let decision = authorizer.decide(&ask);
+    assert_eq!((decision.verdict.outcome(), decision.epoch), (Outcome::Deny, 2));
+    assert!(!authorizer.visible(&subject, &GuestPath::parse("/a").unwrap()));
+    assert!(authorizer.visible(&subject, &GuestPath::parse("/b").unwrap()));
+    authorizer.swap(load(one));
+    assert_eq!(authorizer.decide(&ask).verdict.outcome(), Outcome::Allow);
 }
 
 #[test]
