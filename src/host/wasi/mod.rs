@@ -3,6 +3,7 @@
 pub(crate) mod cli;
 mod clocks;
 pub(crate) mod fail;
+mod file_streams;
 pub(crate) mod filesystem;
 #[rustfmt::skip]
 mod generated;

@@ -2,7 +2,7 @@
 
 use super::{Descriptor, EntryStream, FsFail, convert, node, work};
 use crate::host::bindings::filesystem::types as wasi;
-use crate::host::wasi::streams::{FileReader, FileWriter};
+use crate::host::wasi::file_streams::{FileReader, FileWriter};
 use crate::kernel::{Call, Fail, Guarded, Holder};
 use airssys_osl::fs::FsError;
 use std::sync::{Arc, Mutex};
