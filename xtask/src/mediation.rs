@@ -3,6 +3,8 @@
 //! *Invariant:* a function of the world without a row, a row without a function, and a way of denying that the
 //! function's type cannot express each fail the generation.
 
+#![expect(clippy::indexing_slicing, reason = "wit-parser's ids index the arenas they came from")]
+
 use crate::rust_names::{Names, camel, snake};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,7 @@
 //! How `bindgen!` names in Rust what WIT names.
 
+#![expect(clippy::indexing_slicing, reason = "wit-parser's ids index the arenas they came from")]
+
 use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind, TypeId, TypeOwner};
 
 /// `get-type` as `get_type`, keywords with a trailing underscore.

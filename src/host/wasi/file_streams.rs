@@ -46,7 +46,7 @@ impl FileReader {
     }
 
     /// Hands out at most `size` bytes of the piece read ahead; nothing when there is none yet.
-    fn from_ahead(&mut self, size: usize) -> StreamResult<Bytes> {
+    fn piece_ahead(&mut self, size: usize) -> StreamResult<Bytes> {
         self.file.enter_reading(READ).map_err(failed)?;
         match self.ahead.take() {
             None => Ok(Bytes::new()),
@@ -85,7 +85,7 @@ impl InputStream for FileReader {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let size = size.min(MAX_BYTES);
         if !self.file.in_place() {
-            return self.from_ahead(size);
+            return self.piece_ahead(size);
         }
         let bytes = self.file.read_at(size as u64, self.offset, READ).map_err(failed)?;
         self.taken(bytes.into(), size)
