@@ -41,7 +41,10 @@ fn an_altered_log_is_refused_and_the_record_is_named() {
         assert_eq!((error.status, error.err.lines().count()), (126, 1), "{error:?}");
         assert!(error.err.contains(said) && error.out.contains(said), "{error:?}");
         let error = desk.run(&["--json", "audit", "verify", "log"]);
-        assert_eq!((&error.json()["sound"], &error.err_json()["error"]["kind"]), (&false.into(), &"refused".into()));
+        assert_eq!(
+            (&error.json()["sound"], &error.err_json()["error"]["kind"]),
+            (&false.into(), &"refused".into())
+        );
     }
 }
 

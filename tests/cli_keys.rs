@@ -6,7 +6,8 @@ mod cli_support;
 
 use cli_support::{COMPONENT, Desk, MANIFEST};
 
-const SIGN: [&str; 8] = ["sign", "thumb.wasm", "--manifest", "plugin.toml", "--key", "author.key", "-o", "signed.wasm"];
+const SIGN: [&str; 8] =
+    ["sign", "thumb.wasm", "--manifest", "plugin.toml", "--key", "author.key", "-o", "signed.wasm"];
 const VERIFY: [&str; 4] = ["verify", "signed.wasm", "--trust", "trust.toml"];
 
 fn sign_with(desk: &Desk, at: usize, value: &str) -> cli_support::Said {
@@ -138,7 +139,10 @@ fn signing_replaces_an_older_output_whole() {
     assert_ne!(desk.read("signed.wasm"), before);
     let value = desk.run(&[&VERIFY[..], &["--json"]].concat()).is_done().json();
     assert_eq!(value["release"], 5);
-    assert_eq!(desk.names(), ["author.key", "author.pub", "plugin.toml", "signed.wasm", "thumb.wasm", "trust.toml"]);
+    assert_eq!(
+        desk.names(),
+        ["author.key", "author.pub", "plugin.toml", "signed.wasm", "thumb.wasm", "trust.toml"]
+    );
 }
 
 #[test]
@@ -170,7 +174,10 @@ fn a_mistake_in_the_trust_file_is_shown_where_it_stands() {
     let said = desk.run(&VERIFY);
     assert_eq!((said.status, said.out.as_str()), (125, ""));
     assert!(said.err.contains("trust.toml:3:1: duplicate key"), "{}", said.err);
-    desk.write("trust.toml", "[[publisher]]\nname = 'acme'\nnames = ['*']\n[[publisher.key]]\nfile = 'gone.pub'\n");
+    desk.write(
+        "trust.toml",
+        "[[publisher]]\nname = 'acme'\nnames = ['*']\n[[publisher.key]]\nfile = 'gone.pub'\n",
+    );
     let said = desk.run(&VERIFY);
     assert!(said.status == 125 && said.err.contains("key file `gone.pub` cannot be read"), "{said:?}");
 }

@@ -28,7 +28,10 @@ fn policies_that_do_not_hold_are_shown_where_they_stand() {
         ("\npermit (principal, action, resource in Path::\"/data/\");", "policy.cedar:2:"),
         ("permit (principal, action, resource)", "policy.cedar:1:"),
         ("permit (principal == ?principal, action, resource);", "template"),
-        ("@id(\"a\") permit (principal, action, resource);\n@id(\"a\") forbid (principal, action, resource);", "taken already"),
+        (
+            "@id(\"a\") permit (principal, action, resource);\n@id(\"a\") forbid (principal, action, resource);",
+            "taken already",
+        ),
     ] {
         let desk = desk(policy);
         let error = desk.run(&["policy", "check", "policy.cedar"]);
@@ -68,7 +71,10 @@ fn a_fifo_given_as_a_policy_does_not_make_the_command_wait() {
 #[test]
 fn entities_that_do_not_fit_the_schema_are_refused() {
     let desk = desk(PHOTOS);
-    desk.write("entities.json", r#"[{"uid": {"type": "Group", "id": "vetted"}, "attrs": {}, "parents": []}]"#);
+    desk.write(
+        "entities.json",
+        r#"[{"uid": {"type": "Group", "id": "vetted"}, "attrs": {}, "parents": []}]"#,
+    );
     let said = desk.run(&["policy", "check", "policy.cedar", "--entities", "entities.json"]);
     assert_eq!((said.status, said.out.as_str()), (125, ""), "{said:?}");
     assert!(said.err.contains("entities.json"), "{said:?}");
@@ -81,7 +87,10 @@ fn policies_in_order_are_listed_with_their_places() {
     assert_eq!(said.is_done().err, "");
     assert!(said.out.contains("photos") && said.out.contains("policy.cedar:1:1"), "{}", said.out);
     let value = desk.run(&["policy", "check", "policy.cedar", "--json"]).is_done().json();
-    assert_eq!((value["policies"].as_array().unwrap().len(), &value["policies"][0]["id"]), (1, &"photos".into()));
+    assert_eq!(
+        (value["policies"].as_array().unwrap().len(), &value["policies"][0]["id"]),
+        (1, &"photos".into())
+    );
 }
 
 #[test]
@@ -111,11 +120,23 @@ fn a_denial_is_explained_by_the_condition_that_failed() {
     desk.run(&["keygen"]).is_done();
     let trust = "[[publisher]]\nname = 'acme'\nnames = ['*']\ngroups = ['vetted']\n[[publisher.key]]\nfile = 'author.pub'\n";
     desk.write("trust.toml", trust);
-    let question =
-        ["--principal", "acme/thumb", "--action", "fs:read", "--resource", "Path::\"/photos/a.jpg\"", "--trust", "trust.toml"];
+    let question = [
+        "--principal",
+        "acme/thumb",
+        "--action",
+        "fs:read",
+        "--resource",
+        "Path::\"/photos/a.jpg\"",
+        "--trust",
+        "trust.toml",
+    ];
     let said = explain(&desk, &question);
     assert!(said.is_done().out.starts_with("deny: "), "{}", said.out);
-    assert!(said.out.contains("principal.version.major >= 1") && said.out.contains("policy.cedar:3:"), "{}", said.out);
+    assert!(
+        said.out.contains("principal.version.major >= 1") && said.out.contains("policy.cedar:3:"),
+        "{}",
+        said.out
+    );
     assert!(said.out.contains("note: taken as version 0.0.0, release 0, in vetted"), "{}", said.out);
     let newer = [&question[..], &["--component-version", "1.0.0", "--json"]].concat();
     let value = explain(&desk, &newer).is_done().json();
@@ -132,7 +153,11 @@ fn a_question_of_the_log_is_explained_with_its_own_principal() {
     assert!(allowed.out.contains("permit `photos` (policy.cedar:1:1)"), "{}", allowed.out);
     assert!(!allowed.out.contains("note: "), "{}", allowed.out);
     let denied = seq("3");
-    assert!(denied.out.starts_with("deny: `acme/thumb` may not fs:read Path::\"/etc/passwd\""), "{}", denied.out);
+    assert!(
+        denied.out.starts_with("deny: `acme/thumb` may not fs:read Path::\"/etc/passwd\""),
+        "{}",
+        denied.out
+    );
     assert!(denied.out.contains("near: permit `photos`"), "{}", denied.out);
     assert!(denied.out.contains("to allow it: @id("), "{}", denied.out);
     let load = seq("1");

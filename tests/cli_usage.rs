@@ -1,6 +1,10 @@
 //! What the command says to those who use it wrongly, and to those who ask.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(clippy::disallowed_methods, reason = "tests prepare and look at real files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests prepare and look at real files"
+)]
 
 mod cli_support;
 
@@ -72,7 +76,10 @@ fn directories_and_missing_files_are_named_with_the_remedy() {
     let said = desk.run(&["verify", ".", "--trust", "trust.toml"]);
     assert!(said.is_one_sentence(125).contains("component `.` is not a regular file"), "{said:?}");
     let said = desk.run(&["verify", "signed.wasm", "--trust", "gone.toml"]);
-    assert!(said.is_one_sentence(125).contains("trust file `gone.toml` cannot be read: no such file"), "{said:?}");
+    assert!(
+        said.is_one_sentence(125).contains("trust file `gone.toml` cannot be read: no such file"),
+        "{said:?}"
+    );
     let said = desk.run(&["verify", "gone.wasm", "--trust", "trust.toml"]);
     said.is_one_sentence(127);
     let said = desk.run(&["verify", "signed.wasm/x", "--trust", "trust.toml"]);
@@ -84,7 +91,9 @@ fn directories_and_missing_files_are_named_with_the_remedy() {
 fn a_fifo_does_not_make_the_command_wait() {
     let desk = Desk::with_signed(COMPONENT);
     cli_support::fifo(&desk.path("pipe"));
-    for arguments in [["verify", "pipe", "--trust", "trust.toml"], ["verify", "signed.wasm", "--trust", "pipe"]] {
+    for arguments in
+        [["verify", "pipe", "--trust", "trust.toml"], ["verify", "signed.wasm", "--trust", "pipe"]]
+    {
         let said = desk.run(&arguments);
         assert!(said.is_one_sentence(125).contains("not a regular file"), "{said:?}");
     }
@@ -95,7 +104,9 @@ fn a_file_of_enormous_size_is_refused_and_not_read() {
     let desk = Desk::with_signed(COMPONENT);
     let file = std::fs::File::create(desk.path("huge")).unwrap();
     file.set_len(1 << 40).unwrap();
-    for arguments in [["verify", "huge", "--trust", "trust.toml"], ["verify", "signed.wasm", "--trust", "huge"]] {
+    for arguments in
+        [["verify", "huge", "--trust", "trust.toml"], ["verify", "signed.wasm", "--trust", "huge"]]
+    {
         let said = desk.run(&arguments);
         assert!(said.is_one_sentence(125).contains("has more than"), "{said:?}");
     }

@@ -6,7 +6,6 @@ mod policy_support;
 use airssys_osl::{ActionId, Ask, Authorizer, GuestPath, Outcome, Principal, Resource, Subject, Verdict};
 use airssys_wasm::policy::{CedarAuthorizer, Policies, Source};
 use policy_support::{decide, load, outcome, path, principal, reads};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const ALL: &str = "@id(\"all\") permit (principal, action, resource);";
@@ -187,11 +186,14 @@ fn conditions_are_decided_on_a_tiny_stack() {
     assert_eq!(decided.unwrap().join().unwrap(), Outcome::Allow);
 }
 
+const READS_IN: &str = "permit (principal, action == Action::\"fs:read\", resource in Path::\"/data/in\");";
+
+fn shown(text: &str, mount: &str) -> bool {
+    load(text).mount_visible(&principal("acme/x"), &GuestPath::parse(mount).unwrap())
+}
+
 #[test]
-fn a_mount_is_shown_by_scopes_alone() {
-    let who = principal("acme/x");
-    let shown = |text: &str, mount: &str| load(text).mount_visible(&who, &GuestPath::parse(mount).unwrap());
-    let permit = "permit (principal, action == Action::\"fs:read\", resource in Path::\"/data/in\");";
+fn a_mount_is_shown_where_a_permit_is_contains_or_lies_beneath_it() {
     for (mount, is) in [
         ("/data/in", true),
         ("/data/in/x", true),
@@ -200,7 +202,7 @@ fn a_mount_is_shown_by_scopes_alone() {
         ("/data/inner", false),
         ("/d", false),
     ] {
-        assert_eq!(shown(permit, mount), is, "{mount}");
+        assert_eq!(shown(READS_IN, mount), is, "{mount}");
     }
     assert!(!shown("", "/data"));
     assert!(!shown("permit (principal == Component::\"acme/y\", action, resource);", "/data"));
@@ -217,21 +219,26 @@ fn a_mount_is_shown_by_scopes_alone() {
         !shown("permit (principal, action == Action::\"fs:read\", resource == Path::\"/\");", "/data"),
         "`==` contains nothing"
     );
+    let entities =
+        r#"[{"uid": {"type": "Path", "id": "/mnt/a"}, "parents": [{"type": "Path", "id": "/data/in"}]}]"#;
+    let policies = Policies::load(&[Source::new("t", READS_IN)], &[Source::new("e", entities)]).unwrap();
+    let mount = GuestPath::parse("/mnt").unwrap();
+    assert!(policies.mount_visible(&principal("acme/x"), &mount), "through a set");
+}
+
+#[test]
+fn a_mount_is_hidden_by_a_forbid_without_conditions_alone() {
     let forbid = |what: &str| {
         format!(
-            "{permit} forbid (principal, action == Action::\"fs:read\", resource in Path::\"/data\"){what};"
+            "{READS_IN} forbid (principal, action == Action::\"fs:read\", resource in Path::\"/data\"){what};"
         )
     };
     assert!(!shown(&forbid(""), "/data"));
     assert!(shown(&forbid(" when { principal.dev }"), "/data"));
     assert!(
-        shown(&format!("{permit} forbid (principal, action == Action::\"fs:write\", resource);"), "/data"),
+        shown(&format!("{READS_IN} forbid (principal, action == Action::\"fs:write\", resource);"), "/data"),
         "a read-only mount"
     );
-    let entities =
-        r#"[{"uid": {"type": "Path", "id": "/mnt/a"}, "parents": [{"type": "Path", "id": "/data/in"}]}]"#;
-    let policies = Policies::load(&[Source::new("t", permit)], &[Source::new("e", entities)]).unwrap();
-    assert!(policies.mount_visible(&who, &GuestPath::parse("/mnt").unwrap()), "through a set");
 }
 
 #[test]
@@ -253,51 +260,56 @@ fn a_path_named_anywhere_keeps_the_directories_above_it() {
     }
 }
 
+/// Asks until it is told to stop, and holds each answer against its epoch.
+fn read_on(authorizer: &CedarAuthorizer, stop: &AtomicBool) {
+    let (subject, resource) = (Subject::new(principal("acme/x"), 1), path("/a"));
+    let (mut last, mut seen) = (0, 0_u64);
+    while !stop.load(Ordering::Relaxed) || seen < 100 {
+        let before = authorizer.epoch().load(Ordering::SeqCst);
+        let ask = Ask { subject: &subject, action: ActionId::FsRead, resource: &resource, import: "t" };
+        let decision = authorizer.decide(&ask);
+        assert!(decision.epoch >= before, "a decision is never older than the epoch seen before it");
+        assert!(decision.epoch >= last, "epochs never go back");
+        let expected = if decision.epoch.is_multiple_of(2) { "even" } else { "odd" };
+        assert_eq!(outcome(&decision).1, [expected], "the epoch is that of the policies that decided");
+        (last, seen) = (decision.epoch, seen + 1);
+    }
+}
+
 #[test]
 fn a_swap_is_seen_whole_by_every_thread() {
-    let (even, odd) = (
-        load("@id(\"even\") permit (principal, action, resource);"),
-        load(
-            "@id(\"odd\") forbid (principal is Component, action, resource) when { principal.release == 7 };",
-        ),
+    let even = load("@id(\"even\") permit (principal, action, resource);");
+    let odd = load(
+        "@id(\"odd\") forbid (principal is Component, action, resource) when { principal.release == 7 };",
     );
-    let authorizer = Arc::new(CedarAuthorizer::new(odd.clone()));
-    let stop = Arc::new(AtomicBool::new(false));
-    let readers: Vec<_> = (0..3)
-        .map(|_| {
-            let (authorizer, stop) = (Arc::clone(&authorizer), Arc::clone(&stop));
-            std::thread::spawn(move || {
-                let subject = Subject::new(principal("acme/x"), 1);
-                let (resource, mut last, mut seen) = (path("/a"), 0, 0_u64);
-                while !stop.load(Ordering::Relaxed) || seen < 100 {
-                    let before = authorizer.epoch().load(Ordering::SeqCst);
-                    let ask =
-                        Ask { subject: &subject, action: ActionId::FsRead, resource: &resource, import: "t" };
-                    let decision = authorizer.decide(&ask);
-                    assert!(
-                        decision.epoch >= before,
-                        "a decision is never older than the epoch seen before it"
-                    );
-                    assert!(decision.epoch >= last, "epochs never go back");
-                    let expected = if decision.epoch.is_multiple_of(2) { "even" } else { "odd" };
-                    assert_eq!(
-                        outcome(&decision).1,
-                        [expected],
-                        "the epoch is the one of the policies that decided"
-                    );
-                    (last, seen) = (decision.epoch, seen + 1);
-                }
-            })
-        })
-        .collect();
-    for epoch in 2..2_000 {
-        let next = if epoch % 2 == 0 { &even } else { &odd };
-        assert_eq!(authorizer.swap(next.clone()), epoch);
-        assert_eq!(authorizer.epoch().load(Ordering::SeqCst), epoch);
-        assert_eq!(authorizer.snapshot().epoch(), epoch);
-    }
-    stop.store(true, Ordering::Relaxed);
-    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    let (authorizer, stop) = (CedarAuthorizer::new(odd.clone()), AtomicBool::new(false));
+    std::thread::scope(|threads| {
+        let readers: Vec<_> = (0..3).map(|_| threads.spawn(|| read_on(&authorizer, &stop))).collect();
+        for epoch in 2..20_000 {
+            let next = if epoch % 2 == 0 { &even } else { &odd };
+            assert_eq!(authorizer.swap(next.clone()), epoch);
+            assert_eq!(authorizer.epoch().load(Ordering::SeqCst), epoch);
+            assert_eq!(authorizer.snapshot().epoch(), epoch);
+        }
+        stop.store(true, Ordering::Relaxed);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+    });
+}
+
+#[test]
+fn a_live_subject_is_denied_by_the_next_question_after_a_swap() {
+    let one = "permit (principal, action, resource in Path::\"/a\");";
+    let authorizer = CedarAuthorizer::new(load(one));
+    let subject = Subject::new(principal("acme/x"), 1);
+    let ask = Ask { subject: &subject, action: ActionId::FsRead, resource: &path("/a"), import: "t" };
+    assert_eq!(authorizer.decide(&ask).verdict.outcome(), Outcome::Allow);
+    authorizer.swap(load("permit (principal, action, resource in Path::\"/b\");"));
+    let decision = authorizer.decide(&ask);
+    assert_eq!((decision.verdict.outcome(), decision.epoch), (Outcome::Deny, 2));
+    assert!(!authorizer.visible(&subject, &GuestPath::parse("/a").unwrap()));
+    assert!(authorizer.visible(&subject, &GuestPath::parse("/b").unwrap()));
+    authorizer.swap(load(one));
+    assert_eq!(authorizer.decide(&ask).verdict.outcome(), Outcome::Allow);
 }
 
 #[test]

@@ -38,20 +38,30 @@ impl LogFile {
     /// Opens or creates the file, locks it and finds its end.
     pub(super) fn open(path: &Path) -> Result<(LogFile, End), AuditError> {
         let failed = |source| AuditError::File { path: path.to_owned(), source };
-        let mut file = open_regular(path)?;
+        let file = open_regular(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(AuditError::Locked { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let (last, whole, torn_bytes) = match read_end(&mut file).map_err(failed)? {
+        // From here on the lock is given back by `drop`.
+        let mut log = LogFile { file, len: 0, good: 0 };
+        let (last, whole, torn_bytes) = match read_end(&mut log.file).map_err(failed)? {
             Ok(end) => end,
             Err(bad) => return Err(AuditError::Tampered { path: path.to_owned(), bad }),
         };
         if torn_bytes > 0 {
-            file.set_len(whole).map_err(failed)?;
+            log.file.set_len(whole).map_err(failed)?;
         }
-        Ok((LogFile { file, len: whole, good: whole }, End { last, torn_bytes }))
+        (log.len, log.good) = (whole, whole);
+        Ok((log, End { last, torn_bytes }))
+    }
+}
+
+impl Drop for LogFile {
+    fn drop(&mut self) {
+        // Closing is not enough: a process this one is just starting holds a copy of the descriptor until its `exec`.
+        let _ = self.file.unlock();
     }
 }
 
@@ -72,17 +82,24 @@ impl Sink for LogFile {
 }
 
 fn open_regular(path: &Path) -> Result<std::fs::File, AuditError> {
-    let not_regular = || AuditError::NotRegular { path: path.to_owned() };
+    // Some devices act on being opened, so the name is looked at first. What counts is the look at what was opened.
+    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(AuditError::NotRegular { path: path.to_owned() });
+    }
+    open_and_look(path)
+}
+
+fn open_and_look(path: &Path) -> Result<std::fs::File, AuditError> {
+    let failed = |source| AuditError::File { path: path.to_owned(), source };
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     harden(&mut options);
-    // Where the flags below cannot refuse a link, this look does; the file type is checked again on what was opened.
-    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(not_regular());
-    }
-    let failed = |source| AuditError::File { path: path.to_owned(), source };
     let file = options.open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_file() { Ok(file) } else { Err(not_regular()) }
+    if file.metadata().map_err(failed)?.is_file() {
+        Ok(file)
+    } else {
+        Err(AuditError::NotRegular { path: path.to_owned() })
+    }
 }
 
 #[cfg(unix)]
@@ -131,4 +148,37 @@ fn judge_end(window: &[u8], start: u64) -> Result<Found, BadLine> {
         ));
     }
     Ok((last, start + whole.len() as u64, tail.len() as u64))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::{LogFile, open_and_look};
+    use crate::audit::error::AuditError;
+    use rustix::fs::{CWD, FileType, Mode, mknodat, symlinkat};
+    use std::path::Path;
+
+    #[test]
+    fn a_copy_of_the_descriptor_keeps_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let (log, _) = LogFile::open(&path).unwrap();
+        let copy = log.file.try_clone().unwrap();
+        assert!(LogFile::open(&path).is_err());
+        drop(log);
+        assert!(LogFile::open(&path).is_ok());
+        drop(copy);
+    }
+
+    #[test]
+    fn what_was_put_in_place_after_the_first_look_is_refused_by_the_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, link, pipe) = (dir.path().join("log"), dir.path().join("link"), dir.path().join("pipe"));
+        assert!(open_and_look(&log).is_ok());
+        symlinkat(&log, CWD, &link).unwrap();
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert!(matches!(open_and_look(&link), Err(AuditError::File { .. })));
+        for special in [&*pipe, Path::new("/dev/null")] {
+            assert!(matches!(open_and_look(special), Err(AuditError::NotRegular { .. })), "{special:?}");
+        }
+    }
 }

@@ -4,7 +4,9 @@ use super::console::Console;
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::files::args_ambient;
-use super::{audit_show, audit_verify, call, explain, inspect, keygen, policy_check, run, sign, trace, verify};
+use super::{
+    audit_show, audit_verify, call, explain, inspect, keygen, policy_check, run, sign, trace, verify,
+};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -56,7 +58,7 @@ struct Group<C: Subcommand> {
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
     Check(policy_check::Check),
-    Explain(explain::Explain),
+    Explain(Box<explain::Explain>),
 }
 
 #[derive(Debug, Subcommand)]

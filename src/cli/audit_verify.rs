@@ -30,8 +30,8 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self, console: Console) -> Result<u8, Failure> {
-        let report =
-            audit::verify(inputs::log(&self.log)?, self.head).map_err(|error| inputs::bad_log(&self.log, &error))?;
+        let report = audit::verify(inputs::log(&self.log)?, self.head)
+            .map_err(|error| inputs::bad_log(&self.log, &error))?;
         let mut value = serde_json::to_value(&report).unwrap_or_default();
         merge(&mut value, json!({ "sound": report.is_sound() }));
         console.answer(&report.to_string(), &value)?;

@@ -40,12 +40,13 @@ enum Ended {
 impl Call {
     pub(super) fn run(self, console: Console) -> Result<u8, Failure> {
         let given = self.grants.read(console, &self.component)?;
-        let ended = with_component(console, given, |component| match component.call_wave(&self.expression) {
-            Ok(result) => Ok(Ended::Returned(result)),
-            Err(Error::Guest(error)) => Ok(Ended::Refused(error)),
-            Err(Error::Exited(status)) => Ok(Ended::Exited(status)),
-            Err(error) => Err(error.into()),
-        })?;
+        let ended =
+            with_component(console, given, |component| match component.call_wave(&self.expression) {
+                Ok(result) => Ok(Ended::Returned(result)),
+                Err(Error::Guest(error)) => Ok(Ended::Refused(error)),
+                Err(Error::Exited(status)) => Ok(Ended::Exited(status)),
+                Err(error) => Err(error.into()),
+            })?;
         tell(console, ended)
     }
 }
@@ -59,8 +60,12 @@ fn tell(console: Console, ended: Ended) -> Result<u8, Failure> {
             Ok(0)
         }
         Ended::Refused(error) => {
-            let text = if error.is_empty() { "err".to_owned() } else { format!("err({})", printable(&error)) };
-            console.answer(&text, &json!({ "error": { "status": 1, "kind": Exit::GuestError.word(), "value": error } }))?;
+            let text =
+                if error.is_empty() { "err".to_owned() } else { format!("err({})", printable(&error)) };
+            console.answer(
+                &text,
+                &json!({ "error": { "status": 1, "kind": Exit::GuestError.word(), "value": error } }),
+            )?;
             Ok(Exit::GuestError.code())
         }
         Ended::Exited(status) => {

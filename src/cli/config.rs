@@ -100,16 +100,21 @@ struct RawMount {
 
 impl Config {
     /// Reads the text of the configuration that stands at `path`.
-    pub(super) fn parse(text: &str, path: &Path, directory: &Path) -> Result<Config, ConfigError> {
+    pub(super) fn parse(text: &str, path: &Path, directory: &Path) -> Result<Config, Box<ConfigError>> {
         let file = File { text, path };
         let raw: RawConfig = toml::from_str(text).map_err(|error| {
-            let help = "keys that this version does not know are errors; correct the spelling or remove the line";
+            let help =
+                "keys that this version does not know are errors; correct the spelling or remove the line";
             file.at(error.span().unwrap_or(0..0), error.message(), help)
         })?;
         let all = |paths: Vec<PathBuf>| paths.into_iter().map(|path| directory.join(path)).collect();
         Ok(Config {
             limits: raw.limits,
-            mounts: raw.mount.into_iter().map(|mount| file.mount(mount, directory)).collect::<Result<_, _>>()?,
+            mounts: raw
+                .mount
+                .into_iter()
+                .map(|mount| file.mount(mount, directory))
+                .collect::<Result<_, _>>()?,
             env: raw.env.into_iter().map(|pair| file.variable(pair)).collect::<Result<_, _>>()?,
             policies: all(raw.policy),
             entities: all(raw.entities),
@@ -125,17 +130,21 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn mount(&self, raw: RawMount, directory: &Path) -> Result<ConfiguredMount, ConfigError> {
+    fn mount(&self, raw: RawMount, directory: &Path) -> Result<ConfiguredMount, Box<ConfigError>> {
         let help = "write a host directory, and for the component an absolute path such as `/data`";
         if raw.host.get_ref().as_os_str().is_empty() {
             return Err(self.at(raw.host.span(), "no host directory is named", help));
         }
-        let guest = guest_path(raw.guest.get_ref()).map_err(|error| self.at(raw.guest.span(), &error, help))?;
+        let guest =
+            guest_path(raw.guest.get_ref()).map_err(|error| self.at(raw.guest.span(), &error, help))?;
         let dir = Dir { host: directory.join(raw.host.get_ref()), guest, read_only: raw.read_only };
         Ok(ConfiguredMount { dir, cross_devices: raw.cross_devices, special_files: raw.special_files })
     }
 
-    fn variable(&self, (name, value): (Spanned<String>, Spanned<String>)) -> Result<(String, String), ConfigError> {
+    fn variable(
+        &self,
+        (name, value): (Spanned<String>, Spanned<String>),
+    ) -> Result<(String, String), Box<ConfigError>> {
         let help = "give each variable as `NAME = \"value\"`";
         env_name(name.get_ref()).map_err(|error| self.at(name.span(), &error, help))?;
         match value.get_ref().contains('\0') {
@@ -144,10 +153,10 @@ impl File<'_> {
         }
     }
 
-    fn at(&self, span: Range<usize>, message: &str, help: &'static str) -> ConfigError {
+    fn at(&self, span: Range<usize>, message: &str, help: &'static str) -> Box<ConfigError> {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let origin = printable(&self.path.display().to_string());
-        ConfigError {
+        Box::new(ConfigError {
             line: before.matches('\n').count() + 1,
             column: before.rsplit('\n').next().unwrap_or(before).chars().count() + 1,
             message: printable(&message.replace('\n', ", ")),
@@ -155,7 +164,7 @@ impl File<'_> {
             text: NamedSource::new(&origin, self.text.to_owned()),
             span: span.into(),
             origin,
-        }
+        })
     }
 }
 
@@ -163,7 +172,7 @@ impl File<'_> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Config, ConfigError> {
+    fn parse(text: &str) -> Result<Config, Box<ConfigError>> {
         Config::parse(text, Path::new("conf/airssys.toml"), Path::new("conf"))
     }
 
@@ -172,7 +181,10 @@ mod tests {
         for (text, said) in [
             ("polices = []", "conf/airssys.toml:1:1: unknown field `polices`"),
             ("[limits]\nfuel = 3", "conf/airssys.toml:2:1: unknown field `fuel`"),
-            ("[[mount]]\nhost = 'a'\nguest = '/a'\nreadonly = true", "conf/airssys.toml:4:1: unknown field `readonly`"),
+            (
+                "[[mount]]\nhost = 'a'\nguest = '/a'\nreadonly = true",
+                "conf/airssys.toml:4:1: unknown field `readonly`",
+            ),
             ("[network]", "conf/airssys.toml:1:2: unknown field `network`"),
         ] {
             let error = parse(text).unwrap_err().to_string();

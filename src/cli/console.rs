@@ -52,7 +52,10 @@ impl Console {
         written.or_else(|error| match error.kind() {
             // Whoever read it has seen enough.
             io::ErrorKind::BrokenPipe => Ok(()),
-            _ => Err(Failure::wrong(format!("the answer cannot be written: {error}"), "make room or write elsewhere")),
+            _ => Err(Failure::wrong(
+                format!("the answer cannot be written: {error}"),
+                "make room or write elsewhere",
+            )),
         })
     }
 
@@ -103,11 +106,14 @@ pub(super) fn table(heading: &[&str]) -> Table {
     table
 }
 
-/// A table of names and what they stand for.
+/// A table of names and what they stand for; a name is said once for all that follow under it.
 pub(super) fn facts(rows: &[(&str, String)]) -> String {
     let mut table = bare_table();
+    let mut before = "";
     for (name, value) in rows {
-        table.add_row([(*name).to_owned(), printable(value)]);
+        let said = if *name == before { "" } else { *name };
+        table.add_row([said.to_owned(), printable(value)]);
+        before = name;
     }
     shown(&table)
 }

@@ -30,13 +30,12 @@ pub(super) fn teller(console: Console, when: When) -> Option<impl Fn(&Denied) + 
         When::Never => false,
     };
     let told = Mutex::new(HashSet::new());
-    shown.then(|| {
-        move |denied: &Denied| {
-            if is_new(&told, denied) {
-                tell(console, denied);
-            }
+    let tell_new = move |denied: &Denied| {
+        if is_new(&told, denied) {
+            tell(console, denied);
         }
-    })
+    };
+    shown.then_some(tell_new)
 }
 
 fn is_new(told: &Mutex<HashSet<String>>, denied: &Denied) -> bool {

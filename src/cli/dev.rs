@@ -58,6 +58,11 @@ fn make(console: Console, path: &Path) -> Result<(), Failure> {
 }
 
 fn key_path() -> Result<PathBuf, Failure> {
-    let none = || Failure::wrong("there is no place for the development key", "set HOME or XDG_DATA_HOME to an absolute path");
+    let none = || {
+        Failure::wrong(
+            "there is no place for the development key",
+            "set HOME or XDG_DATA_HOME to an absolute path",
+        )
+    };
     data_directory_ambient().map(|directory| directory.join("airssys").join("dev.key")).ok_or_else(none)
 }

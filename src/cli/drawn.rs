@@ -25,7 +25,10 @@ pub(super) fn drawn(failure: &Failure, theme: &dyn Fn() -> GraphicalTheme) -> St
 fn draw(report: &dyn Diagnostic, theme: &dyn Fn() -> GraphicalTheme) -> String {
     let render = |theme| {
         let mut text = String::new();
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false).without_cause_chain();
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_width(WIDTH)
+            .with_links(false)
+            .without_cause_chain();
         handler.render_report(&mut text, report).map(|()| text.trim_end().to_owned())
     };
     let Ok(plain) = render(GraphicalTheme::unicode_nocolor()) else { return printable(&report.to_string()) };

@@ -92,13 +92,16 @@ impl Explain {
             _ => self.question.case()?,
         };
         let explanation = explain(&policies, &case.question);
-        let mut text: String = explanation.to_string().lines().map(|line| format!("{}\n", printable(line))).collect();
+        let mut text: String =
+            explanation.to_string().lines().map(|line| format!("{}\n", printable(line))).collect();
         let mut value = serde_json::to_value(&explanation).unwrap_or_default();
         let mut notes = case.notes;
         if let Some(recorded) = case.recorded {
-            if recorded["verdict"] != value["verdict"] {
-                let then = recorded["verdict"].as_str().unwrap_or_default();
-                notes.push(format!("the verdict in the log is `{then}`: policies, entities or principal were others"));
+            let then = recorded.get("verdict").and_then(Value::as_str).unwrap_or_default();
+            if then != explanation.verdict {
+                notes.push(format!(
+                    "the verdict in the log is `{then}`: policies, entities or principal were others"
+                ));
             }
             merge(&mut value, json!({ "recorded": recorded }));
         }
@@ -112,18 +115,28 @@ impl Explain {
 fn recorded(path: &Path, seq: u64, policies: &Policies) -> Result<Case, Failure> {
     let log = inputs::log(path)?;
     let found = audit::situation(log, seq).map_err(|error| inputs::bad_log(path, &error))?;
-    let none = || Failure::wrong(format!("`{}` has no record {seq}", path.display()), "`airssys audit show` lists them");
+    let none = || {
+        Failure::wrong(format!("`{}` has no record {seq}", path.display()), "`airssys audit show` lists them")
+    };
     let situation = found.ok_or_else(none)?;
     let question = question(&situation).map_err(|why| {
-        Failure::wrong(format!("record {seq} cannot be explained: {why}"), "choose a record of kind `decision`")
+        Failure::wrong(
+            format!("record {seq} cannot be explained: {why}"),
+            "choose a record of kind `decision`",
+        )
     })?;
     let mut notes = Vec::new();
     let now = policies.digests();
-    if situation.policy_set.as_ref().is_some_and(|then| then.policies != now.policies || then.entities != now.entities) {
+    if situation
+        .policy_set
+        .as_ref()
+        .is_some_and(|then| then.policies != now.policies || then.entities != now.entities)
+    {
         notes.push("these are not the policies and entities that were in force then, or their files have other names".to_owned());
     }
     let record = &situation.record;
-    let recorded = json!({ "seq": seq, "time": record.time, "verdict": record.verdict, "policies": record.policies });
+    let recorded =
+        json!({ "seq": seq, "time": record.time, "verdict": record.verdict, "policies": record.policies });
     Ok(Case { question, recorded: Some(recorded), notes })
 }
 
@@ -152,7 +165,9 @@ fn question(situation: &Situation) -> Result<Question, String> {
 
 impl Asked {
     fn case(self) -> Result<Case, Failure> {
-        let (Some(name), Some(action), Some(resource)) = (&self.principal, self.action, self.resource.clone()) else {
+        let (Some(name), Some(action), Some(resource)) =
+            (&self.principal, self.action, self.resource.clone())
+        else {
             return Err(Failure::wrong("no question", "give `--principal`, `--action` and `--resource`"));
         };
         let trust = self.trust.as_deref().map(inputs::trust).transpose()?.map(|trusted| trusted.trust);
@@ -160,18 +175,32 @@ impl Asked {
         let mut notes = Vec::new();
         if self.component_version.is_none() || trust.is_none() {
             let (major, minor, patch) = principal.version;
-            let groups = if principal.groups.is_empty() { "no group".to_owned() } else { principal.groups.join(", ") };
-            notes.push(format!("taken as version {major}.{minor}.{patch}, release {}, in {groups}", principal.release));
+            let groups =
+                if principal.groups.is_empty() { "no group".to_owned() } else { principal.groups.join(", ") };
+            notes.push(format!(
+                "taken as version {major}.{minor}.{patch}, release {}, in {groups}",
+                principal.release
+            ));
         }
-        Ok(Case { question: Question { principal, action, resource, import: self.import }, recorded: None, notes })
+        Ok(Case {
+            question: Question { principal, action, resource, import: self.import },
+            recorded: None,
+            notes,
+        })
     }
 
     fn principal(&self, name: &str, trust: Option<&Trust>) -> Result<Principal, Failure> {
-        let bad = || Failure::wrong(format!("`{name}` is no component"), "write `publisher/name`, such as `acme/thumb`");
+        let bad = || {
+            Failure::wrong(
+                format!("`{name}` is no component"),
+                "write `publisher/name`, such as `acme/thumb`",
+            )
+        };
         let (publisher, own) = name.split_once('/').ok_or_else(bad)?;
         let (publisher, _) = (Name::parse(publisher).ok_or_else(bad)?, Name::parse(own).ok_or_else(bad)?);
         let groups = trust.and_then(|trust| trust.publisher(&publisher)).map(|known| known.groups());
-        let version = self.component_version.map_or((0, 0, 0), |version| (version.major, version.minor, version.patch));
+        let version =
+            self.component_version.map_or((0, 0, 0), |version| (version.major, version.minor, version.patch));
         Ok(Principal {
             name: name.to_owned(),
             publisher: publisher.to_string(),

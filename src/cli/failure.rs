@@ -54,7 +54,8 @@ impl Failure {
 
     /// A file of the host that could not be used: `what` it is for, as in `policy file`.
     pub(super) fn file(what: &str, error: &HostFileError) -> Failure {
-        let failure = |path: &Path, why: &str, help| Failure::wrong(format!("{what} `{}` {why}", path.display()), help);
+        let failure =
+            |path: &Path, why: &str, help| Failure::wrong(format!("{what} `{}` {why}", path.display()), help);
         match error {
             HostFileError::Read { path, source } => {
                 let help = match source.kind() {
@@ -78,7 +79,9 @@ impl Failure {
             HostFileError::Exists { path } => {
                 failure(path, "exists", "nothing is overwritten: choose another name or move the file away")
             }
-            HostFileError::Locked { path } => failure(path, "is in use by another process", "wait for it or name another"),
+            HostFileError::Locked { path } => {
+                failure(path, "is in use by another process", "wait for it or name another")
+            }
             HostFileError::NotRegular { path } => failure(path, "is not a regular file", "name one"),
             other => Failure::wrong(format!("{what}: {other}"), "choose another file"),
         }
@@ -122,6 +125,9 @@ mod tests {
         let error = HostFileError::Read { path: "p.cedar".into(), source: io::Error::from_raw_os_error(2) };
         let said = Failure::file("policy file", &error).sentence();
         assert!(said.starts_with("policy file `p.cedar` cannot be read: "), "{said}");
-        assert!(!said.contains("os error") && said.ends_with("; correct the path or create the file"), "{said}");
+        assert!(
+            !said.contains("os error") && said.ends_with("; correct the path or create the file"),
+            "{said}"
+        );
     }
 }

@@ -5,8 +5,8 @@
 
 use airssys_osl::host_files;
 pub(super) use airssys_osl::host_files::{
-    HostFileError, Privacy, args_ambient, create_dir_all_ambient, exists_ambient, is_same_ambient, read_ambient,
-    reader_ambient, remove_file_ambient, replace_ambient, write_new_ambient,
+    HostFileError, Privacy, args_ambient, create_dir_all_ambient, exists_ambient, is_same_ambient,
+    read_ambient, reader_ambient, remove_file_ambient, replace_ambient, write_new_ambient,
 };
 use std::path::{Path, PathBuf};
 

@@ -76,7 +76,12 @@ impl Grants {
     }
 
     /// The component's bytes, and whom to trust for them: nobody unless it was said.
-    fn identity(&self, console: Console, file: &File, component: &Path) -> Result<(Vec<u8>, Trusted), Failure> {
+    fn identity(
+        &self,
+        console: Console,
+        file: &File,
+        component: &Path,
+    ) -> Result<(Vec<u8>, Trusted), Failure> {
         let bytes = inputs::component(component)?;
         if self.dev {
             if file.trust.is_some() {
@@ -94,15 +99,18 @@ impl Grants {
     fn file(&self) -> Result<File, Failure> {
         let Some(path) = &self.config else { return Ok(File::default()) };
         let text = inputs::bounded_text("configuration", path, MAX_CONFIG_BYTES)?;
-        File::parse(&text, path, directory_of(path)).map_err(Failure::own)
+        File::parse(&text, path, directory_of(path)).map_err(|error| Failure::own(*error))
     }
 
     fn sources(&self, file: &File, mut config: Config) -> Result<Config, Failure> {
         for path in file.policies.iter().chain(&self.policies) {
-            config = config.policy(path.display().to_string(), inputs::text("policy file", path)?).protect(path);
+            config =
+                config.policy(path.display().to_string(), inputs::text("policy file", path)?).protect(path);
         }
         for path in file.entities.iter().chain(&self.entities) {
-            config = config.entities(path.display().to_string(), inputs::text("entities file", path)?).protect(path);
+            config = config
+                .entities(path.display().to_string(), inputs::text("entities file", path)?)
+                .protect(path);
         }
         Ok(config)
     }
@@ -119,9 +127,13 @@ impl Grants {
         for dir in &self.dir {
             config = config.mount(mount_spec(dir, MountOptions::default()));
         }
-        let from_file = file.env.iter().map(|(name, value)| (name, value));
-        let from_flags = self.env.iter().map(|(name, value)| (name, value));
-        from_file.chain(from_flags).fold(config, |config, (name, value)| config.env(name, value))
+        for (name, value) in &file.env {
+            config = config.env(name, value);
+        }
+        for (name, value) in &self.env {
+            config = config.env(name, value);
+        }
+        config
     }
 
     fn log(&self, file: &File, config: Config) -> Result<(Config, Option<Arc<Log>>), Failure> {

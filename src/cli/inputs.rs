@@ -17,9 +17,11 @@ const MAX_TEXT_BYTES: u64 = 16 * 1024 * 1024;
 /// Reads a component.
 pub(super) fn component(path: &Path) -> Result<Vec<u8>, Failure> {
     read_ambient(path, MAX_COMPONENT_BYTES as u64).map_err(|error| match &error {
-        HostFileError::Read { source, .. } if is_nowhere(source) => {
-            Failure::said(Exit::NotFound, format!("there is no component `{}`", path.display()), "correct the path")
-        }
+        HostFileError::Read { source, .. } if is_nowhere(source) => Failure::said(
+            Exit::NotFound,
+            format!("there is no component `{}`", path.display()),
+            "correct the path",
+        ),
         error => Failure::file("component", error),
     })
 }

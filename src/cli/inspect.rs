@@ -137,17 +137,20 @@ fn limits(inspection: &Inspection) -> String {
 fn exports(inspection: &Inspection) -> String {
     let mut listing = table(&["Export", "Type"]);
     for export in &inspection.exports {
-        listing.add_row([printable(&full_name(export.interface.as_deref(), &export.function)), printable(&export.signature)]);
+        listing.add_row([
+            printable(&full_name(export.interface.as_deref(), &export.function)),
+            printable(&export.signature),
+        ]);
     }
     shown(&listing)
 }
 
 fn imports(inspection: &Inspection) -> String {
-    let mut listing = table(&["Import", "Asks", "On", "Permitted"]);
+    let mut listing = table(&["Import", "Permitted", "Asks", "On"]);
     for import in &inspection.imports {
         let asks = if import.asks.is_empty() { "-".to_owned() } else { import.asks.join(", ") };
         let name = printable(&full_name(Some(&import.interface), &import.function));
-        listing.add_row([name, asks, import.on.unwrap_or("-").to_owned(), permitted(inspection, import)]);
+        listing.add_row([name, permitted(inspection, import), asks, import.on.unwrap_or("-").to_owned()]);
     }
     shown(&listing)
 }
@@ -165,15 +168,22 @@ fn permitted(inspection: &Inspection, import: &ImportView) -> String {
     match rows.as_slice() {
         [] if import.asks.is_empty() => "free".to_owned(),
         [] => "-".to_owned(),
-        [first, rest @ ..] if rest.iter().all(|row| row.chance == first.chance) => first.chance.name().to_owned(),
-        rows => rows.iter().map(|row| format!("{}: {}", subject(row), row.chance.name())).collect::<Vec<_>>().join(", "),
+        [first, rest @ ..] if rest.iter().all(|row| row.chance == first.chance) => {
+            first.chance.name().to_owned()
+        }
+        rows => rows
+            .iter()
+            .map(|row| format!("{}: {}", subject(row), row.chance.name()))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
 /// The rows that an import can meet. Where it is about one resource by name, the others do not count.
 fn outlook<'a>(inspection: &'a Inspection, import: &ImportView) -> Vec<&'a Outlook> {
     let rows: Vec<_> = inspection.outlook.iter().filter(|row| import.asks.contains(&row.action)).collect();
-    let by_name: Vec<_> = rows.iter().copied().filter(|row| row.resource.is_some() && row.resource == import.on).collect();
+    let by_name: Vec<_> =
+        rows.iter().copied().filter(|row| row.resource.is_some() && row.resource == import.on).collect();
     if by_name.is_empty() { rows } else { by_name }
 }
 
@@ -186,6 +196,8 @@ fn conditions(inspection: &Inspection) -> String {
         Chance::Depends => true,
         Chance::Always | Chance::Never => false,
     });
-    let text: String = depends.flat_map(|row| row.to_string().lines().map(|line| printable(line) + "\n").collect::<Vec<_>>()).collect();
+    let text: String = depends
+        .flat_map(|row| row.to_string().lines().map(|line| printable(line) + "\n").collect::<Vec<_>>())
+        .collect();
     if text.is_empty() { text } else { format!("Conditions\n{text}") }
 }

@@ -65,7 +65,8 @@ fn write_pair(secret: &Path, secret_text: &[u8], public: &Path, public_text: &[u
     if exists_ambient(public) {
         return Err(Failure::file("public key", &HostFileError::Exists { path: public.to_owned() }));
     }
-    write_new_ambient(secret, secret_text, Privacy::Private).map_err(|error| Failure::file("secret key", &error))?;
+    write_new_ambient(secret, secret_text, Privacy::Private)
+        .map_err(|error| Failure::file("secret key", &error))?;
     write_new_ambient(public, public_text, Privacy::Public).map_err(|error| {
         // The key that was just made is of no use without its other half.
         let _ = remove_file_ambient(secret);

@@ -17,7 +17,11 @@ impl Outline {
     /// Reads the names at the top of a component.
     pub(super) fn of(bytes: &[u8]) -> Result<Outline, IdentityError> {
         if !Parser::is_component(bytes) {
-            return Err(if Parser::is_core_wasm(bytes) { IdentityError::CoreModule } else { IdentityError::NotWasm });
+            return Err(if Parser::is_core_wasm(bytes) {
+                IdentityError::CoreModule
+            } else {
+                IdentityError::NotWasm
+            });
         }
         let mut outline = Outline::default();
         let mut depth = 0usize;
@@ -79,6 +83,9 @@ mod tests {
             (import "late" (func $late))
             (export "run" (func $late)))"#;
         let outline = Outline::of(&wat::parse_str(text).unwrap()).unwrap();
-        assert_eq!(outline, Outline { exports: vec!["run".into()], imports: vec!["a:b/c".into(), "late".into()] });
+        assert_eq!(
+            outline,
+            Outline { exports: vec!["run".into()], imports: vec!["a:b/c".into(), "late".into()] }
+        );
     }
 }

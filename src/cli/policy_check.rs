@@ -43,11 +43,20 @@ impl Check {
 fn text(loaded: &Policies, own: &[Cited]) -> String {
     let mut listing = table(&["Policy", "Effect", "Place"]);
     for rule in own {
-        listing.add_row([printable(&rule.id), rule.effect.name().to_owned(), printable(&rule.place.to_string())]);
+        listing.add_row([
+            printable(&rule.id),
+            rule.effect.name().to_owned(),
+            printable(&rule.place.to_string()),
+        ]);
     }
     let mut text = shown(&listing);
     for note in loaded.notes() {
-        text += &format!("note: `{}` ({}): {}\n", printable(&note.policy), printable(&note.place.to_string()), note.text);
+        text += &format!(
+            "note: `{}` ({}): {}\n",
+            printable(&note.policy),
+            printable(&note.place.to_string()),
+            note.text
+        );
     }
     let (count, built_in) = (own.len(), loaded.rules().count() - own.len());
     let policies = if count == 1 { "policy" } else { "policies" };

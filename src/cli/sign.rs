@@ -43,7 +43,8 @@ impl Sign {
         self.keep_inputs()?;
         let bytes = inputs::component(&self.component)?;
         let manifest_text = inputs::text("manifest", &self.manifest)?;
-        let manifest = Manifest::parse(&manifest_text, &self.manifest.display().to_string()).map_err(Failure::own)?;
+        let manifest =
+            Manifest::parse(&manifest_text, &self.manifest.display().to_string()).map_err(Failure::own)?;
         let key = inputs::secret_key(&self.key)?;
         let signed = identity::sign(&bytes, &manifest_text, &key).map_err(Failure::refused)?;
         replace_ambient(&self.output, &signed, Privacy::Public)

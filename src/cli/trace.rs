@@ -12,10 +12,16 @@ const SETTING: &str = "AIRSSYS_LOG";
 /// Starts telling, if it is asked for.
 pub(super) fn start(console: Console) -> Result<(), Failure> {
     let Some(wanted) = setting_ambient(SETTING) else { return Ok(()) };
-    let wrong = || Failure::wrong(format!("`{SETTING}` names no filter"), "write a level or `target=level`, such as `info`");
+    let wrong = || {
+        Failure::wrong(
+            format!("`{SETTING}` names no filter"),
+            "write a level or `target=level`, such as `info`",
+        )
+    };
     let filter = EnvFilter::try_new(wanted).map_err(|_| wrong())?;
     let colour = io::stderr().is_terminal() && setting_ambient("NO_COLOR").is_none();
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour);
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour);
     // Another subscriber can only be there if somebody else's program calls us; then theirs counts.
     let _ = if console.is_json() { subscriber.json().try_init() } else { subscriber.try_init() };
     Ok(())

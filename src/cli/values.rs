@@ -22,7 +22,9 @@ pub(super) fn dir(text: &str) -> Result<Dir, String> {
     };
     let (host, guest) = text.rsplit_once("::").unwrap_or((text, "/"));
     if host.is_empty() {
-        return Err("no host directory is named; write `HOST::GUEST`, such as `./photos::/photos:ro`".to_owned());
+        return Err(
+            "no host directory is named; write `HOST::GUEST`, such as `./photos::/photos:ro`".to_owned()
+        );
     }
     let guest = guest_path(guest)?;
     Ok(Dir { host: PathBuf::from(host), guest, read_only })
@@ -38,7 +40,8 @@ pub(super) fn guest_path(text: &str) -> Result<GuestPath, String> {
 
 /// Reads `NAME=VALUE`.
 pub(super) fn env(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("no `=`; write `NAME=VALUE`, nothing is taken over from here")?;
+    let (name, value) =
+        text.split_once('=').ok_or("no `=`; write `NAME=VALUE`, nothing is taken over from here")?;
     env_name(name)?;
     match value.contains('\0') {
         true => Err("the value holds a NUL".to_owned()),
@@ -56,7 +59,9 @@ pub(super) fn env_name(name: &str) -> Result<(), String> {
 
 /// Reads `Type::"id"`; the quotes may be left out.
 pub(super) fn resource(text: &str) -> Result<Resource, String> {
-    let form = || format!("`{}` is no resource; write `Type::\"id\"`, such as `Path::\"/data\"`", text.escape_debug());
+    let form = || {
+        format!("`{}` is no resource; write `Type::\"id\"`, such as `Path::\"/data\"`", text.escape_debug())
+    };
     let (kind, id) = text.split_once("::").ok_or_else(form)?;
     let quoted = id.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match quoted {
@@ -136,7 +141,16 @@ mod tests {
 
     #[test]
     fn resources_of_unknown_form_are_refused_and_those_the_log_shows_are_read() {
-        for text in ["", "Path", "Path::\"/a", "Path::\"a\"", "Tape::\"x\"", "Path::\"/a\"b\"", "Path::\"/\\q\"", "Path::\"/\\u{110000}\""] {
+        for text in [
+            "",
+            "Path",
+            "Path::\"/a",
+            "Path::\"a\"",
+            "Tape::\"x\"",
+            "Path::\"/a\"b\"",
+            "Path::\"/\\q\"",
+            "Path::\"/\\u{110000}\"",
+        ] {
             assert!(resource(text).is_err(), "{text}");
         }
         for path in ["/", "/a b", "/a\"b", "/a\\b", "/\u{1b}[31m", "/ä'\n"] {

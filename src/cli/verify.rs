@@ -45,7 +45,10 @@ pub(super) fn verified_facts(verified: &VerifiedComponent) -> Vec<(&'static str,
         ("Key id", verified.key_id().to_owned()),
         ("Digest", principal.digest.clone()),
         ("File", verified.file_digest().to_owned()),
-        ("Valid until", verified.valid_until().map_or_else(|| "no end".to_owned(), |until| until.to_string())),
+        (
+            "Valid until",
+            verified.valid_until().map_or_else(|| "no end".to_owned(), |until| until.to_string()),
+        ),
     ];
     if !principal.groups.is_empty() {
         rows.push(("Groups", principal.groups.join(", ")));
@@ -61,7 +64,11 @@ pub(super) fn manifest_facts(manifest: &Manifest) -> Vec<(&'static str, String)>
         rows.push(("Asks for", format!("{action} on {}", resources.join(", "))));
     }
     let limits = &manifest.limits;
-    for (name, limit) in [("MiB of memory", limits.memory_mib), ("ms of processor", limits.cpu_ms), ("ms in all", limits.wall_ms)] {
+    for (name, limit) in [
+        ("MiB of memory", limits.memory_mib),
+        ("ms of processor", limits.cpu_ms),
+        ("ms in all", limits.wall_ms),
+    ] {
         rows.extend(limit.map(|limit| ("Needs at most", format!("{limit} {name}"))));
     }
     rows

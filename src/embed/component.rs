@@ -108,7 +108,8 @@ impl Component {
         match result {
             None => Ok(None),
             Some(Val::Result(Err(error))) => {
-                Err(Error::Guest(error.map(|error| value::to_wave(&error)).transpose()?.unwrap_or_default()))
+                let error = error.map(|error| value::to_wave(&error)).transpose()?;
+                Err(Error::Guest(error.unwrap_or_else(|| "err".to_owned())))
             }
             Some(result) => Ok(Some(value::to_wave(&result)?)),
         }

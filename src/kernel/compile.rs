@@ -3,8 +3,8 @@
 use crate::identity::VerifiedComponent;
 use crate::kernel::Engine;
 use crate::kernel::EngineError;
-use wasmtime::component::types::ComponentFunc;
-use wasmtime::component::{Component, types::ComponentItem};
+use wasmtime::component::types::{self, ComponentFunc, ComponentItem};
+use wasmtime::component::Component;
 
 /// A verified component, compiled. Only [`Compiled::new`] makes one, from the very buffer that was verified.
 #[derive(Clone)]
@@ -75,26 +75,33 @@ impl Compiled {
 
     /// The functions that are exported, at the root and one level into interfaces.
     pub fn exports(&self) -> Vec<Function> {
-        let engine = self.engine.inner();
-        let mut functions = Vec::new();
-        for (name, item) in self.component.component_type().exports(engine) {
-            match item.ty {
-                ComponentItem::ComponentFunc(ty) => {
-                    functions.push(Function { interface: None, name: name.to_owned(), ty });
-                }
-                ComponentItem::ComponentInstance(instance) => {
-                    for (function, item) in instance.exports(engine) {
-                        if let ComponentItem::ComponentFunc(ty) = item.ty {
-                            let (interface, name) = (Some(name.to_owned()), function.to_owned());
-                            functions.push(Function { interface, name, ty });
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        functions
+        functions(&self.component.component_type(), self.engine.inner())
     }
+}
+
+/// The functions that a component's type exports, in its order: its own, and those of its interfaces.
+///
+/// An instance inside of an exported instance has no name a caller could write and is left out.
+pub fn functions(component: &types::Component, engine: &wasmtime::Engine) -> Vec<Function> {
+    let mut functions = Vec::new();
+    for (name, item) in component.exports(engine) {
+        match item.ty {
+            ComponentItem::ComponentFunc(ty) => {
+                functions.push(Function { interface: None, name: name.to_owned(), ty });
+            }
+            ComponentItem::ComponentInstance(instance) => {
+                let inner = instance.exports(engine).filter_map(|(function, item)| match item.ty {
+                    ComponentItem::ComponentFunc(ty) => {
+                        Some(Function { interface: Some(name.to_owned()), name: function.to_owned(), ty })
+                    }
+                    _ => None,
+                });
+                functions.extend(inner);
+            }
+            _ => {}
+        }
+    }
+    functions
 }
 
 impl std::fmt::Debug for Compiled {

@@ -15,7 +15,7 @@ mod limits;
 mod state;
 mod table;
 
-pub use compile::{Compiled, Function};
+pub use compile::{Compiled, Function, functions};
 pub use engine::{Engine, EngineError};
 pub use failure::{Exit, Failure, Fault};
 pub use imports::{Imports, LinkError};

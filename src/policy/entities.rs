@@ -45,7 +45,7 @@ impl Known {
             for row in rows(text, problems) {
                 match entity(&row, text, words) {
                     Ok(entity) => known.insert(entity, &row, text, problems),
-                    Err(problem) => problems.push(problem),
+                    Err(problem) => problems.push(*problem),
                 }
             }
         }
@@ -164,19 +164,21 @@ fn rows(text: &Text, problems: &mut Vec<Problem>) -> Vec<Row> {
     })
 }
 
-fn entity(row: &Row, text: &Text, words: &Vocabulary) -> Result<Entity, Problem> {
+fn entity(row: &Row, text: &Text, words: &Vocabulary) -> Result<Entity, Box<Problem>> {
     let shown = format!("{}::\"{}\"", row.uid.r#type, row.uid.id.escape_debug());
     if IDENTITY_TYPES.contains(&row.uid.r#type.as_str()) {
-        return Err(at(text, &row.uid.id, Flaw::Identity(shown)));
+        return Err(Box::new(at(text, &row.uid.id, Flaw::Identity(shown))));
     }
-    let invalid = |message: String| at(text, &row.uid.id, Flaw::Entity { entity: shown.clone(), message });
+    let invalid =
+        |message: String| Box::new(at(text, &row.uid.id, Flaw::Entity { entity: shown.clone(), message }));
     let value = serde_json::to_value(row).map_err(|e| invalid(e.to_string()))?;
     let parsed = cedar_policy::Entity::from_json_value(value, Some(&words.schema))
         .map_err(|error| invalid(chain(&error)))?;
     let entity: &Entity = parsed.as_ref();
     for uid in std::iter::once(entity.uid()).chain(entity.parents()) {
         if let Some(reason) = misspelt(uid) {
-            return Err(at(text, id_of(uid), Flaw::NotCanonical { literal: uid.to_string(), reason }));
+            let flaw = Flaw::NotCanonical { literal: uid.to_string(), reason };
+            return Err(Box::new(at(text, id_of(uid), flaw)));
         }
     }
     Ok(entity.clone())

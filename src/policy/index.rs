@@ -122,16 +122,16 @@ impl Table {
 
     /// Every policy of the table, whatever its resource.
     pub(crate) fn everything(&self) -> impl Iterator<Item = u32> + '_ {
-        let at =
-            |id: &str| [self.same.find(id), self.within.find(id)].into_iter().flatten().flatten().copied();
-        self.any.iter().copied().chain(self.named.iter().flat_map(move |id| at(id)))
+        self.any.iter().copied().chain(self.named.iter().flat_map(|id| self.naming(id)))
     }
 
     /// The policies whose scope names a path strictly beneath another, `==` as well as `in`.
     pub(crate) fn beneath(&self, path: &str) -> impl Iterator<Item = u32> + '_ {
-        let at =
-            |id: &str| [self.same.find(id), self.within.find(id)].into_iter().flatten().flatten().copied();
-        strictly_beneath(&self.named, path).flat_map(move |id| at(id))
+        strictly_beneath(&self.named, path).flat_map(|id| self.naming(id))
+    }
+
+    fn naming(&self, id: &str) -> impl Iterator<Item = u32> + use<'_> {
+        [self.same.find(id), self.within.find(id)].into_iter().flatten().flatten().copied()
     }
 }
 

@@ -134,7 +134,7 @@ fn load(policies: &[Source], entities: &[Source]) -> Result<Policies, PolicyErro
     let mut problems = Vec::new();
     let texts = std::iter::once(base).chain(policies.iter().map(|s| Text::new(&s.name, &s.text)));
     let rules = texts.flat_map(|text| parse::rules(&text, &mut problems)).collect::<Vec<_>>();
-    let rules = unique(rules, &mut problems);
+    let rules = unique(rules, MAX_POLICIES, &mut problems);
     for rule in &rules {
         spelling(rule, &mut problems);
     }
@@ -162,7 +162,7 @@ fn in_order(mut problems: Vec<Problem>, files: &[&str]) -> Vec<Problem> {
 }
 
 /// Drops rules whose id is taken, and all beyond the bound, telling so.
-fn unique(rules: Vec<Rule>, problems: &mut Vec<Problem>) -> Vec<Rule> {
+fn unique(rules: Vec<Rule>, most: usize, problems: &mut Vec<Problem>) -> Vec<Rule> {
     let count = rules.len();
     let mut taken = HashMap::<Arc<str>, Place>::new();
     let mut kept = Vec::new();
@@ -172,8 +172,8 @@ fn unique(rules: Vec<Rule>, problems: &mut Vec<Problem>) -> Vec<Rule> {
             problems.push(Problem::at(&rule.text, rule.span.clone(), flaw));
             continue;
         }
-        if kept.len() == MAX_POLICIES {
-            let flaw = Flaw::TooMany { count, most: MAX_POLICIES };
+        if kept.len() == most {
+            let flaw = Flaw::TooMany { count, most };
             problems.push(Problem::at(&rule.text, rule.span.clone(), flaw));
             break;
         }
@@ -259,4 +259,20 @@ fn digest(sources: &[Source]) -> String {
         }
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_policies_than_the_bound_are_refused() {
+        let (text, mut problems) =
+            (Text::new("t", &"permit (principal, action, resource);".repeat(4)), Vec::new());
+        let rules = parse::rules(&text, &mut problems);
+        assert_eq!((rules.len(), problems.len()), (4, 0));
+        assert_eq!(unique(rules, 3, &mut problems).len(), 3);
+        let flaws: Vec<_> = problems.iter().map(|problem| problem.flaw.clone()).collect();
+        assert_eq!(flaws, [Flaw::TooMany { count: 4, most: 3 }]);
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) const MAX_DEPTH: usize = 100;
 
 /// Parses one policy file. What is wrong goes to `problems`; the rules that are right come back.
 pub(crate) fn rules(text: &Arc<Text>, problems: &mut Vec<Problem>) -> Vec<Rule> {
-    if let Err(problem) = bounds(text) {
+    if let Some(problem) = too_large(text).or_else(|| out_of_bounds(text)) {
         problems.push(problem);
         return Vec::new();
     }
@@ -72,19 +72,12 @@ pub(crate) fn too_large(text: &Text) -> Option<Problem> {
     (bytes > MAX_FILE_BYTES).then(|| Problem::at(text, 0..0, Flaw::TooLarge { bytes, most: MAX_FILE_BYTES }))
 }
 
-fn bounds(text: &Text) -> Result<(), Problem> {
-    if let Some(problem) = too_large(text) {
-        return Err(problem);
-    }
-    match scan::excess(&text.text) {
-        None => Ok(()),
-        Some(Excess::Brackets(at)) => {
-            Err(Problem::at(text, at..at, Flaw::TooDeep { most: scan::MAX_BRACKETS }))
-        }
-        Some(Excess::Policy(at)) => {
-            Err(Problem::at(text, at..at, Flaw::TooLong { most: scan::MAX_POLICY_BYTES }))
-        }
-    }
+fn out_of_bounds(text: &Text) -> Option<Problem> {
+    let (at, flaw) = match scan::excess(&text.text)? {
+        Excess::Brackets(at) => (at, Flaw::TooDeep { most: scan::MAX_BRACKETS }),
+        Excess::Policy(at) => (at, Flaw::TooLong { most: scan::MAX_POLICY_BYTES }),
+    };
+    Some(Problem::at(text, at..at, flaw))
 }
 
 fn location(policy: &Policy) -> Option<&cedar_policy_core::parser::Loc> {

@@ -11,9 +11,11 @@ const PRIME: u64 = 0x0100_0000_01b3;
 /// A map from texts to values whose caller brings the hash.
 #[derive(Debug)]
 pub(crate) struct Map<V> {
-    /// The vector holds more than one text only where two have the same hash.
-    slots: HashMap<u64, Vec<(Box<str>, V)>, BuildHasherDefault<Taken>>,
+    slots: HashMap<u64, Slot<V>, BuildHasherDefault<Taken>>,
 }
+
+/// More than one text only where two have the same hash.
+type Slot<V> = Vec<(Box<str>, V)>;
 
 impl<V> Default for Map<V> {
     fn default() -> Self {

@@ -113,4 +113,12 @@ impl Authorizer for Always {
     fn epoch(&self) -> &Arc<AtomicU64> {
         &self.1
     }
+
+    fn names_beneath(&self, _: &airssys_osl::GuestPath) -> bool {
+        true
+    }
+
+    fn visible(&self, _: &Subject, _: &airssys_osl::GuestPath) -> bool {
+        false
+    }
 }

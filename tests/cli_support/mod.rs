@@ -1,6 +1,10 @@
 //! A desk to run the built command on: an empty directory, an empty environment, a time limit.
 #![allow(dead_code, reason = "each test file uses what it needs")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests prepare and look at real files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests prepare and look at real files"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use airssys_osl::{Clock, Gate, GuestPath, Principal, Subject, action};
@@ -15,7 +19,8 @@ use tempfile::TempDir;
 /// The smallest component: a preamble.
 pub(crate) const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 /// A manifest that stands for nothing in particular.
-pub(crate) const MANIFEST: &str = "[component]\nname = 'thumb'\npublisher = 'acme'\nversion = '1.2.3'\nrelease = 4\n";
+pub(crate) const MANIFEST: &str =
+    "[component]\nname = 'thumb'\npublisher = 'acme'\nversion = '1.2.3'\nrelease = 4\n";
 
 pub(crate) struct Desk {
     directory: TempDir,
@@ -67,8 +72,21 @@ impl Desk {
         desk.run(&["keygen"]).is_done();
         desk.write("plugin.toml", MANIFEST);
         desk.write("thumb.wasm", component);
-        desk.run(&["sign", "thumb.wasm", "--manifest", "plugin.toml", "--key", "author.key", "-o", "signed.wasm"]).is_done();
-        desk.write("trust.toml", "[[publisher]]\nname = 'acme'\nnames = ['*']\n[[publisher.key]]\nfile = 'author.pub'\n");
+        desk.run(&[
+            "sign",
+            "thumb.wasm",
+            "--manifest",
+            "plugin.toml",
+            "--key",
+            "author.key",
+            "-o",
+            "signed.wasm",
+        ])
+        .is_done();
+        desk.write(
+            "trust.toml",
+            "[[publisher]]\nname = 'acme'\nnames = ['*']\n[[publisher.key]]\nfile = 'author.pub'\n",
+        );
         desk
     }
 
@@ -87,7 +105,8 @@ impl Desk {
     /// The names in the directory, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.directory.path()).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -147,5 +166,12 @@ fn principal() -> Principal {
 /// Makes a FIFO that nobody writes to.
 #[cfg(unix)]
 pub(crate) fn fifo(path: &Path) {
-    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600), 0).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        path,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
 }

@@ -47,55 +47,58 @@ macro_rules! plain {
 
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Document, D::Error> {
-        struct Read;
-        impl<'de> serde::de::Visitor<'de> for Read {
-            type Value = Document;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("anything")
-            }
-
-            plain! {
-                visit_bool(bool) => Bool;
-                visit_i64(i64) => Signed;
-                visit_u64(u64) => Unsigned;
-                visit_f64(f64) => Float;
-                visit_char(char) => Char;
-                visit_string(String) => Text;
-            }
-
-            fn visit_str<E>(self, v: &str) -> Result<Document, E> {
-                Ok(Document::Text(v.to_owned()))
-            }
-
-            fn visit_unit<E>(self) -> Result<Document, E> {
-                Ok(Document::Unit)
-            }
-
-            fn visit_none<E>(self) -> Result<Document, E> {
-                Ok(Document::None)
-            }
-
-            fn visit_some<D: serde::Deserializer<'de>>(self, inner: D) -> Result<Document, D::Error> {
-                Ok(Document::Some(Box::new(Document::deserialize(inner)?)))
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Document, A::Error> {
-                let mut out = Vec::new();
-                while let Some(v) = seq.next_element()? {
-                    out.push(v);
-                }
-                Ok(Document::Seq(out))
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
-                let mut out = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    out.push(entry);
-                }
-                Ok(Document::Map(out))
-            }
-        }
         deserializer.deserialize_any(Read)
+    }
+}
+
+/// Takes whatever comes.
+struct Read;
+
+impl<'de> serde::de::Visitor<'de> for Read {
+    type Value = Document;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("anything")
+    }
+
+    plain! {
+        visit_bool(bool) => Bool;
+        visit_i64(i64) => Signed;
+        visit_u64(u64) => Unsigned;
+        visit_f64(f64) => Float;
+        visit_char(char) => Char;
+        visit_string(String) => Text;
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Document, E> {
+        Ok(Document::Text(v.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Document, E> {
+        Ok(Document::Unit)
+    }
+
+    fn visit_none<E>(self) -> Result<Document, E> {
+        Ok(Document::None)
+    }
+
+    fn visit_some<D: serde::Deserializer<'de>>(self, inner: D) -> Result<Document, D::Error> {
+        Ok(Document::Some(Box::new(Document::deserialize(inner)?)))
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Document, A::Error> {
+        let mut out = Vec::new();
+        while let Some(v) = seq.next_element()? {
+            out.push(v);
+        }
+        Ok(Document::Seq(out))
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+        let mut out = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            out.push(entry);
+        }
+        Ok(Document::Map(out))
     }
 }

@@ -5,6 +5,7 @@ use airssys_wasm::embed::value::{Problem, ValueError, lower};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use std::collections::BTreeMap;
+use wasmtime::component::Val;
 
 /// The message for this input to `f(value: ty)`.
 fn refused<T: Serialize>(input: &T, ty: &str) -> String {
@@ -156,6 +157,18 @@ fn a_sequence_that_does_not_know_its_length_is_counted() {
     assert_eq!(refused(&Unsized(3), "tuple<u8, u8>"), format!("{expected}more than 2 elements"));
     let error = lower(&Unsized(3), &args("a: u8, b: u8")).unwrap_err();
     assert_eq!(error.to_string(), "the arguments: expected 2 arguments (`a`, `b`), got more than 2 elements");
+}
+
+#[test]
+fn room_is_not_made_for_a_length_that_is_only_claimed() {
+    struct Boastful;
+    impl Serialize for Boastful {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::SerializeSeq;
+            serializer.serialize_seq(Some(usize::MAX))?.end()
+        }
+    }
+    assert_eq!(lower(&Boastful, &args("a: list<u8>")).unwrap(), [Val::List(vec![])]);
 }
 
 #[derive(Serialize)]

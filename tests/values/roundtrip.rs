@@ -107,6 +107,12 @@ fn vals(ty: &Type) -> BoxedStrategy<Val> {
         Type::Float64 => prop::num::f64::ANY.prop_map(Val::Float64).boxed(),
         Type::Char => any::<char>().prop_map(Val::Char).boxed(),
         Type::String => any::<String>().prop_map(Val::String).boxed(),
+        other => compound_vals(other),
+    }
+}
+
+fn compound_vals(ty: &Type) -> BoxedStrategy<Val> {
+    match ty {
         Type::List(list) => vec(vals(&list.ty()), 0..4).prop_map(Val::List).boxed(),
         Type::Option(option) => optional(Some(option.ty())).prop_map(Val::Option).boxed(),
         Type::Tuple(tuple) => {

@@ -18,6 +18,8 @@ pub mod principal;
 pub mod random;
 pub mod resource;
 pub mod stdio;
+#[cfg(test)]
+mod testing;
 
 pub use action::ActionId;
 pub use gate::{

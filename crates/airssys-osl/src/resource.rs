@@ -218,11 +218,7 @@ impl GuestPath {
             return Ok(GuestPath::root());
         }
         for name in rest.split('/') {
-            check_name(name).map_err(|bad| match bad {
-                BadName::Special => PathError::NotCanonical(shown()),
-                BadName::Forbidden => PathError::Forbidden(shown()),
-                BadName::TooLong => PathError::TooLong(name.len()),
-            })?;
+            check_name(name).map_err(|bad| bad.error(shown, name.len()))?;
         }
         Ok(GuestPath(text.into()))
     }
@@ -237,6 +233,27 @@ impl GuestPath {
             return Err(PathError::NotCanonical(name.escape_debug().to_string()));
         }
         GuestPath::parse(&text)
+    }
+
+    /// The path of a text that is canonical but for its length.
+    ///
+    /// Only for a canonical path with names after it that were each found plain by [`GuestPath::check_name`].
+    pub(crate) fn of_plain_names(text: &str) -> Result<GuestPath, PathError> {
+        debug_assert!(text.len() > Self::MAX_BYTES || GuestPath::parse(text).is_ok());
+        if text.len() > Self::MAX_BYTES {
+            Err(PathError::TooLong(text.len()))
+        } else {
+            Ok(GuestPath(text.into()))
+        }
+    }
+
+    /// Refuses what is not one plain name.
+    pub(crate) fn check_name(name: &str) -> Result<(), PathError> {
+        let shown = || name.escape_debug().to_string();
+        if name.contains('/') {
+            return Err(PathError::NotCanonical(shown()));
+        }
+        check_name(name).map_err(|bad| bad.error(shown, name.len()))
     }
 
     /// The directory this path lies in; none for the root.
@@ -280,6 +297,16 @@ enum BadName {
     Special,
     Forbidden,
     TooLong,
+}
+
+impl BadName {
+    fn error(self, shown: impl FnOnce() -> String, length: usize) -> PathError {
+        match self {
+            BadName::Special => PathError::NotCanonical(shown()),
+            BadName::Forbidden => PathError::Forbidden(shown()),
+            BadName::TooLong => PathError::TooLong(length),
+        }
+    }
 }
 
 fn check_name(name: &str) -> Result<(), BadName> {

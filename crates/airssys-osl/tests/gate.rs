@@ -179,6 +179,16 @@ fn weighing_leaves_no_record_and_no_permission() {
 }
 
 #[test]
+fn what_was_weighed_under_other_policies_is_decided_anew() {
+    let (script, log) = (Script::new(|_, _| true), Arc::new(Log::default()));
+    let session = common::session(&script, &log);
+    let weighed = session.weigh::<ClockRead>(Clock::Wall, IMPORT);
+    script.swap(|_, _| false);
+    assert_eq!(weighed.commit().unwrap_err().why, Why::Policy);
+    assert_eq!(log.take(), ["deny clock:read wall"]);
+}
+
+#[test]
 fn a_denial_is_one_sentence_without_a_host_path() {
     both(|resolver| {
         let world = World::new(resolver, |_, _| false);

@@ -10,8 +10,8 @@
 )]
 
 use airssys_osl::host_files::{
-    AppendFile, HostFileError, Privacy, create_dir_all_ambient, list_ambient, read_ambient,
-    read_to_string_ambient, replace_ambient, write_new_ambient,
+    AppendFile, HostFileError, Privacy, create_dir_all_ambient, is_same_ambient, list_ambient, read_ambient,
+    read_to_string_ambient, reader_ambient, replace_ambient, write_new_ambient,
 };
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -64,7 +64,37 @@ fn what_is_too_large_or_no_text_is_refused() {
     assert_eq!(read_ambient(&file, 5).unwrap().len(), 5);
     assert!(matches!(read_to_string_ambient(&file, 5), Err(HostFileError::NotText { .. })));
     let endless = read_ambient(Path::new("/dev/zero"), 1000);
-    assert!(matches!(endless, Err(HostFileError::TooLarge { .. })));
+    assert!(matches!(endless, Err(HostFileError::NotRegular { .. })));
+    std::fs::File::options().write(true).open(&file).unwrap().set_len(1 << 40).unwrap();
+    assert!(
+        matches!(read_ambient(&file, 5), Err(HostFileError::TooLarge { .. })),
+        "told by its size, not read"
+    );
+}
+
+#[test]
+fn a_pipe_is_not_waited_for_and_not_replaced() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    assert!(matches!(read_ambient(&pipe, 10), Err(HostFileError::NotRegular { .. })));
+    assert!(matches!(reader_ambient(&pipe).map(drop), Err(HostFileError::NotRegular { .. })));
+    for taken in [pipe.as_path(), dir.path()] {
+        let error = replace_ambient(taken, b"x", Privacy::Public).unwrap_err();
+        assert!(matches!(error, HostFileError::NotRegular { .. }), "{error}");
+    }
+    assert_eq!(list_ambient(dir.path()).unwrap(), [pipe]);
+}
+
+#[test]
+fn two_names_are_one_file_only_when_it_exists() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (dir.path().join("a"), dir.path().join(".").join("a"));
+    assert!(!is_same_ambient(&one, &other));
+    std::fs::write(&one, "").unwrap();
+    assert!(is_same_ambient(&one, &other));
+    assert!(!is_same_ambient(&one, dir.path()));
 }
 
 #[test]

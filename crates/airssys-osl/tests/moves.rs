@@ -87,6 +87,24 @@ fn each_single_right_of_a_rename_is_needed() {
 }
 
 #[test]
+fn a_denied_end_is_denied_before_anything_is_told_of_the_other() {
+    both(|resolver| {
+        for (action, id) in
+            [(ActionId::FsDelete, "/m/old"), (ActionId::FsRead, "/m/old"), (ActionId::FsCreate, "/m/new")]
+        {
+            let denied = [(action, id), (ActionId::FsWrite, "/m/new")];
+            let world = World::new(resolver, move |asked, on| !denied.contains(&(asked, on)));
+            world.file("old", "mine").file("new", CANARY).dir("d");
+            refused(rename(&world, "old", "new"), "access");
+            if action != ActionId::FsDelete {
+                refused(link(&world, "old", "new"), "access");
+            }
+            assert_eq!(world.on_disk("new"), CANARY);
+        }
+    });
+}
+
+#[test]
 fn a_taken_name_is_replaced_only_by_who_may_delete_and_write_it() {
     both(|resolver| {
         for action in [ActionId::FsDelete, ActionId::FsWrite] {

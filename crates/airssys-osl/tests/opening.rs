@@ -264,6 +264,63 @@ fn creating_makes_a_file_and_truncating_empties_it() {
 }
 
 #[test]
+fn the_root_is_taken_and_no_entry_to_be_removed() {
+    both(|resolver| {
+        let world = World::new(resolver, |_, _| true);
+        world.dir("d");
+        for path in [".", "./", "d/.."] {
+            refused(world.root.create_directory_at(path, IMPORT), "exist");
+            refused(world.root.symlink_at("x", path, IMPORT), "exist");
+            refused(world.root.unlink_file_at(path, IMPORT), "is-directory");
+            refused(world.root.remove_directory_at(path, IMPORT), "invalid");
+            refused(world.open(path, WRITE), "is-directory");
+        }
+        assert_eq!(answer(world.root.create_directory_at("e/", IMPORT)), "ok");
+        assert_eq!(answer(world.root.remove_directory_at("e/", IMPORT)), "ok");
+        refused(world.root.remove_directory_at("d/e", IMPORT), "no-entry");
+        assert_eq!(answer(world.root.remove_directory_at("d", IMPORT)), "ok");
+    });
+}
+
+#[test]
+fn a_link_to_nothing_is_not_filled_by_who_wants_a_new_name() {
+    both(|resolver| {
+        let world = World::new(resolver, |_, _| true);
+        world.link("target", "dangling");
+        refused(world.open("dangling", OpenOptions { exclusive: true, ..CREATE }), "exist");
+        assert!(!world.exists("target"));
+    });
+}
+
+#[test]
+fn what_is_denied_is_denied_before_it_is_told_that_the_way_there_is_missing() {
+    both(|resolver| {
+        let world = World::new(resolver, |action, _| action == ActionId::FsStat);
+        world.file("f", "");
+        for path in ["none/x", "none", "f/x"] {
+            for how in [READ, WRITE, CREATE, LIST] {
+                refused(world.open(path, how), "access");
+            }
+            let root = &world.root;
+            refused(root.create_directory_at(path, IMPORT), "access");
+            refused(root.symlink_at("x", path, IMPORT), "access");
+            refused(root.unlink_file_at(path, IMPORT), "access");
+            refused(root.remove_directory_at(path, IMPORT), "access");
+            refused(root.set_times_at(path, true, &airssys_osl::fs::NewTimes::default(), IMPORT), "access");
+            refused(root.rename_at(path, root, "n", IMPORT), "access");
+            refused(root.link_at("f", false, root, path, IMPORT), "access");
+            refused(
+                root.stat_at(path, true, IMPORT),
+                if path == "f/x" { "not-directory" } else { "no-entry" },
+            );
+        }
+        world.log.take();
+        refused(world.open("none/x", READ), "access");
+        assert_eq!(world.log.take(), ["deny fs:read /m/none/x"]);
+    });
+}
+
+#[test]
 fn reading_needs_no_look_at_what_lies_above() {
     both(|resolver| {
         let world = World::new(resolver, |action, id| action == ActionId::FsRead && id == "/m/a/b/f");
@@ -361,6 +418,12 @@ fn a_revoked_handle_does_nothing_more() {
         world.file("f", "mine").dir("d");
         let file = world.open("f", OpenOptions { write: true, ..READ }).unwrap();
         let dir = world.open("d", LIST).unwrap();
+        let reading = world.open("f", READ).unwrap();
+        assert_eq!(answer(reading.sync(false, IMPORT)), "ok");
+        reading.lease().revoke();
+        refused(reading.sync(false, IMPORT), "access");
+        refused(world.open("f", LOOK).unwrap().is_same_object(&reading, IMPORT), "access");
+        refused(reading.is_same_object(&dir, IMPORT), "access");
         file.lease().revoke();
         dir.lease().revoke();
         let handle = dir.directory().unwrap();

@@ -8,6 +8,13 @@ use crate::kernel::Function;
 use wasmtime::component::Type;
 use wasmtime::component::types::ComponentFunc;
 
+/// Its path and its WIT type: `acme:images/resize#scale: func(to: u32) -> string`.
+impl std::fmt::Display for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path(), super::text::signature(&self.ty))
+    }
+}
+
 /// The function that `wanted` names.
 ///
 /// A root export by its name, else the only interface's function of that name, else `ns:pkg/iface#f` with or without the interface's
@@ -89,9 +96,6 @@ fn plain(ty: &Type) -> Result<(), ValueError> {
 
 /// Whether a type is no plain value itself: it stands for something in the component's store, or WAVE and serde have no word for it.
 pub(super) fn is_handle(ty: &Type) -> bool {
-    match ty {
-        Type::Own(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_) => true,
-        Type::ErrorContext | Type::Map(_) | Type::FixedLengthList(_) => true,
-        _ => false,
-    }
+    matches!(ty, Type::Own(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_))
+        || matches!(ty, Type::ErrorContext | Type::Map(_) | Type::FixedLengthList(_))
 }

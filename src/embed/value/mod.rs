@@ -38,6 +38,7 @@ mod text;
 mod wave;
 
 pub use error::{Place, Problem, ValueError};
+pub use crate::kernel::{Function, functions};
 pub use function::{callable, find_function, params, result_type};
 pub use lift::{lift, lift_result};
 pub use lower::lower;

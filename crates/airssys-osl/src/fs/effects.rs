@@ -131,59 +131,12 @@ pub(in crate::fs) fn hard_link(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::{
-        Ask, Authorizer, Decision, Entry, Gate, Reasons, RecordError, Recorder, Session, Subject, Verdict,
-    };
-    use crate::{ActionId, Principal};
+    use crate::gate::Session;
+    use crate::testing::{path, session};
     use std::sync::Arc;
-    use std::sync::atomic::AtomicU64;
 
-    struct Yes(Arc<AtomicU64>);
-
-    impl Authorizer for Yes {
-        fn decide(&self, _: &Ask<'_>) -> Decision {
-            let verdict = Verdict::Allow(Arc::new(Reasons::default()));
-            Decision { verdict, epoch: 1, reusable: true }
-        }
-        fn epoch(&self) -> &Arc<AtomicU64> {
-            &self.0
-        }
-        fn names_beneath(&self, _: &GuestPath) -> bool {
-            false
-        }
-        fn visible(&self, _: &Subject, _: &GuestPath) -> bool {
-            true
-        }
-    }
-
-    impl Recorder for Yes {
-        fn decision(&self, _: &Entry<'_>) -> Result<(), RecordError> {
-            Ok(())
-        }
-        fn note(&self, _: &Subject, _: &'static str, _: &str) -> Result<(), RecordError> {
-            Ok(())
-        }
-        fn summary(&self, _: &Subject, _: &[(ActionId, u64)]) -> Result<(), RecordError> {
-            Ok(())
-        }
-    }
-
-    fn session() -> Arc<Session> {
-        let yes = Arc::new(Yes(Arc::new(AtomicU64::new(1))));
-        let principal = Principal {
-            name: "acme/x".to_owned(),
-            publisher: "acme".to_owned(),
-            digest: String::new(),
-            version: (1, 0, 0),
-            release: 1,
-            dev: false,
-            groups: Vec::new(),
-        };
-        Gate::new(Arc::<Yes>::clone(&yes), yes).session(Subject::new(principal, 1))
-    }
-
-    fn path(text: &str) -> GuestPath {
-        GuestPath::parse(text).unwrap()
+    fn all() -> Arc<Session> {
+        session(|_, _| true).0
     }
 
     #[test]
@@ -193,7 +146,7 @@ mod tests {
         assert!(matches!(entry(&spot, &path("/m/f")), Err(FsError::Busy)), "the root is no entry");
         let file = tempfile::tempfile().unwrap();
         file.set_len(7).unwrap();
-        let permit = session().authorize::<FsWrite>(path("/m/f"), "test").unwrap();
+        let permit = all().authorize::<FsWrite>(path("/m/f"), "test").unwrap();
         assert!(matches!(truncate(&permit, &file, &path("/m/g")), Err(FsError::Access)));
         assert_eq!(file.metadata().unwrap().len(), 7);
         truncate(&permit, &file, &path("/m/f")).unwrap();
@@ -209,7 +162,7 @@ mod tests {
             let asks = Asks::weigh(session, &path("/m/f"), &how, Some(Kind::File), "test");
             asks.commit().unwrap()
         };
-        let (one, other) = (session(), session());
+        let (one, other) = (all(), all());
         assert!(permits(&one).into_lease(&path("/m/g")).is_none());
         assert!(permits(&one).into_lease(&path("/m/f")).is_some());
         let mut mixed = permits(&one);

@@ -1,10 +1,10 @@
 //! A listing, read as it is asked for.
 
 use crate::action::ActionId;
+use crate::fs::FsError;
 use crate::fs::mount::Mount;
 use crate::fs::sys::RawEntries;
 use crate::fs::types::{Entry, Kind};
-use crate::fs::{FsError, path};
 use crate::gate::Lease;
 use crate::handle::Handle;
 use crate::resource::GuestPath;
@@ -44,7 +44,7 @@ impl Entries {
                 continue;
             }
             let name = raw.name.into_string().ok();
-            let Some(name) = name.filter(|name| path::child(&GuestPath::root(), name).is_ok()) else {
+            let Some(name) = name.filter(|name| GuestPath::check_name(name).is_ok()) else {
                 self.left_out += 1;
                 continue;
             };

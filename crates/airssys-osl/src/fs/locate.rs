@@ -129,15 +129,12 @@ impl Broken {
         if !self.error.tells_state() {
             return self.error;
         }
-        let denied = match look.session.authorize::<FsStat>(self.at.clone(), look.import) {
-            Ok(permit) => {
+        let asked = look.session.weigh::<FsStat>(self.at.clone(), look.import);
+        if asked.is_allowed() {
+            return asked.commit().map_or_else(FsError::Denied, |permit| {
                 permit.redeem();
-                return self.error;
-            }
-            Err(denied) => denied,
-        };
-        if denied.is_fatal() {
-            return FsError::Denied(denied);
+                self.error
+            });
         }
         let mut path = self.at;
         for step in &self.rest {
@@ -148,7 +145,11 @@ impl Broken {
                 return FsError::NoEntry;
             }
         }
-        FsError::Denied(denied)
+        asked.commit().map_or_else(FsError::Denied, |permit| {
+            // Permitted by now, under other policies: the answer that tells nothing still holds.
+            permit.redeem();
+            FsError::Access
+        })
     }
 }
 

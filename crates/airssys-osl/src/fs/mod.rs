@@ -1,7 +1,7 @@
 //! Files and directories: decided on the object, not on the name.
 //!
 //! [`Mounts`] holds host directories open. From a root, a guest reaches everything by paths, and each function here is
-//! *find, decide, record, act*, in this order and on one and the same object ([`locate`], [`open`], [`moves`]).
+//! *find, decide, record, act*, in this order and on one and the same object (`locate`, `open`, `moves`).
 //! Nothing depends on the guest's world being what it was a moment ago: names are looked up one at a time, links are
 //! followed by this crate and not by the system, and the system's calls get one open directory and one plain name.
 //!
@@ -23,6 +23,8 @@ mod mount;
 mod moves;
 mod names;
 mod node;
+#[cfg(all(test, unix))]
+mod odd;
 mod open;
 mod path;
 mod sys;

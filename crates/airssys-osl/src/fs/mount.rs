@@ -99,6 +99,15 @@ pub enum MountError {
         /// The directory within both.
         host: PathBuf,
     },
+    /// Spellings may be folded there, and the names on disk cannot be read.
+    #[error(
+        "`{}` cannot be listed, and its file system may take one spelling for another: make the directory readable",
+        host.display()
+    )]
+    Names {
+        /// The host directory.
+        host: PathBuf,
+    },
     /// The directory shows the kernel's own state.
     #[error("`{}` shows the kernel's own state and cannot be mounted: name a directory of files", host.display())]
     KernelInterface {
@@ -205,6 +214,10 @@ impl Mount {
             return Err(MountError::KernelInterface { host });
         }
         let identity = sys.stat_open(&root).map_err(refused)?.identity;
+        let exact_names = volume.exact_names && !options.names_from_disk;
+        if !exact_names && sys.entries(&root).is_err() {
+            return Err(MountError::Names { host });
+        }
         Ok(Mount {
             host: real,
             guest,
@@ -212,12 +225,19 @@ impl Mount {
             identity,
             read_only,
             in_place: volume.is_local && !options.cross_devices,
-            exact_names: volume.exact_names && !options.names_from_disk,
+            exact_names,
             options,
             sys,
             moves: lock_of(identity),
             keys,
         })
+    }
+
+    /// A mount on other calls than the platform's.
+    #[cfg(test)]
+    pub(in crate::fs) fn on_system(spec: MountSpec, sys: &'static dyn System) -> Mount {
+        let keys = Arc::new([RandomState::new(), RandomState::new()]);
+        Mount { sys, ..Mount::open_ambient(spec, keys).unwrap() }
     }
 
     /// A handle for walking on the root.

@@ -20,7 +20,7 @@ use std::io;
 use std::sync::Arc;
 
 /// How often an object that changed between the look and the opening is looked for again.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: usize = 16;
 
 /// Opens `path` from a directory.
 pub(in crate::fs) fn open_at(

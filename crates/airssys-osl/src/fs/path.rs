@@ -66,7 +66,8 @@ pub(in crate::fs) fn extend<'a>(
     base: &GuestPath,
     steps: impl Iterator<Item = &'a Step>,
 ) -> Option<Result<GuestPath, FsError>> {
-    let mut text = String::from(if base.is_root() { "" } else { base.as_str() });
+    let mut text = String::with_capacity(base.as_str().len() + 64);
+    text.push_str(if base.is_root() { "" } else { base.as_str() });
     for step in steps {
         match step {
             Step::Name(name) => {
@@ -79,7 +80,7 @@ pub(in crate::fs) fn extend<'a>(
     if text.is_empty() {
         text.push('/');
     }
-    Some(GuestPath::parse(&text).map_err(refusal))
+    Some(GuestPath::of_plain_names(&text).map_err(refusal))
 }
 
 /// One name beneath another.
@@ -88,8 +89,7 @@ pub(in crate::fs) fn child(parent: &GuestPath, name: &str) -> Result<GuestPath, 
 }
 
 fn plain(name: &str) -> Result<String, FsError> {
-    // Its meaning as one component is what counts, so the root stands in for any parent.
-    GuestPath::root().join(name).map_err(|error| match error {
+    GuestPath::check_name(name).map_err(|error| match error {
         PathError::Forbidden(_) if name.contains('\0') => FsError::Invalid,
         error => refusal(error),
     })?;

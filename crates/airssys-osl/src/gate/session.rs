@@ -110,7 +110,11 @@ impl<A: Action> Weighed<A> {
     ///
     /// # Errors
     /// [`Denied`] when the verdict is no, or could not be recorded.
-    pub fn commit(self) -> Result<Permit<A>, Denied> {
+    pub fn commit(mut self) -> Result<Permit<A>, Denied> {
+        if self.decision.epoch != self.session.gate.current_epoch() {
+            // The policies changed since it was weighed; what they say now counts.
+            (self.decision, self.recorded) = self.session.look_up(A::ID, &self.value, self.import);
+        }
         let epoch = self.session.settle(A::ID, &self.value, self.import, &self.decision, self.recorded)?;
         Ok(mint(self.resource, Allowed { session: self.session, epoch }))
     }

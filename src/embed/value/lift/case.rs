@@ -47,7 +47,7 @@ impl Case {
     }
 
     /// For who asks for no enum: the name alone, or a map of the name to the payload.
-    pub(super) fn as_document<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+    pub(super) fn into_document<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         match self.payload {
             None => visitor.visit_string(self.name),
             Some(payload) => Entries::case(self.name, payload, self.depth).visited(visitor),

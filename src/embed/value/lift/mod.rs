@@ -121,7 +121,7 @@ impl<'de> de::Deserializer<'de> for Lift<'_> {
             (Val::Flags(names), Type::Flags(_)) => Items::names(names, depth).visited(visitor),
             (val @ Val::Record(_), Type::Record(_)) => Entries::record(val, ty, &[], depth).visited(visitor),
             (val @ (Val::Variant(..) | Val::Result(_)), ty) => {
-                Case::open(val, ty, depth)?.as_document(visitor)
+                Case::open(val, ty, depth)?.into_document(visitor)
             }
             (_, ty) if is_handle(ty) => Err(Problem::Unsupported { ty: brief(ty) }.here()),
             _ => Err(ValueError::custom("the value does not have its type")),

@@ -1,0 +1,275 @@
+//! Test: file systems that are not at hand.
+//!
+//! One that finds a file under several spellings: each name is looked for in the listing without regard to case, as
+//! such a system does it. And one on which something happens between the look and the act, each time just then.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test builds its directories by hand")]
+
+use crate::fs::mount::Mount;
+use crate::fs::sys::{self, Meta, Mode, RawEntries, System};
+use crate::fs::types::{Kind, NewTimes, OpenOptions};
+use crate::fs::{Directory, FsError, MountOptions, MountSpec};
+use crate::gate::Lease;
+use crate::handle::Handle;
+use crate::testing::{Told, path, session};
+use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+#[derive(Debug)]
+struct Odd;
+
+thread_local! {
+    static FOLDS: Cell<bool> = const { Cell::new(false) };
+    static MEANWHILE: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
+}
+
+/// What happens just before something is opened, made or renamed.
+fn meanwhile() {
+    MEANWHILE.with_borrow_mut(|happens| {
+        if let Some(happens) = happens {
+            happens();
+        }
+    });
+}
+
+/// The name on disk that a spelling finds; the spelling itself where there is none.
+fn found(dir: &Handle, name: &str) -> String {
+    if !FOLDS.get() {
+        return name.to_owned();
+    }
+    let names = sys::native().entries(dir).unwrap().map(|entry| entry.unwrap().name.into_string().unwrap());
+    let mut alike = names.filter(|on_disk| on_disk.to_lowercase() == name.to_lowercase());
+    alike.next().unwrap_or_else(|| name.to_owned())
+}
+
+impl Odd {
+    /// The directory and name on disk of a path that may have several names.
+    fn deep(dir: &Handle, path: &str) -> (Handle, String) {
+        let mut at = dir.try_clone().unwrap();
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        for part in above.split('/').filter(|part| !part.is_empty()) {
+            let Ok(next) = sys::native().open_dir(&at, &found(&at, part), false) else { break };
+            at = next;
+        }
+        let name = found(&at, name);
+        (at, name)
+    }
+}
+
+impl System for Odd {
+    fn open_root_ambient(&self, host: &Path) -> io::Result<Handle> {
+        sys::native().open_root_ambient(host)
+    }
+    fn open_beneath(&self, dir: &Handle, path: &str, mode: Mode) -> Option<io::Result<Handle>> {
+        let (dir, name) = Odd::deep(dir, path);
+        sys::native().open_beneath(&dir, &name, mode)
+    }
+    fn walk_beneath(&self, dir: &Handle, path: &str, cross: bool) -> Option<io::Result<Handle>> {
+        let (dir, name) = Odd::deep(dir, path);
+        sys::native().walk_beneath(&dir, &name, cross)
+    }
+    fn open_dir(&self, dir: &Handle, name: &str, cross: bool) -> io::Result<Handle> {
+        sys::native().open_dir(dir, &found(dir, name), cross)
+    }
+    fn open(&self, dir: &Handle, name: &str, kind: Kind, mode: Mode) -> io::Result<Handle> {
+        meanwhile();
+        sys::native().open(dir, &found(dir, name), kind, mode)
+    }
+    fn reopen_dir(&self, dir: &Handle, read: bool) -> io::Result<Handle> {
+        sys::native().reopen_dir(dir, read)
+    }
+    fn create_file(&self, dir: &Handle, name: &str, mode: Mode) -> io::Result<Handle> {
+        meanwhile();
+        sys::native().create_file(dir, &found(dir, name), mode)
+    }
+    fn stat(&self, dir: &Handle, name: &str) -> io::Result<Meta> {
+        sys::native().stat(dir, &found(dir, name))
+    }
+    fn stat_open(&self, file: &Handle) -> io::Result<Meta> {
+        sys::native().stat_open(file)
+    }
+    fn read_link(&self, dir: &Handle, name: &str) -> io::Result<OsString> {
+        sys::native().read_link(dir, &found(dir, name))
+    }
+    fn entries(&self, dir: &Handle) -> io::Result<RawEntries> {
+        sys::native().entries(dir)
+    }
+    fn create_dir(&self, dir: &Handle, name: &str) -> io::Result<()> {
+        sys::native().create_dir(dir, &found(dir, name))
+    }
+    fn symlink(&self, target: &str, dir: &Handle, name: &str) -> io::Result<()> {
+        sys::native().symlink(target, dir, &found(dir, name))
+    }
+    fn remove_file(&self, dir: &Handle, name: &str) -> io::Result<()> {
+        sys::native().remove_file(dir, &found(dir, name))
+    }
+    fn remove_dir(&self, dir: &Handle, name: &str) -> io::Result<()> {
+        sys::native().remove_dir(dir, &found(dir, name))
+    }
+    fn rename(&self, from: (&Handle, &str), to: (&Handle, &str), replace: bool) -> io::Result<()> {
+        meanwhile();
+        let (old, new) = (found(from.0, from.1), found(to.0, to.1));
+        sys::native().rename((from.0, &old), (to.0, &new), replace)
+    }
+    fn hard_link(&self, from: (&Handle, &str), to: (&Handle, &str)) -> io::Result<()> {
+        let (old, new) = (found(from.0, from.1), found(to.0, to.1));
+        sys::native().hard_link((from.0, &old), (to.0, &new))
+    }
+    fn set_times_at(&self, dir: &Handle, name: &str, times: &NewTimes) -> io::Result<()> {
+        sys::native().set_times_at(dir, &found(dir, name), times)
+    }
+    fn set_times_open(&self, file: &Handle, kind: Kind, times: &NewTimes) -> io::Result<()> {
+        sys::native().set_times_open(file, kind, times)
+    }
+}
+
+const READ: OpenOptions = OpenOptions {
+    read: true,
+    write: false,
+    create: false,
+    exclusive: false,
+    truncate: false,
+    directory: false,
+    follow: true,
+    mutate_directory: false,
+    synchronous: false,
+};
+const CREATE: OpenOptions = OpenOptions { write: true, create: true, ..READ };
+
+/// A mount in which `/m/Denied` and what lies beneath is denied under that spelling alone.
+fn world() -> (tempfile::TempDir, Arc<Told>, Directory) {
+    let dir = tempfile::tempdir().unwrap();
+    for made in ["Denied", "ok"] {
+        std::fs::create_dir(dir.path().join(made)).unwrap();
+    }
+    std::fs::write(dir.path().join("Denied/Secret"), "canary").unwrap();
+    std::fs::write(dir.path().join("ok/File"), "mine").unwrap();
+    std::os::unix::fs::symlink("../DENIED/SECRET", dir.path().join("ok/link")).unwrap();
+    let options = MountOptions { names_from_disk: true, ..MountOptions::default() };
+    let spec = MountSpec { host: dir.path().to_owned(), guest: path("/m"), read_only: false, options };
+    let mount = Arc::new(Mount::on_system(spec, &Odd));
+    let (session, told) = session(|_, id| id != "/m/Denied" && !id.starts_with("/m/Denied/"));
+    let root = Directory::root(mount, Lease::for_walking(session, path("/m").into()));
+    (dir, told, root)
+}
+
+#[test]
+fn another_spelling_is_no_way_into_what_is_denied() {
+    FOLDS.set(true);
+    let (dir, told, root) = world();
+    for spelling in ["Denied/Secret", "denied/secret", "DENIED/Secret", "dENIED/sECRET", "ok/link", "OK/LINK"]
+    {
+        assert!(matches!(root.open_at(spelling, &READ, "t"), Err(FsError::Denied(_))), "{spelling}");
+        assert_eq!(told.take().last().unwrap(), "deny fs:read /m/Denied/Secret", "{spelling}");
+        assert!(matches!(root.open_at(spelling, &CREATE, "t"), Err(FsError::Denied(_))), "{spelling}");
+        assert!(matches!(root.stat_at(spelling, true, "t"), Err(FsError::Denied(_))), "{spelling}");
+    }
+    for spelling in ["denied/secret", "DENIED/SECRET"] {
+        assert!(matches!(root.unlink_file_at(spelling, "t"), Err(FsError::Denied(_))), "{spelling}");
+        assert!(matches!(root.rename_at(spelling, &root, "ok/mine", "t"), Err(FsError::Denied(_))));
+        assert!(matches!(root.rename_at("ok/file", &root, spelling, "t"), Err(FsError::Denied(_))));
+        assert!(matches!(root.link_at(spelling, false, &root, "ok/mine", "t"), Err(FsError::Denied(_))));
+    }
+    assert!(matches!(root.open_at("denied/new", &CREATE, "t"), Err(FsError::Denied(_))));
+    assert_eq!(std::fs::read_to_string(dir.path().join("Denied/Secret")).unwrap(), "canary");
+    assert_eq!(std::fs::read_dir(dir.path().join("Denied")).unwrap().count(), 1);
+}
+
+#[test]
+fn another_spelling_of_what_is_allowed_has_the_name_on_disk() {
+    FOLDS.set(true);
+    let (_dir, told, root) = world();
+    let node = root.open_at("OK/fILE", &READ, "t").unwrap();
+    assert_eq!(node.path().as_str(), "/m/ok/File");
+    assert_eq!(told.take(), ["allow fs:read /m/ok/File"]);
+    assert_eq!(node.file().unwrap().read_at(9, 0, "t").unwrap(), b"mine");
+}
+
+/// Lets something happen at each act from now on in this thread.
+fn each_time(happens: impl FnMut() + 'static) {
+    MEANWHILE.set(Some(Box::new(happens)));
+}
+
+/// Lets something happen at the next act alone.
+fn once(happens: impl FnOnce() + 'static) {
+    let mut happens = Some(happens);
+    each_time(move || {
+        if let Some(happens) = happens.take() {
+            happens();
+        }
+    });
+}
+
+#[test]
+fn what_is_put_in_the_place_of_a_file_just_before_it_is_opened_is_found_and_decided_on() {
+    let (dir, told, root) = world();
+    let file = dir.path().join("ok/File");
+    let place = file.clone();
+    once(move || {
+        std::fs::remove_file(&place).unwrap();
+        std::os::unix::fs::symlink("../Denied/Secret", &place).unwrap();
+    });
+    assert!(matches!(root.open_at("ok/File", &READ, "t"), Err(FsError::Denied(_))));
+    assert_eq!(told.take().last().unwrap(), "deny fs:read /m/Denied/Secret");
+
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, "mine").unwrap();
+    let place = file.clone();
+    once(move || {
+        std::fs::remove_file(&place).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &place,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+    });
+    assert!(matches!(root.open_at("ok/File", &READ, "t"), Err(FsError::NotPermitted)));
+}
+
+#[test]
+fn what_is_another_file_each_time_it_is_opened_is_denied() {
+    let (dir, told, root) = world();
+    let (file, mut number) = (dir.path().join("ok/File"), 0);
+    each_time(move || {
+        // Kept under another name, so that its number on the disk is not given to the next.
+        number += 1;
+        std::fs::rename(&file, file.with_extension(number.to_string())).unwrap();
+        std::fs::write(&file, "another").unwrap();
+    });
+    let Err(FsError::Denied(denied)) = root.open_at("ok/File", &READ, "t") else { panic!("opened") };
+    assert_eq!(denied.why, crate::Why::Unstable);
+    assert_eq!(told.take().last().unwrap(), "deny fs:read /m/ok/File");
+}
+
+#[test]
+fn a_name_that_is_taken_just_before_it_is_made_is_opened_as_it_is() {
+    let (dir, told, root) = world();
+    let new = dir.path().join("ok/new");
+    let place = new.clone();
+    once(move || std::fs::write(&place, "theirs").unwrap());
+    let node = root.open_at("ok/new", &CREATE, "t").unwrap();
+    assert_eq!(node.path().as_str(), "/m/ok/new");
+    assert_eq!(std::fs::read_to_string(&new).unwrap(), "theirs");
+
+    std::fs::remove_file(&new).unwrap();
+    let place = new.clone();
+    once(move || std::os::unix::fs::symlink("../Denied/new", &place).unwrap());
+    told.take();
+    assert!(matches!(root.open_at("ok/new", &CREATE, "t"), Err(FsError::Denied(_))));
+    assert!(!dir.path().join("Denied/new").exists());
+}
+
+#[test]
+fn a_name_that_is_taken_just_before_a_rename_is_not_replaced() {
+    let (dir, _told, root) = world();
+    let new = dir.path().join("ok/new");
+    let place = new.clone();
+    once(move || std::fs::write(&place, "theirs").unwrap());
+    assert!(matches!(root.rename_at("ok/File", &root, "ok/new", "t"), Err(FsError::Exist)));
+    assert_eq!(std::fs::read_to_string(&new).unwrap(), "theirs");
+}
