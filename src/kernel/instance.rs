@@ -80,14 +80,12 @@ impl Prepared {
             // Yielding lets neighbours run and the wall clock's timer fire.
             Ok(UpdateDeadline::Yield(1))
         });
-        if let Some(until) = until {
-            revoke_at(&session, until);
-        }
+        let expiry = until.and_then(|until| Expiry::at(&session, until));
         let component = self.compiled.component().clone();
         let wall = arm(&mut store, &limits);
         let started = timeout(wall, self.pre.instantiate_async(&mut store)).await;
         let instance = settle(&mut store, &limits, started).map_err(InstanceError::Start)?;
-        Ok(Instance { store, instance, component, limits, session })
+        Ok(Instance { store, instance, component, limits, session, _expiry: expiry })
     }
 }
 
@@ -95,15 +93,31 @@ fn exceed_cpu(limits: &Limits) -> wasmtime::Error {
     wasmtime::Error::new(LimitExceeded::cpu(limits))
 }
 
-/// Revokes the session when the identity behind it runs out.
-fn revoke_at(session: &Arc<Session>, until: Time) {
-    let session = Arc::downgrade(session);
-    tokio::spawn(async move {
-        tokio::time::sleep_until(until.into()).await;
-        if let Some(session) = session.upgrade() {
+/// Revokes the session when the identity behind it runs out; is given up with the instance.
+struct Expiry(tokio::task::AbortHandle);
+
+impl Expiry {
+    fn at(session: &Arc<Session>, until: Time) -> Option<Expiry> {
+        // A task of its own would come too late for what the instance does at once.
+        if until <= Time::now() {
             session.revoke();
+            return None;
         }
-    });
+        let session = Arc::downgrade(session);
+        let task = tokio::spawn(async move {
+            tokio::time::sleep_until(until.into()).await;
+            if let Some(session) = session.upgrade() {
+                session.revoke();
+            }
+        });
+        Some(Expiry(task.abort_handle()))
+    }
+}
+
+impl Drop for Expiry {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// One live instance. Not used again after a [`Failure`].
@@ -113,6 +127,7 @@ pub struct Instance {
     component: Component,
     limits: Limits,
     session: Arc<Session>,
+    _expiry: Option<Expiry>,
 }
 
 impl Instance {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod probe;
+pub(crate) mod stage;
 
 use airssys_wasm::audit::{Log, Memory};
 use airssys_wasm::embed::{ComponentRuntime, Config};

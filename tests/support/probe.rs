@@ -6,7 +6,7 @@
 use super::{MEMORY, component};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use wit_parser::abi::{AbiVariant, FlatTypes, WasmType};
+use wit_parser::abi::{AbiVariant, FlatTypes, WasmSignature, WasmType};
 use wit_parser::{Function, Handle, Int, Resolve, SizeAlign, Type, TypeDefKind, WorldItem};
 
 /// One offered function and the interface it stands in.
@@ -70,45 +70,63 @@ fn descriptor_kind(function: &str) -> &'static str {
     }
 }
 
+/// What `run` does before the call, and what it pushes for it.
+#[derive(Default)]
+struct Call {
+    needs: BTreeSet<String>,
+    before: String,
+    push: String,
+    used: usize,
+}
+
+impl Call {
+    fn argument(&mut self, resolve: &Resolve, f: &Function, ty: &Type, core: &[WasmType], plan: &Plan<'_>) {
+        let mut flat = [WasmType::I32; 16];
+        let mut flat = FlatTypes::new(&mut flat);
+        resolve.push_flat(ty, &mut flat);
+        let width = flat.to_vec().len();
+        if let Some((resource, list)) = handle(resolve, ty) {
+            self.handle(if resource == "descriptor" { descriptor_kind(&f.name).to_owned() } else { resource }, list);
+        } else if *ty == Type::String {
+            let _ = write!(self.push, "(i32.const 1024) (i32.const {}) ", plan.path.len());
+        } else if let Some(flags) = flags_of(resolve, ty, plan) {
+            let _ = write!(self.push, "(i32.const {flags}) ");
+        } else {
+            for ty in &core[self.used..self.used + width] {
+                let _ = write!(self.push, "({}.const 0) ", text(ty));
+            }
+        }
+        self.used += width;
+    }
+
+    fn handle(&mut self, kind: String, list: bool) {
+        if list {
+            let _ = write!(self.before, "(i32.store (i32.const 512) (global.get ${kind}))");
+            self.push += "(i32.const 512) (i32.const 1) ";
+        } else {
+            let _ = write!(self.push, "(global.get ${kind}) ");
+        }
+        self.needs.insert(kind);
+    }
+
+    fn wants(&self, kinds: &[&str]) -> bool {
+        kinds.iter().any(|kind| self.needs.contains(*kind))
+    }
+}
+
 /// The component that probes one function.
 pub(crate) fn build(resolve: &Resolve, offered: &Offered, plan: &Plan<'_>) -> Vec<u8> {
     let f = &offered.function;
     let signature = resolve.wasm_signature(AbiVariant::GuestImport, f);
     assert!(!signature.indirect_params, "{}: spilled parameters", f.name);
-    let mut needs = BTreeSet::new();
-    let (mut push, mut before) = (String::new(), String::new());
-    let mut used = 0;
+    let mut call = Call::default();
     for param in &f.params {
-        let mut flat = [WasmType::I32; 16];
-        let mut flat = FlatTypes::new(&mut flat);
-        resolve.push_flat(&param.ty, &mut flat);
-        let width = flat.to_vec().len();
-        if let Some((resource, list)) = handle(resolve, &param.ty) {
-            let kind = if resource == "descriptor" { descriptor_kind(&f.name).to_owned() } else { resource };
-            needs.insert(kind.clone());
-            if list {
-                let _ = write!(before, "(i32.store (i32.const 512) (global.get ${kind}))");
-                push += "(i32.const 512) (i32.const 1) ";
-            } else {
-                let _ = write!(push, "(global.get ${kind}) ");
-            }
-        } else if param.ty == Type::String {
-            let _ = write!(push, "(i32.const 1024) (i32.const {}) ", plan.path.len());
-        } else if let Some(flags) = flags_of(resolve, &param.ty, plan) {
-            let _ = write!(push, "(i32.const {flags}) ");
-        } else {
-            for ty in &signature.params[used..used + width] {
-                let _ = write!(push, "({}.const 0) ", text(ty));
-            }
-        }
-        used += width;
+        call.argument(resolve, f, &param.ty, &signature.params, plan);
     }
     if signature.retptr {
-        push += "(i32.const 256)";
+        call.push += "(i32.const 256)";
     }
-    let (answer, _) = answer(resolve, f);
-    let core = core(offered, &signature.params, &signature.results, &needs, plan, &before, &push, &answer);
-    component(&world(offered), &core)
+    component(&world(offered), &core(offered, &signature, &call, plan, &answer(resolve, f)))
 }
 
 fn flags_of(resolve: &Resolve, ty: &Type, plan: &Plan<'_>) -> Option<u32> {
@@ -131,7 +149,7 @@ fn text(ty: &WasmType) -> &'static str {
 }
 
 /// The expression that `run` returns.
-fn answer(resolve: &Resolve, f: &Function) -> (String, bool) {
+fn answer(resolve: &Resolve, f: &Function) -> String {
     if let Some(Type::Id(id)) = &f.result
         && let TypeDefKind::Result(result) = &resolve.types[*id].kind
     {
@@ -139,12 +157,12 @@ fn answer(resolve: &Resolve, f: &Function) -> (String, bool) {
         sizes.fill(resolve);
         let offset = sizes.payload_offset(Int::U8, [result.ok.as_ref(), result.err.as_ref()]).size_wasm32();
         let error = format!("(i32.add (i32.const 1000) (i32.load8_u (i32.const {})))", 256 + offset);
-        return (format!("(if (result i32) (i32.load8_u (i32.const 256)) (then {error}) (else (i32.const 1)))"), true);
+        return format!("(if (result i32) (i32.load8_u (i32.const 256)) (then {error}) (else (i32.const 1)))");
     }
     // For lists the length follows the pointer.
     let list = matches!(&f.result, Some(Type::Id(id)) if matches!(resolve.types[*id].kind, TypeDefKind::List(_)));
-    let length = "(i32.add (i32.const 2000) (i32.load (i32.const 260)))".to_owned();
-    (if list { length } else { "(i32.const 1)".to_owned() }, false)
+    let answer = if list { "(i32.add (i32.const 2000) (i32.load (i32.const 260)))" } else { "(i32.const 1)" };
+    answer.to_owned()
 }
 
 fn world(offered: &Offered) -> String {
@@ -163,66 +181,71 @@ fn world(offered: &Offered) -> String {
     format!("package test:probe; world probe {{ {imports} export prepare: func() -> u32; export failing: func(); export run: func() -> u32; }}")
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one text")]
-fn core(
-    offered: &Offered,
-    params: &[WasmType],
-    results: &[WasmType],
-    needs: &BTreeSet<String>,
-    plan: &Plan<'_>,
-    before: &str,
-    push: &str,
-    answer: &str,
-) -> String {
+/// What `prepare` does to have the handles that the call needs.
+fn prepare(call: &Call) -> String {
+    let mut text = String::new();
+    if call.wants(&["root", "directory", "file", "directory-entry-stream", "input-stream", "output-stream", "error"]) {
+        text += ROOT;
+    }
+    if call.wants(&["directory", "directory-entry-stream"]) {
+        text += OPEN_DIRECTORY;
+    }
+    if call.wants(&["file", "input-stream", "output-stream", "error"]) {
+        text += OPEN_FILE;
+    }
+    text.extend(SIMPLE.iter().filter(|(kind, _)| call.wants(&[kind])).map(|(_, body)| *body));
+    text
+}
+
+fn core(offered: &Offered, signature: &WasmSignature, call: &Call, plan: &Plan<'_>, answer: &str) -> String {
     let types = |list: &[WasmType]| list.iter().map(text).collect::<Vec<_>>().join(" ");
-    let wants = |kind: &str| needs.contains(kind);
-    let mut prepare = String::new();
-    if ["root", "directory", "file", "directory-entry-stream", "input-stream", "output-stream", "error"].iter().any(|k| wants(k)) {
-        prepare += ROOT;
-    }
-    if wants("directory") || wants("directory-entry-stream") {
-        prepare += "(call $open (global.get $root) (i32.const 0) (i32.const 2048) (i32.const 3) (i32.const 2) (i32.const 1) (i32.const 16))
-            (if (i32.load8_u (i32.const 16)) (then (return (i32.add (i32.const 200) (i32.load8_u offset=4 (i32.const 16))))))
-            (global.set $directory (i32.load offset=4 (i32.const 16)))";
-    }
-    if ["file", "input-stream", "output-stream", "error"].iter().any(|k| wants(k)) {
-        prepare += "(call $open (global.get $root) (i32.const 0) (i32.const 2052) (i32.const 4) (i32.const 0) (i32.const 3) (i32.const 16))
-            (if (i32.load8_u (i32.const 16)) (then (return (i32.add (i32.const 300) (i32.load8_u offset=4 (i32.const 16))))))
-            (global.set $file (i32.load offset=4 (i32.const 16)))";
-    }
-    let simple = [
-        ("directory-entry-stream", "(call $list (global.get $directory) (i32.const 16)) (global.set $directory-entry-stream (i32.load offset=4 (i32.const 16)))"),
-        ("input-stream", "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))"),
-        ("output-stream", "(call $wvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $output-stream (i32.load offset=4 (i32.const 16)))"),
-        ("error", "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))"),
-        ("pollable", "(global.set $pollable (call $sub (i64.const 0)))"),
-    ];
-    for (kind, body) in simple {
-        if wants(kind) {
-            prepare += body;
-        }
-    }
-    let failing = "(call $sread (global.get $input-stream) (i64.const 1) (i32.const 16)) (global.set $error (i32.load offset=8 (i32.const 16)))";
-    let failing = if wants("error") { failing } else { "" };
+    let failing = if call.wants(&["error"]) { FAILING } else { "" };
     format!(
         r#"(module
   (import "{interface}" "{name}" (func $target (param {params}) (result {results})))
-  {IMPORTS}{MEMORY}
-  (global $root (mut i32) (i32.const 0)) (global $directory (mut i32) (i32.const 0)) (global $file (mut i32) (i32.const 0))
-  (global $directory-entry-stream (mut i32) (i32.const 0)) (global $input-stream (mut i32) (i32.const 0))
-  (global $output-stream (mut i32) (i32.const 0)) (global $pollable (mut i32) (i32.const 0)) (global $error (mut i32) (i32.const 0))
+  {IMPORTS}{MEMORY}{GLOBALS}
   (data (i32.const 1024) "{path}") (data (i32.const 2048) "sub") (data (i32.const 2052) "file")
   (func (export "prepare") (result i32) {prepare} (i32.const 0))
   (func (export "failing") {failing})
   (func (export "run") (result i32) {before} (call $target {push}) {drops} {answer}))"#,
         interface = offered.interface,
         name = offered.function.name,
-        params = types(params),
-        results = types(results),
+        params = types(&signature.params),
+        results = types(&signature.results),
         path = plan.path,
-        drops = "(drop)".repeat(results.len()),
+        prepare = prepare(call),
+        before = call.before,
+        push = call.push,
+        drops = "(drop)".repeat(signature.results.len()),
     )
 }
+
+const GLOBALS: &str = "
+  (global $root (mut i32) (i32.const 0)) (global $directory (mut i32) (i32.const 0)) (global $file (mut i32) (i32.const 0))
+  (global $directory-entry-stream (mut i32) (i32.const 0)) (global $input-stream (mut i32) (i32.const 0))
+  (global $output-stream (mut i32) (i32.const 0)) (global $pollable (mut i32) (i32.const 0)) (global $error (mut i32) (i32.const 0))";
+
+const OPEN_DIRECTORY: &str = "
+    (call $open (global.get $root) (i32.const 0) (i32.const 2048) (i32.const 3) (i32.const 2) (i32.const 1) (i32.const 16))
+    (if (i32.load8_u (i32.const 16)) (then (return (i32.add (i32.const 200) (i32.load8_u offset=4 (i32.const 16))))))
+    (global.set $directory (i32.load offset=4 (i32.const 16)))";
+
+const OPEN_FILE: &str = "
+    (call $open (global.get $root) (i32.const 0) (i32.const 2052) (i32.const 4) (i32.const 0) (i32.const 3) (i32.const 16))
+    (if (i32.load8_u (i32.const 16)) (then (return (i32.add (i32.const 300) (i32.load8_u offset=4 (i32.const 16))))))
+    (global.set $file (i32.load offset=4 (i32.const 16)))";
+
+const FAILING: &str = "(call $sread (global.get $input-stream) (i64.const 1) (i32.const 16))
+    (global.set $error (i32.load offset=8 (i32.const 16)))";
+
+/// Handles that one call gives.
+const SIMPLE: [(&str, &str); 5] = [
+    ("directory-entry-stream", "(call $list (global.get $directory) (i32.const 16)) (global.set $directory-entry-stream (i32.load offset=4 (i32.const 16)))"),
+    ("input-stream", "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))"),
+    ("output-stream", "(call $wvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $output-stream (i32.load offset=4 (i32.const 16)))"),
+    ("error", "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))"),
+    ("pollable", "(global.set $pollable (call $sub (i64.const 0)))"),
+];
 
 const ROOT: &str = "(call $dirs (i32.const 0)) (if (i32.eqz (i32.load offset=4 (i32.const 0))) (then (return (i32.const 100))))
     (global.set $root (i32.load (i32.load (i32.const 0))))";
