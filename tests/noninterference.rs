@@ -1,6 +1,15 @@
 //! Two worlds that differ only in what is denied answer alike: through the kernel, for each function that takes a path.
 #![cfg(unix)]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test"
+)]
 
 mod support;
 
@@ -57,7 +66,9 @@ fn furnish(root: &Path, part: Part) {
 /// The functions that take a path.
 fn by_path(resolve: &wit_parser::Resolve) -> Vec<Offered> {
     let mut all = offered(resolve);
-    all.retain(|o| o.id.starts_with("wasi:filesystem/types") && o.function.params.iter().any(|p| p.ty == Type::String));
+    all.retain(|o| {
+        o.id.starts_with("wasi:filesystem/types") && o.function.params.iter().any(|p| p.ty == Type::String)
+    });
     all
 }
 
@@ -75,11 +86,17 @@ fn denials(log: &Memory) -> usize {
 }
 
 /// Runs one function on one path in all worlds; a fresh log for each keeps them short.
-async fn assert_alike(resolve: &wit_parser::Resolve, offered: &Offered, path: &str, flags: (u32, u32, u32)) -> u32 {
+async fn assert_alike(
+    resolve: &wit_parser::Resolve,
+    offered: &Offered,
+    path: &str,
+    flags: (u32, u32, u32),
+) -> u32 {
     let root = tempfile::tempdir().unwrap();
     furnish(root.path(), |_| {});
     let (config, log) = support::config(POLICY);
-    let runtime = ComponentRuntime::new(config.mount(MountSpec::new(root.path(), GuestPath::root()))).unwrap();
+    let runtime =
+        ComponentRuntime::new(config.mount(MountSpec::new(root.path(), GuestPath::root()))).unwrap();
     let bytes = build(resolve, offered, &Plan { path, flags });
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
     let mut first = None;

@@ -1,5 +1,13 @@
 //! A mount whose calls may not be made in place: the same answers, by the blocking pool.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test"
+)]
 
 mod guests;
 mod support;
@@ -20,9 +28,14 @@ async fn run(directory: &std::path::Path, arguments: &[&str]) -> (u8, String, St
     let mount = MountSpec { options, ..MountSpec::new(directory, GuestPath::parse("/data").unwrap()) };
     let (out, err) = (stdio::Memory::bounded(1 << 20), stdio::Memory::bounded(1 << 20));
     let arguments = ["probe"].iter().chain(arguments).copied();
-    let config = config.mount(mount).args(arguments).stdout(stdio::Sink::Memory(out.clone())).stderr(stdio::Sink::Memory(err.clone()));
+    let config = config
+        .mount(mount)
+        .args(arguments)
+        .stdout(stdio::Sink::Memory(out.clone()))
+        .stderr(stdio::Sink::Memory(err.clone()));
     let runtime = ComponentRuntime::new(config).unwrap();
-    let component = runtime.load_component(support::signed("probe", &guests::component("probe-command"))).await.unwrap();
+    let component =
+        runtime.load_component(support::signed("probe", &guests::component("probe-command"))).await.unwrap();
     let status = component.run_command().await.unwrap();
     let text = |memory: stdio::Memory| String::from_utf8(memory.contents()).unwrap();
     (status, text(out), text(err))
@@ -48,7 +61,8 @@ async fn large_files_are_read_and_written_whole() {
     assert_eq!((status, err.as_str()), (0, ""));
     assert_eq!(out.trim_end(), large);
     let text = "x".repeat(20_000);
-    let (status, _, err) = run(directory.path(), &["write", "/data/new", &text, "then", "append", "/data/new", "y"]).await;
+    let (status, _, err) =
+        run(directory.path(), &["write", "/data/new", &text, "then", "append", "/data/new", "y"]).await;
     assert_eq!((status, err.as_str()), (0, ""));
     assert_eq!(std::fs::read_to_string(directory.path().join("new")).unwrap().trim_end(), text + "y");
 }

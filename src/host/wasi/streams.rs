@@ -7,7 +7,9 @@ use crate::kernel::Closed;
 use airssys_osl::{Denied, stdio};
 use bytes::Bytes;
 use wasmtime_wasi_io::poll::Pollable;
-use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream, InputStream, OutputStream, StreamError, StreamResult};
+use wasmtime_wasi_io::streams::{
+    DynInputStream, DynOutputStream, InputStream, OutputStream, StreamError, StreamResult,
+};
 
 /// The most bytes of one read or one write.
 pub(super) const MAX_BYTES: usize = 64 * 1024;

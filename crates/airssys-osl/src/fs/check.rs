@@ -99,7 +99,12 @@ fn places_ambient(path: &Path) -> io::Result<Places> {
     while let Some(part) = ahead.pop_front() {
         if !is_name(&part) {
             // Up for `..`; a root or prefix begins anew.
-            if part.components().next() == Some(Component::ParentDir) { at.pop() } else { at.push(part); true };
+            if part.components().next() == Some(Component::ParentDir) {
+                at.pop()
+            } else {
+                at.push(part);
+                true
+            };
             continue;
         }
         let place = at.join(&part);
