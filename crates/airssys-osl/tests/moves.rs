@@ -100,6 +100,9 @@ fn a_denied_end_is_denied_before_anything_is_told_of_the_other() {
                 refused(link(&world, "old", "new"), "access");
             }
             assert_eq!(world.on_disk("new"), CANARY);
+            refused(rename(&world, "old", "new/"), "access");
+            std::fs::remove_file(world.host.join("old")).unwrap();
+            refused(rename(&world, "old", "new"), "access");
         }
     });
 }
