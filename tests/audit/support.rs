@@ -122,3 +122,8 @@ impl Authorizer for Always {
         false
     }
 }
+
+/// Whether the log is taken for sound. One of a format that is not known is refused as a whole.
+pub(crate) fn passes(log: &[u8]) -> bool {
+    verify(log, None).is_ok_and(|report| report.is_sound())
+}

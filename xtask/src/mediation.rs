@@ -138,10 +138,7 @@ impl<'a> Generator<'a> {
         };
         let functions: Vec<Function> = self.resolve.interfaces[id].functions.values().cloned().collect();
         let resources = self.resources(id);
-        let mut traits: BTreeMap<String, String> = BTreeMap::from([("Host".to_owned(), String::new())]);
-        for resource in &resources {
-            traits.insert(format!("Host{}", camel(resource)), String::new());
-        }
+        let mut traits: BTreeMap<String, String> = BTreeMap::new();
         for function in &functions {
             let row = table.get(&function.name).ok_or_else(|| {
                 miette::miette!("`{TABLE}`: `{interface}#{}` has no row: classify it", function.name)
