@@ -1,6 +1,14 @@
 //! Every function the kernel offers, made from the WIT worlds themselves, called by a generated component under a
 //! policy that permits nothing: each is denied in its table's way and leaves exactly one record.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test"
+)]
 
 mod support;
 
@@ -36,7 +44,8 @@ const LAST_OPERATION_FAILED: u32 = 1000;
 
 #[test]
 fn the_free_rows_are_these_and_no_others() {
-    let free: BTreeSet<&str> = TABLE.iter().filter(|row| row.class == Class::Free).map(|row| row.id).collect();
+    let free: BTreeSet<&str> =
+        TABLE.iter().filter(|row| row.class == Class::Free).map(|row| row.id).collect();
     assert_eq!(free, FREE.iter().copied().collect());
 }
 
@@ -66,7 +75,10 @@ async fn probe(resolve: &wit_parser::Resolve, offered: &Offered, row: &Row) {
     std::fs::create_dir(directory.path().join("sub")).unwrap();
     std::fs::write(directory.path().join("file"), "contents").unwrap();
     let (config, memory) = support::config(support::ALLOW_ALL);
-    let config = config.env("VARIABLE", "value").args(["program"]).mount(MountSpec::new(directory.path(), GuestPath::root()));
+    let config = config
+        .env("VARIABLE", "value")
+        .args(["program"])
+        .mount(MountSpec::new(directory.path(), GuestPath::root()));
     let runtime = ComponentRuntime::new(config).unwrap();
     let bytes = build(resolve, offered, &Plan { path: "file", flags: (0, 0, 1) });
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
@@ -77,7 +89,8 @@ async fn probe(resolve: &wit_parser::Resolve, offered: &Offered, row: &Row) {
     let before = support::records(&memory).len();
     let answer: Result<u32, Error> = component.call("run", &()).await;
     let new: Vec<_> = support::records(&memory).split_off(before);
-    let new: Vec<_> = new.into_iter().filter(|record| record["kind"] != "summary" && record["kind"] != "limit").collect();
+    let new: Vec<_> =
+        new.into_iter().filter(|record| record["kind"] != "summary" && record["kind"] != "limit").collect();
     check(id, row, answer, &new);
     assert_untouched(directory.path(), id);
     drop::<Component>(component);
@@ -94,13 +107,19 @@ fn check(id: &str, row: &Row, answer: Result<u32, Error>, records: &[serde_json:
         }
         Class::Decide | Class::Use => {
             assert_eq!(records.len(), 1, "{id}: {records:#?}");
-            assert_eq!((&records[0]["kind"], &records[0]["verdict"]), (&"decision".into(), &"deny".into()), "{id}");
+            assert_eq!(
+                (&records[0]["kind"], &records[0]["verdict"]),
+                (&"decision".into(), &"deny".into()),
+                "{id}"
+            );
             let action = records[0]["action"].as_str().unwrap();
             assert!(row.asks.iter().any(|ask| ask.name() == action), "{id} asked for {action}");
         }
     }
     match row.denial {
-        Denial::Error if id.starts_with("wasi:io/streams") => assert_eq!(answer.unwrap(), LAST_OPERATION_FAILED, "{id}"),
+        Denial::Error if id.starts_with("wasi:io/streams") => {
+            assert_eq!(answer.unwrap(), LAST_OPERATION_FAILED, "{id}")
+        }
         Denial::Error => assert_eq!(answer.unwrap(), ACCESS, "{id}"),
         Denial::Empty => assert_eq!(answer.unwrap(), 2000, "{id}"),
         Denial::Closed => assert_eq!(answer.unwrap(), 1, "{id}"),
@@ -110,7 +129,10 @@ fn check(id: &str, row: &Row, answer: Result<u32, Error>, records: &[serde_json:
 }
 
 fn assert_untouched(directory: &std::path::Path, id: &str) {
-    let mut names: Vec<_> = std::fs::read_dir(directory).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     assert_eq!(names, ["file", "sub"], "{id}");
     assert_eq!(std::fs::read(directory.join("file")).unwrap(), b"contents", "{id}");

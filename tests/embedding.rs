@@ -1,5 +1,13 @@
 //! The embedding API as a host sees it: loading, calling, errors, ends and revivals.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test"
+)]
 
 mod guests;
 mod support;
@@ -45,7 +53,8 @@ async fn a_fresh_configuration_trusts_nobody() {
 #[tokio::test]
 async fn a_fresh_configuration_permits_nothing() {
     let runtime = ComponentRuntime::new(Config::new().trust(support::trust())).unwrap();
-    let component = runtime.load_component(support::signed("probe", &guests::text("versions-0.2.0"))).await.unwrap();
+    let component =
+        runtime.load_component(support::signed("probe", &guests::text("versions-0.2.0"))).await.unwrap();
     let error = component.call::<_, u64>("read-clock", &()).await.unwrap_err();
     assert!(matches!(error, Error::Denied(_)), "{error}");
 }
@@ -75,7 +84,10 @@ async fn a_component_is_loaded_from_a_path_or_from_bytes() {
     for component in loaded {
         let () = component.call("run-empty", &()).await.unwrap();
         let principal = component.principal();
-        assert_eq!((principal.name.as_str(), principal.version, principal.release), ("acme/probe", (1, 2, 3), 7));
+        assert_eq!(
+            (principal.name.as_str(), principal.version, principal.release),
+            ("acme/probe", (1, 2, 3), 7)
+        );
     }
 }
 
@@ -122,7 +134,8 @@ async fn a_functions_own_error_is_the_guests() {
 #[tokio::test]
 async fn values_go_in_and_come_out() {
     let component = probe().await;
-    let moved: Point = component.call("move_point", &(Point { x: 1, y: 2 }, Point { x: 10, y: 20 })).await.unwrap();
+    let moved: Point =
+        component.call("move_point", &(Point { x: 1, y: 2 }, Point { x: 10, y: 20 })).await.unwrap();
     assert_eq!(moved, Point { x: 11, y: 22 });
     assert_eq!(component.call::<_, String>("greet", &"Ann").await.unwrap(), "Hello, Ann!");
     assert_eq!(component.call::<_, i64>("sum", &[1, 2, 3]).await.unwrap(), 6);
@@ -151,7 +164,10 @@ async fn a_trap_ends_a_component_and_instantiate_gives_another() {
     let error = process(&component, "panic:").await.unwrap_err();
     assert!(matches!(error, Error::Trap(_)), "{error}");
     assert_ended(&component).await;
-    assert!(matches!(component.call_typed::<(String,), (String,)>("greet", ("x".into(),)).await, Err(Error::Ended)));
+    assert!(matches!(
+        component.call_typed::<(String,), (String,)>("greet", ("x".into(),)).await,
+        Err(Error::Ended)
+    ));
     let other = component.instantiate().await.unwrap();
     assert_eq!(process(&other, "keep:x").await.unwrap(), "", "another instance has another memory");
     assert_ended(&component).await;
@@ -224,7 +240,8 @@ async fn the_blocking_names_are_an_error_inside_a_task() {
 fn the_blocking_names_do_the_same() {
     let (config, _) = support::config(support::ALLOW_ALL);
     let runtime = blocking::ComponentRuntime::new(config).unwrap();
-    let component = runtime.load_component(support::signed("probe", &guests::component("probe-process"))).unwrap();
+    let component =
+        runtime.load_component(support::signed("probe", &guests::component("probe-process"))).unwrap();
     assert_eq!(component.call::<_, String>("greet", &"Ann").unwrap(), "Hello, Ann!");
     let error = component.call::<_, Vec<u8>>("process-data", &b"panic:".to_vec()).unwrap_err();
     assert!(matches!(error, Error::Trap(_)), "{error}");
@@ -238,7 +255,8 @@ fn the_blocking_names_do_the_same() {
 async fn an_identity_that_runs_out_is_denied_everything_from_then_on() {
     let (runtime, log) = support::runtime(support::ALLOW_ALL);
     let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3);
-    let bytes = support::signed_with("probe", &format!("expires = \"{until}\"\n"), &guests::text("versions-0.2.3"));
+    let bytes =
+        support::signed_with("probe", &format!("expires = \"{until}\"\n"), &guests::text("versions-0.2.3"));
     let component = runtime.load_component(bytes.clone()).await.unwrap();
     component.call::<_, u64>("read-clock", &()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(3_200)).await;
@@ -255,7 +273,8 @@ async fn an_identity_that_runs_out_is_denied_everything_from_then_on() {
 async fn another_instance_of_a_component_that_ran_out_is_denied_everything() {
     let (runtime, _) = support::runtime(support::ALLOW_ALL);
     let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3);
-    let bytes = support::signed_with("probe", &format!("expires = \"{until}\"\n"), &guests::text("versions-0.2.3"));
+    let bytes =
+        support::signed_with("probe", &format!("expires = \"{until}\"\n"), &guests::text("versions-0.2.3"));
     let component = runtime.load_component(bytes).await.unwrap();
     tokio::time::sleep(Duration::from_millis(3_200)).await;
     let other = component.instantiate().await.unwrap();

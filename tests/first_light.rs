@@ -1,6 +1,14 @@
 //! The whole line once: a signed command under a policy reads what it may, is refused what it may not, and the log says
 //! both and why.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test"
+)]
 
 mod guests;
 mod support;
@@ -42,7 +50,10 @@ async fn one_file_is_refused_and_the_other_read_and_the_log_says_why() {
     assert!(!said.out.contains("canary"));
     let refused = said.verdicts("fs:read", "/data/private/b");
     assert_eq!(refused.len(), 1, "{refused:?}");
-    assert_eq!((&refused[0]["verdict"], &refused[0]["policies"]), (&"deny".into(), &serde_json::json!(["private"])));
+    assert_eq!(
+        (&refused[0]["verdict"], &refused[0]["policies"]),
+        (&"deny".into(), &serde_json::json!(["private"]))
+    );
     let read = said.verdicts("fs:read", "/data/in/a");
     assert_eq!(read.len(), 1, "{read:?}");
     assert_eq!((&read[0]["verdict"], &read[0]["policies"]), (&"allow".into(), &serde_json::json!(["in"])));
@@ -52,7 +63,8 @@ async fn one_file_is_refused_and_the_other_read_and_the_log_says_why() {
 
 #[tokio::test]
 async fn to_read_a_file_needs_no_more_than_to_read_it() {
-    let policy = "@id(\"read\") permit (principal, action == Action::\"fs:read\", resource == Path::\"/data/in/a\");";
+    let policy =
+        "@id(\"read\") permit (principal, action == Action::\"fs:read\", resource == Path::\"/data/in/a\");";
     let said = ran(policy, &["reads", "/data/in/a", "/data/in/none", "/data/private/b"]).await;
     assert!(said.out.contains("/data/in/none: PermissionDenied: refused"), "{said:?}");
     assert!(said.out.contains("/data/private/b: PermissionDenied: refused"), "{said:?}");
@@ -89,7 +101,12 @@ async fn what_changes_files_is_refused_and_changes_nothing() {
 
 #[tokio::test]
 async fn what_looks_at_files_is_refused() {
-    for verb in [&["ls", "/data/private"][..], &["stat", "/data/private/b"], &["lstat", "/data/private/b"], &["read", "/data/private/b"]] {
+    for verb in [
+        &["ls", "/data/private"][..],
+        &["stat", "/data/private/b"],
+        &["lstat", "/data/private/b"],
+        &["read", "/data/private/b"],
+    ] {
         let said = ran(IN, verb).await;
         assert_eq!(said.status.as_ref().unwrap(), &1, "{verb:?}: {said:?}");
         assert!(said.err.contains("PermissionDenied"), "{verb:?}: {said:?}");
@@ -112,7 +129,8 @@ async fn what_is_permitted_is_done() {
 
 #[tokio::test]
 async fn a_denied_variable_is_absent() {
-    let shown = "@id(\"shown\") permit (principal, action == Action::\"env:read\", resource == EnvVar::\"SHOWN\");";
+    let shown =
+        "@id(\"shown\") permit (principal, action == Action::\"env:read\", resource == EnvVar::\"SHOWN\");";
     let said = ran("", &["envs"]).await;
     assert_eq!((said.status.as_ref().unwrap(), said.out.as_str()), (&0, ""), "{said:?}");
     let said = ran(shown, &["envs"]).await;
@@ -163,7 +181,8 @@ async fn a_denied_clock_stops_the_guest_with_the_facts() {
     assert_eq!((&denied.resource, &denied.why), (&Resource::Clock(Clock::Wall), &Why::Policy));
     assert_eq!(denied.import, "wasi:clocks/wall-clock#now");
     assert_eq!(said.out, "");
-    let said = ran("@id(\"clock\") permit (principal, action == Action::\"clock:read\", resource);", &["now"]).await;
+    let said =
+        ran("@id(\"clock\") permit (principal, action == Action::\"clock:read\", resource);", &["now"]).await;
     assert!(said.out.trim().parse::<u64>().unwrap() > 1_700_000_000_000, "{said:?}");
 }
 
@@ -173,7 +192,9 @@ async fn denied_random_stops_the_guest_with_the_facts() {
     let denied = said.denied();
     assert_eq!((denied.action, &denied.resource), (ActionId::RandomRead, &Resource::Random(Random::Secure)));
     assert_eq!(said.out, "");
-    let said = ran("@id(\"random\") permit (principal, action == Action::\"random:read\", resource);", &["random"]).await;
+    let said =
+        ran("@id(\"random\") permit (principal, action == Action::\"random:read\", resource);", &["random"])
+            .await;
     assert_eq!(said.out.trim().len(), 16, "{said:?}");
 }
 

@@ -1,5 +1,13 @@
 //! What an instance may spend: a limit ends it, says which, is recorded once, and leaves the runtime whole.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test"
+)]
 
 mod guests;
 mod support;
@@ -117,13 +125,18 @@ async fn a_manifest_lowers_a_limit_and_never_raises_one() {
     let granted = Limits { memory_mib: nonzero(64), cpu_ms: nonzero(500), wall_ms: nonzero(5_000) };
     let (runtime, log) = runtime(granted);
     let more = "[limits]\nmemory_mib = 1024\ncpu_ms = 50000\nwall_ms = 500000\n";
-    let raised = runtime.load_component(support::signed_with("probe", more, &guests::text("grow"))).await.unwrap();
+    let raised =
+        runtime.load_component(support::signed_with("probe", more, &guests::text("grow"))).await.unwrap();
     assert_eq!(raised.limits(), granted);
     let error = raised.call::<_, u32>("grow", &()).await.unwrap_err();
     assert_exceeded(&(error, support::of_kind(&log, "limit")), "memory_mib", 64);
     let less = "[limits]\nmemory_mib = 2\ncpu_ms = 100\n";
-    let lowered = runtime.load_component(support::signed_with("probe", less, &guests::text("grow"))).await.unwrap();
-    assert_eq!(lowered.limits(), Limits { memory_mib: nonzero(2), cpu_ms: nonzero(100), wall_ms: nonzero(5_000) });
+    let lowered =
+        runtime.load_component(support::signed_with("probe", less, &guests::text("grow"))).await.unwrap();
+    assert_eq!(
+        lowered.limits(),
+        Limits { memory_mib: nonzero(2), cpu_ms: nonzero(100), wall_ms: nonzero(5_000) }
+    );
     let error = lowered.call::<_, u32>("grow", &()).await.unwrap_err();
     assert!(matches!(error, Error::LimitExceeded(limit) if limit.value == 2));
 }
@@ -145,7 +158,8 @@ const IMPORTS: &str = "import wasi:cli/environment@0.2.12; import wasi:cli/stdou
 
 /// A component that exports `run: func(n: u64) -> u32`: `body` is called with `$i` from 0 to n - 1.
 fn repeating(imports: &str, before: &str, body: &str) -> Vec<u8> {
-    let world = format!("package test:loop; world repeating {{ {IMPORTS} export run: func(n: u64) -> u32; }}");
+    let world =
+        format!("package test:loop; world repeating {{ {IMPORTS} export run: func(n: u64) -> u32; }}");
     let core = format!(
         r#"(module {imports} {MEMORY}
           (func (export "run") (param $n i64) (result i32) (local $i i64) (local $h i32)

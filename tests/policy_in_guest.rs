@@ -1,6 +1,14 @@
 //! Policies with conditions, decided from inside a guest's call: on its fiber's stack, in synchronous and asynchronous
 //! host functions, through the asynchronous and the blocking interface.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test"
+)]
 
 mod guests;
 mod support;
@@ -20,7 +28,8 @@ const CONDITIONS: &str = "@id(\"conditions\") permit (principal is Component, ac
     (if resource is Path then resource in Path::\"/data\" else true) };";
 
 /// Is false of the same component.
-const NEWER: &str = "@id(\"newer\") permit (principal is Component, action, resource) when { principal.version.major >= 2 };";
+const NEWER: &str =
+    "@id(\"newer\") permit (principal is Component, action, resource) when { principal.version.major >= 2 };";
 
 struct Hall {
     _directory: tempfile::TempDir,
@@ -38,14 +47,21 @@ fn hall(policy: &str) -> Hall {
 
 impl Hall {
     fn decisions(&self, action: &str) -> Vec<Value> {
-        support::of_kind(&self.log, "decision").into_iter().filter(|record| record["action"] == action).collect()
+        support::of_kind(&self.log, "decision")
+            .into_iter()
+            .filter(|record| record["action"] == action)
+            .collect()
     }
 
     fn assert_allowed(&self, action: &str) {
         let records = self.decisions(action);
         assert!(!records.is_empty(), "{action}");
         for record in records {
-            assert_eq!((&record["verdict"], &record["policies"]), (&"allow".into(), &json!(["conditions"])), "{record:#}");
+            assert_eq!(
+                (&record["verdict"], &record["policies"]),
+                (&"allow".into(), &json!(["conditions"])),
+                "{record:#}"
+            );
         }
     }
 }
@@ -134,9 +150,13 @@ fn conditions_are_decided_inside_a_blocking_call() {
 #[tokio::test]
 async fn the_import_is_what_a_condition_sees() {
     let policy = |import: &str| {
-        format!("@id(\"by-import\") permit (principal, action == Action::\"clock:read\", resource) when {{ context.import == \"{import}\" }};")
+        format!(
+            "@id(\"by-import\") permit (principal, action == Action::\"clock:read\", resource) when {{ context.import == \"{import}\" }};"
+        )
     };
-    for (import, allowed) in [("wasi:clocks/wall-clock#now", false), ("wasi:clocks/monotonic-clock#now", true)] {
+    for (import, allowed) in
+        [("wasi:clocks/wall-clock#now", false), ("wasi:clocks/monotonic-clock#now", true)]
+    {
         let hall = hall(&policy(import));
         let runtime = ComponentRuntime::new(hall.config.clone()).unwrap();
         let component = runtime.load_component(clock()).await.unwrap();
@@ -179,7 +199,10 @@ async fn a_policy_that_does_not_load_leaves_the_one_before_in_force() {
     let hall = hall(support::ALLOW_ALL);
     let runtime = ComponentRuntime::new(hall.config.clone()).unwrap();
     let component = runtime.load_component(clock()).await.unwrap();
-    assert!(matches!(runtime.swap_policy(&[Source::new("bad.cedar", "permit (")], &[]), Err(Error::Policy(_))));
+    assert!(matches!(
+        runtime.swap_policy(&[Source::new("bad.cedar", "permit (")], &[]),
+        Err(Error::Policy(_))
+    ));
     component.call::<_, u64>("read-clock", &()).await.unwrap();
     assert!(support::of_kind(&hall.log, "swap").is_empty());
 }

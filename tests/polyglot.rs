@@ -1,7 +1,16 @@
 //! Components of other languages, each from its own tool chain, under the least that it needs.
 //!
 //! `AIRSSYS_POLYGLOT_DIR` names the directory that `tests/guests/build-polyglot.sh` wrote; without it nothing is tested here.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr, missing_docs, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test"
+)]
 
 mod support;
 
@@ -17,7 +26,8 @@ const READ: &str = "@id(\"read\") permit (principal == Component::\"acme/probe\"
 /// What a run time of this language asks for before it does anything.
 const CLOCK_AND_RANDOM: &str = "@id(\"start\") permit (principal, action in [Action::\"clock:read\", Action::\"random:read\"], resource);\n";
 /// Python looks at a path before it opens it, and at its own library, which is in memory.
-const LOOK: &str = "@id(\"look\") permit (principal, action == Action::\"fs:stat\", resource == Path::\"/data/in/a\");\n";
+const LOOK: &str =
+    "@id(\"look\") permit (principal, action == Action::\"fs:stat\", resource == Path::\"/data/in/a\");\n";
 
 /// The component, when there are any.
 fn built(name: &str) -> Option<Vec<u8>> {
@@ -37,19 +47,29 @@ async fn reads_one_of_two(name: &str, policy: &str) {
     let err = stdio::Memory::bounded(1 << 20);
     let runtime = stage.runtime(config.stderr(stdio::Sink::Memory(err.clone())));
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
-    let call = async |input: &str| component.call::<_, Vec<u8>>("process-data", &input.as_bytes().to_vec()).await;
+    let call =
+        async |input: &str| component.call::<_, Vec<u8>>("process-data", &input.as_bytes().to_vec()).await;
     let refused = call("read:/data/private/b").await.unwrap_err();
-    assert!(matches!(refused, Error::Guest(_)), "{name}: {refused}: {}", String::from_utf8_lossy(&err.contents()));
+    assert!(
+        matches!(refused, Error::Guest(_)),
+        "{name}: {refused}: {}",
+        String::from_utf8_lossy(&err.contents())
+    );
     assert_eq!(call("read:/data/in/a").await.unwrap(), b"allowed\n", "{name}");
     assert_eq!(call("echo:words").await.unwrap(), b"words", "{name}");
     assert!(matches!(call("fail:no").await, Err(Error::Guest(_))), "{name}");
     let decided = |verdict: &str, id: &str| {
         let records = support::of_kind(&log, "decision");
-        records.iter().any(|r| r["verdict"] == verdict && r["action"] == "fs:read" && r["resource"]["id"] == id)
+        records
+            .iter()
+            .any(|r| r["verdict"] == verdict && r["action"] == "fs:read" && r["resource"]["id"] == id)
     };
     assert!(decided("allow", "/data/in/a"), "{name}");
     let denied = support::of_kind(&log, "decision");
-    assert!(denied.iter().any(|r| r["verdict"] == "deny" && r["resource"]["id"] == "/data/private/b"), "{name}");
+    assert!(
+        denied.iter().any(|r| r["verdict"] == "deny" && r["resource"]["id"] == "/data/private/b"),
+        "{name}"
+    );
 }
 
 #[tokio::test]

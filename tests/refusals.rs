@@ -1,5 +1,13 @@
 //! What is refused before any of its code runs: each for its own reason, each with one record.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test"
+)]
 
 mod guests;
 mod support;
@@ -27,7 +35,8 @@ fn plain_bomb() -> Vec<u8> {
 async fn refused(bytes: Vec<u8>) -> (Error, serde_json::Value) {
     let (runtime, log) = support::runtime(support::ALLOW_ALL);
     let error = runtime.load_component(bytes).await.expect_err("it is refused");
-    let records: Vec<_> = support::records(&log).into_iter().filter(|record| record["kind"] != "open").collect();
+    let records: Vec<_> =
+        support::records(&log).into_iter().filter(|record| record["kind"] != "open").collect();
     assert_eq!(records.len(), 1, "{error}: {records:#?}");
     assert_eq!(records[0]["kind"], "refused", "{error}: {records:#?}");
     (error, records[0].clone())
@@ -37,7 +46,11 @@ async fn refused(bytes: Vec<u8>) -> (Error, serde_json::Value) {
 async fn refused_import(bytes: &[u8]) -> String {
     let (error, record) = refused(support::signed("probe", bytes)).await;
     let Error::Import(LinkError::NotOffered { import }) = error else { panic!("{error}") };
-    assert_eq!((&record["import"], &record["subject"]), (&import.as_str().into(), &"acme/probe".into()), "{record:#?}");
+    assert_eq!(
+        (&record["import"], &record["subject"]),
+        (&import.as_str().into(), &"acme/probe".into()),
+        "{record:#?}"
+    );
     import
 }
 

@@ -35,7 +35,9 @@ pub(crate) fn signed_with(name: &str, more: &str, bytes: &[u8]) -> Vec<u8> {
 /// Trusts the key for all names of `acme`.
 pub(crate) fn trust() -> Trust {
     let key = KEY.public_key().to_text();
-    let text = format!("[[publisher]]\nname = \"acme\"\nnames = [\"*\"]\ngroups = [\"vetted\"]\n[[publisher.key]]\nkey = \"{key}\"\n");
+    let text = format!(
+        "[[publisher]]\nname = \"acme\"\nnames = [\"*\"]\ngroups = [\"vetted\"]\n[[publisher.key]]\nkey = \"{key}\"\n"
+    );
     Trust::parse(&text, "trust.toml", &|_| Err(std::io::ErrorKind::NotFound.into())).unwrap()
 }
 

@@ -86,7 +86,10 @@ impl Call {
         resolve.push_flat(ty, &mut flat);
         let width = flat.to_vec().len();
         if let Some((resource, list)) = handle(resolve, ty) {
-            self.handle(if resource == "descriptor" { descriptor_kind(&f.name).to_owned() } else { resource }, list);
+            self.handle(
+                if resource == "descriptor" { descriptor_kind(&f.name).to_owned() } else { resource },
+                list,
+            );
         } else if *ty == Type::String {
             let _ = write!(self.push, "(i32.const 1024) (i32.const {}) ", plan.path.len());
         } else if let Some(flags) = flags_of(resolve, ty, plan) {
@@ -157,10 +160,13 @@ fn answer(resolve: &Resolve, f: &Function) -> String {
         sizes.fill(resolve);
         let offset = sizes.payload_offset(Int::U8, [result.ok.as_ref(), result.err.as_ref()]).size_wasm32();
         let error = format!("(i32.add (i32.const 1000) (i32.load8_u (i32.const {})))", 256 + offset);
-        return format!("(if (result i32) (i32.load8_u (i32.const 256)) (then {error}) (else (i32.const 1)))");
+        return format!(
+            "(if (result i32) (i32.load8_u (i32.const 256)) (then {error}) (else (i32.const 1)))"
+        );
     }
     // For lists the length follows the pointer.
-    let list = matches!(&f.result, Some(Type::Id(id)) if matches!(resolve.types[*id].kind, TypeDefKind::List(_)));
+    let list =
+        matches!(&f.result, Some(Type::Id(id)) if matches!(resolve.types[*id].kind, TypeDefKind::List(_)));
     let answer = if list { "(i32.add (i32.const 2000) (i32.load (i32.const 260)))" } else { "(i32.const 1)" };
     answer.to_owned()
 }
@@ -178,13 +184,23 @@ fn world(offered: &Offered) -> String {
     .into();
     imports.insert(&offered.interface);
     let imports: String = imports.iter().map(|i| format!("import {i};")).collect();
-    format!("package test:probe; world probe {{ {imports} export prepare: func() -> u32; export failing: func(); export run: func() -> u32; }}")
+    format!(
+        "package test:probe; world probe {{ {imports} export prepare: func() -> u32; export failing: func(); export run: func() -> u32; }}"
+    )
 }
 
 /// What `prepare` does to have the handles that the call needs.
 fn prepare(call: &Call) -> String {
     let mut text = String::new();
-    if call.wants(&["root", "directory", "file", "directory-entry-stream", "input-stream", "output-stream", "error"]) {
+    if call.wants(&[
+        "root",
+        "directory",
+        "file",
+        "directory-entry-stream",
+        "input-stream",
+        "output-stream",
+        "error",
+    ]) {
         text += ROOT;
     }
     if call.wants(&["directory", "directory-entry-stream"]) {
@@ -240,10 +256,22 @@ const FAILING: &str = "(call $sread (global.get $input-stream) (i64.const 1) (i3
 
 /// Handles that one call gives.
 const SIMPLE: [(&str, &str); 5] = [
-    ("directory-entry-stream", "(call $list (global.get $directory) (i32.const 16)) (global.set $directory-entry-stream (i32.load offset=4 (i32.const 16)))"),
-    ("input-stream", "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))"),
-    ("output-stream", "(call $wvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $output-stream (i32.load offset=4 (i32.const 16)))"),
-    ("error", "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))"),
+    (
+        "directory-entry-stream",
+        "(call $list (global.get $directory) (i32.const 16)) (global.set $directory-entry-stream (i32.load offset=4 (i32.const 16)))",
+    ),
+    (
+        "input-stream",
+        "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))",
+    ),
+    (
+        "output-stream",
+        "(call $wvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $output-stream (i32.load offset=4 (i32.const 16)))",
+    ),
+    (
+        "error",
+        "(call $rvs (global.get $file) (i64.const 0) (i32.const 16)) (global.set $input-stream (i32.load offset=4 (i32.const 16)))",
+    ),
     ("pollable", "(global.set $pollable (call $sub (i64.const 0)))"),
 ];
 

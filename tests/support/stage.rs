@@ -57,7 +57,8 @@ impl Stage {
 
     /// Nothing that is denied has changed.
     pub(crate) fn assert_canary(&self) {
-        let names: Vec<_> = std::fs::read_dir(self.path("private")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            std::fs::read_dir(self.path("private")).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["b"]);
         assert_eq!(self.read("private/b"), "canary\n");
     }
@@ -72,7 +73,8 @@ impl Stage {
     pub(crate) async fn run(&self, arguments: &[&str]) -> Said {
         let (config, log) = super::config(&self.policy);
         let (out, err) = (Memory::bounded(1 << 20), Memory::bounded(1 << 20));
-        let config = config.args([&["probe"][..], arguments].concat()).env("SHOWN", "yes").env("HIDDEN", "secret");
+        let config =
+            config.args([&["probe"][..], arguments].concat()).env("SHOWN", "yes").env("HIDDEN", "secret");
         let config = config.stdout(Sink::Memory(out.clone())).stderr(Sink::Memory(err.clone()));
         let runtime = self.runtime(config);
         let status = match runtime.load_component(super::signed("probe", &self.program)).await {
@@ -87,7 +89,8 @@ impl Stage {
 impl Said {
     /// The verdicts on one action and one resource.
     pub(crate) fn verdicts(&self, action: &str, id: &str) -> Vec<&Value> {
-        let asked = |r: &&Value| r["kind"] == "decision" && r["action"] == action && r["resource"]["id"] == id;
+        let asked =
+            |r: &&Value| r["kind"] == "decision" && r["action"] == action && r["resource"]["id"] == id;
         self.records.iter().filter(asked).collect()
     }
 
