@@ -55,7 +55,11 @@ impl Drop for Owned {
 
 impl Executor {
     fn new() -> Result<Executor, Error> {
-        let built = Builder::new_multi_thread().worker_threads(1).thread_name("airssys-blocking").enable_all().build();
+        let built = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("airssys-blocking")
+            .enable_all()
+            .build();
         let runtime = built.map_err(|error| Error::Executor(error.to_string()))?;
         Ok(Executor(Arc::new(Owned(Some(runtime)))))
     }

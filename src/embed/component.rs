@@ -1,10 +1,10 @@
 //! One live component: calls queue, a trap ends it, `instantiate` gives another.
 
+use crate::embed::Error;
 use crate::embed::runtime::Shared;
 use crate::embed::value::{self, CallExpr};
-use crate::embed::Error;
 use crate::identity::VerifiedComponent;
-use crate::kernel::{Function, Failure, Instance, Limits, Prepared};
+use crate::kernel::{Failure, Function, Instance, Limits, Prepared};
 use airssys_osl::Principal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,7 +35,8 @@ impl Component {
         let limits = shared.limits_for(&verified);
         let session = shared.open(&verified, limits)?;
         let functions = prepared.compiled().exports();
-        let started = prepared.instantiate(Arc::clone(&session), shared.grants(), limits, deadline(&verified)).await;
+        let started =
+            prepared.instantiate(Arc::clone(&session), shared.grants(), limits, deadline(&verified)).await;
         let component = |instance| Component { shared, prepared, verified, functions, limits, instance };
         match started {
             Ok(instance) => Ok(component(Mutex::new(Some(instance)))),
@@ -87,7 +88,11 @@ impl Component {
         let mut slot = self.instance.lock().await;
         let fits = slot.as_mut().ok_or(Error::Ended)?.has_types::<P, R>(function);
         if !fits {
-            return Err(Error::Config(format!("`{}` has other types: {}", function.name, value::signature(&function.ty))));
+            return Err(Error::Config(format!(
+                "`{}` has other types: {}",
+                function.name,
+                value::signature(&function.ty)
+            )));
         }
         let mut instance = slot.take().ok_or(Error::Ended)?;
         let done = instance.call_typed::<P, R>(function, arguments).await;
@@ -153,7 +158,12 @@ impl Component {
     }
 
     /// Puts the instance back after a call that returned; after a failure it is dropped, and a limit recorded.
-    fn settle<T>(&self, slot: &mut Option<Instance>, instance: Instance, done: Result<T, Failure>) -> Result<T, Error> {
+    fn settle<T>(
+        &self,
+        slot: &mut Option<Instance>,
+        instance: Instance,
+        done: Result<T, Failure>,
+    ) -> Result<T, Error> {
         match done {
             Ok(value) => {
                 *slot = Some(instance);
@@ -185,4 +195,3 @@ impl std::fmt::Debug for Component {
         write!(f, "component `{}`", self.verified.principal().name)
     }
 }
-

@@ -202,6 +202,9 @@ fn read_text(path: &Path) -> Result<String, Error> {
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Values of the environment may be secrets; their names are not shown either, being the host's affair.
-        f.debug_struct("Config").field("mounts", &self.mounts.len()).field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Config")
+            .field("mounts", &self.mounts.len())
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }

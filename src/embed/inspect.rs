@@ -74,7 +74,8 @@ impl Inspection {
     ) -> Result<Inspection, String> {
         let principal = verified.principal();
         let (major, minor, patch) = principal.version;
-        let imports: Vec<ImportView> = compiled.imported_functions().into_iter().map(|i| view(i, imports)).collect();
+        let imports: Vec<ImportView> =
+            compiled.imported_functions().into_iter().map(|i| view(i, imports)).collect();
         let mut outlook = policy::outlook(policies, principal)?;
         outlook.retain(|row| imports.iter().any(|import| import.asks.contains(&row.action)));
         Ok(Inspection {

@@ -10,8 +10,8 @@ use crate::{host, policy};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
 use airssys_osl::{Gate, Session, Subject};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Loads components and keeps what they share. Clones are the same runtime.
 #[derive(Clone)]
@@ -30,6 +30,7 @@ pub(crate) struct Shared {
     limits: Limits,
     grants: Grants,
     instances: AtomicU64,
+    swapping: Mutex<()>,
 }
 
 impl ComponentRuntime {
@@ -48,7 +49,18 @@ impl ComponentRuntime {
         let recorder = Arc::new(TellingRecorder { log: Arc::clone(&log), on_denied: config.on_denied });
         let gate = Gate::new(Arc::clone(&authorizer) as _, recorder);
         let (trust, limits, instances) = (config.trust, config.limits, AtomicU64::new(1));
-        let shared = Shared { engine, imports, gate, authorizer, log, trust, limits, grants, instances };
+        let shared = Shared {
+            engine,
+            imports,
+            gate,
+            authorizer,
+            log,
+            trust,
+            limits,
+            grants,
+            instances,
+            swapping: Mutex::default(),
+        };
         Ok(ComponentRuntime { shared: Arc::new(shared) })
     }
 
@@ -71,19 +83,21 @@ impl ComponentRuntime {
     pub async fn inspect_component(&self, source: impl Into<ComponentSource>) -> Result<Inspection, Error> {
         let (verified, compiled) = self.prepare(source.into()).await?;
         let limits = self.shared.limits.capped_by_request(&verified.manifest().limits);
-        Inspection::of(&verified, &compiled, &self.shared.imports, &self.policies(), limits).map_err(Error::Config)
+        Inspection::of(&verified, &compiled, &self.shared.imports, &self.policies(), limits)
+            .map_err(Error::Config)
     }
 
     /// Puts other policies and entities in force, all at once. Each decision is taken under the old set or the new.
     ///
     /// # Errors
-    /// [`Error::Policy`]: the old set stays in force. [`Error::Record`]: the new set is in force, and not recorded.
+    /// [`Error::Policy`], or [`Error::Record`] when the change could not be recorded: the old set stays in force.
     pub fn swap_policy(&self, policies: &[Source], entities: &[Source]) -> Result<u64, Error> {
         let policies = Policies::load(policies, entities)?;
-        let set = policy_set(&policies);
-        let epoch = self.shared.authorizer.swap(policies);
-        self.shared.log.swap(epoch, &set)?;
-        Ok(epoch)
+        // One at a time, so that the epoch recorded is the epoch that comes.
+        let _turn = self.shared.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.shared.authorizer.snapshot().epoch() + 1;
+        self.shared.log.swap(next, &policy_set(&policies))?;
+        Ok(self.shared.authorizer.swap(policies))
     }
 
     /// The policies in force.
@@ -131,8 +145,12 @@ impl Shared {
         let claims = identity::claims(&bytes).ok();
         let claimed = claims.as_ref().map(|claims| claims.manifest.principal_name());
         identity::verify(bytes, &self.trust, jiff::Timestamp::now()).map_err(|error| {
-            let refused =
-                Refused { claimed: claimed.as_deref(), file_digest: None, import: None, reason: &error.to_string() };
+            let refused = Refused {
+                claimed: claimed.as_deref(),
+                file_digest: None,
+                import: None,
+                reason: &error.to_string(),
+            };
             match self.log.refused(&refused) {
                 Ok(()) => error.into(),
                 Err(unwritten) => unwritten.into(),
@@ -198,6 +216,8 @@ fn grants(config: &Config) -> Result<Grants, Error> {
 
 impl std::fmt::Debug for ComponentRuntime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ComponentRuntime").field("epoch", &self.shared.authorizer.snapshot().epoch()).finish_non_exhaustive()
+        f.debug_struct("ComponentRuntime")
+            .field("epoch", &self.shared.authorizer.snapshot().epoch())
+            .finish_non_exhaustive()
     }
 }

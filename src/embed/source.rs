@@ -20,14 +20,13 @@ impl ComponentSource {
     pub(crate) fn read(self) -> Result<Vec<u8>, Error> {
         match self {
             ComponentSource::Bytes(bytes) => Ok(bytes),
-            ComponentSource::File(path) => {
-                host_files::read_ambient(&path, MAX_COMPONENT_BYTES as u64).map_err(|error| match error {
+            ComponentSource::File(path) => host_files::read_ambient(&path, MAX_COMPONENT_BYTES as u64)
+                .map_err(|error| match error {
                     HostFileError::Read { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
                         Error::NotFound(path.display().to_string())
                     }
                     error => error.into(),
-                })
-            }
+                }),
         }
     }
 }

@@ -251,7 +251,7 @@ mod tests {
                 Payload::CustomSection(custom) => Some(custom.name().as_bytes().to_vec()),
                 _ => None,
             };
-            found.extend(section.map(|(_, range)| (usize::try_from(range.end).unwrap(), name)));
+            found.extend(section.map(|(_, range)| (range.end, name)));
             match payload {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth -= 1,

@@ -3,8 +3,8 @@
 use crate::identity::VerifiedComponent;
 use crate::kernel::Engine;
 use crate::kernel::EngineError;
-use wasmtime::component::types::{self, ComponentFunc, ComponentItem};
 use wasmtime::component::Component;
+use wasmtime::component::types::{self, ComponentFunc, ComponentItem};
 
 /// A verified component, compiled. Only [`Compiled::new`] makes one, from the very buffer that was verified.
 #[derive(Clone)]
@@ -66,7 +66,8 @@ impl Compiled {
         let mut functions = Vec::new();
         for (name, item) in self.component.component_type().imports(engine) {
             if let ComponentItem::ComponentInstance(instance) = item.ty {
-                let names = instance.exports(engine).filter(|(_, e)| matches!(e.ty, ComponentItem::ComponentFunc(_)));
+                let names =
+                    instance.exports(engine).filter(|(_, e)| matches!(e.ty, ComponentItem::ComponentFunc(_)));
                 functions.extend(names.map(|(function, _)| (name.to_owned(), function.to_owned())));
             }
         }

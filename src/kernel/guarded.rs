@@ -93,7 +93,10 @@ impl Guarded<'_> {
     }
 
     /// Turns a denial into a closed stream.
-    pub(crate) fn or_closed<T: Closed>(&mut self, out: Result<Resource<T>, Fail>) -> Result<Resource<T>, Fail> {
+    pub(crate) fn or_closed<T: Closed>(
+        &mut self,
+        out: Result<Resource<T>, Fail>,
+    ) -> Result<Resource<T>, Fail> {
         match out {
             Err(Fail::Denied(_)) => self.push(T::closed(), Holder::Instance),
             Ok(value) => Ok(value),
@@ -107,4 +110,3 @@ pub(crate) trait Closed: Send + Sized + 'static {
     /// A stream that is closed from the start.
     fn closed() -> Self;
 }
-

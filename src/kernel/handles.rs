@@ -43,4 +43,17 @@ macro_rules! no_handles {
 }
 pub(crate) use no_handles;
 
-no_handles!((), bool, u8, u32, u64, (u64, u64), String, Vec<u8>, Vec<u32>, Vec<String>, Vec<(String, String)>, (Vec<u8>, bool));
+no_handles!(
+    (),
+    bool,
+    u8,
+    u32,
+    u64,
+    (u64, u64),
+    String,
+    Vec<u8>,
+    Vec<u32>,
+    Vec<String>,
+    Vec<(String, String)>,
+    (Vec<u8>, bool)
+);

@@ -133,7 +133,14 @@ mod tests {
 
     #[test]
     fn versions_off_the_track_are_no_interface_of_ours() {
-        for import in ["wasi:io/poll", "wasi:io/poll@0.3.0", "wasi:io/poll@1.2.0", "wasi:io/poll@0.2.0-rc-2023-11-10", "wasi:io/poll@0.2", "wasi:io/poll@0.2."] {
+        for import in [
+            "wasi:io/poll",
+            "wasi:io/poll@0.3.0",
+            "wasi:io/poll@1.2.0",
+            "wasi:io/poll@0.2.0-rc-2023-11-10",
+            "wasi:io/poll@0.2",
+            "wasi:io/poll@0.2.",
+        ] {
             assert_eq!(interface_of(import), None, "{import}");
         }
         for import in ["wasi:io/poll@0.2.0", "wasi:io/poll@0.2.12", "wasi:io/poll@0.2.99"] {

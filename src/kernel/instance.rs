@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Time};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
-use wasmtime::component::{Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower, Val};
+use wasmtime::component::{
+    Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower, Val,
+};
 use wasmtime::{Store, UpdateDeadline};
 
 /// What the host puts before an instance; nothing of it is reached without a decision.

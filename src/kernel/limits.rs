@@ -44,7 +44,9 @@ impl Limits {
     /// What is granted to a component that requests `requested`: never more than either says.
     #[must_use]
     pub fn capped_by_request(self, requested: &identity::Limits) -> Limits {
-        let least = |granted: NonZeroU64, asked: Option<NonZeroU64>| asked.map_or(granted, |asked| granted.min(asked));
+        let least = |granted: NonZeroU64, asked: Option<NonZeroU64>| {
+            asked.map_or(granted, |asked| granted.min(asked))
+        };
         Limits {
             memory_mib: least(self.memory_mib, requested.memory_mib),
             cpu_ms: least(self.cpu_ms, requested.cpu_ms),
@@ -64,7 +66,9 @@ impl Limits {
 
 /// A limit that was exceeded: the call traps and the instance is not used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the limit `{limit}` of {value} is exceeded: grant more in the host's configuration, or ask for more in the manifest")]
+#[error(
+    "the limit `{limit}` of {value} is exceeded: grant more in the host's configuration, or ask for more in the manifest"
+)]
 #[non_exhaustive]
 pub struct LimitExceeded {
     /// Which limit, as it is written in files: `memory_mib`, `cpu_ms`, `wall_ms`, `table_elements`.
@@ -106,7 +110,12 @@ impl Meter {
 }
 
 impl ResourceLimiter for Meter {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
@@ -118,7 +127,12 @@ impl ResourceLimiter for Meter {
         Ok(true)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
@@ -150,9 +164,13 @@ mod tests {
     #[test]
     fn a_request_can_only_lower_what_is_granted() {
         let granted = Limits { memory_mib: nonzero(64), cpu_ms: nonzero(15), wall_ms: nonzero(100) };
-        let requested = identity::Limits { memory_mib: Some(nonzero(128)), cpu_ms: Some(nonzero(5)), wall_ms: None };
+        let requested =
+            identity::Limits { memory_mib: Some(nonzero(128)), cpu_ms: Some(nonzero(5)), wall_ms: None };
         let effective = granted.capped_by_request(&requested);
-        assert_eq!((effective.memory_mib.get(), effective.cpu_ms.get(), effective.wall_ms.get()), (64, 5, 100));
+        assert_eq!(
+            (effective.memory_mib.get(), effective.cpu_ms.get(), effective.wall_ms.get()),
+            (64, 5, 100)
+        );
         assert_eq!(granted.cpu_ticks(), 2);
     }
 

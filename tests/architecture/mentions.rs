@@ -18,11 +18,23 @@ pub(crate) struct Mention {
     pub(crate) test: bool,
 }
 
-/// Whether these attributes hold `#[cfg(test)]`.
+/// Whether these attributes hold `#[cfg(test)]`, alone or among others that must hold too.
 pub(crate) fn is_cfg_test(attrs: &[syn::Attribute]) -> bool {
     attrs.iter().any(|attr| {
-        attr.path().is_ident("cfg") && attr.parse_args::<syn::Path>().is_ok_and(|what| what.is_ident("test"))
+        attr.path().is_ident("cfg") && attr.parse_args::<syn::Meta>().is_ok_and(|what| only_in_tests(&what))
     })
+}
+
+/// `test`, or `all(…, test, …)`.
+fn only_in_tests(what: &syn::Meta) -> bool {
+    let several = syn::punctuated::Punctuated::<syn::Meta, syn::Token![,]>::parse_terminated;
+    match what {
+        syn::Meta::Path(path) => path.is_ident("test"),
+        syn::Meta::List(list) if list.path.is_ident("all") => {
+            list.parse_args_with(several).is_ok_and(|all| all.iter().any(only_in_tests))
+        }
+        _ => false,
+    }
 }
 
 /// Everything that `source` says.

@@ -151,7 +151,12 @@ fn a_module_counts_as_test_only_behind_cfg_test() {
     found(&rules::owners(&behind, OWNERS), 0, "behind cfg(test)");
     let before = tree(&[("src/kernel/mod.rs", "mod tests;"), tests, case]);
     found(&rules::owners(&before, OWNERS), 2, "a module that is only called `tests`");
-    for cfg in ["any(test, feature = \"x\")", "unix", "not(test)"] {
+    found(
+        &owners("src/kernel/mod.rs", "#[cfg(all(unix, test))] mod m { use std::fs; }"),
+        0,
+        "test among all",
+    );
+    for cfg in ["any(test, feature = \"x\")", "all(unix, not(test))", "unix", "not(test)"] {
         found(&owners("src/kernel/mod.rs", &format!("#[cfg({cfg})] mod m {{ use std::fs; }}")), 1, cfg);
     }
 }

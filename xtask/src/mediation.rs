@@ -3,6 +3,8 @@
 //! *Invariant:* a function of the world without a row, a row without a function, and a way of denying that the
 //! function's type cannot express each fail the generation.
 
+#![expect(clippy::indexing_slicing, reason = "wit-parser's ids index the arenas they came from")]
+
 use crate::rust_names::{Names, camel, snake};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,11 +88,14 @@ impl<'a> Generator<'a> {
     fn new(root: &Path, table: &'a Table) -> miette::Result<Self> {
         let mut resolve = Resolve::default();
         let (package, _) = resolve.push_dir(root.join("wit")).map_err(|e| miette::miette!("`wit`: {e:#}"))?;
-        let world = resolve.select_world(&[package], Some(WORLD)).map_err(|e| miette::miette!("`wit`: {e:#}"))?;
+        let world =
+            resolve.select_world(&[package], Some(WORLD)).map_err(|e| miette::miette!("`wit`: {e:#}"))?;
         let mut interfaces = Vec::new();
         for item in resolve.worlds[world].imports.values() {
             if let WorldItem::Interface { id, .. } = item {
-                let full = resolve.id_of(*id).ok_or_else(|| miette::miette!("an interface of the world has no name"))?;
+                let full = resolve
+                    .id_of(*id)
+                    .ok_or_else(|| miette::miette!("an interface of the world has no name"))?;
                 interfaces.push((full.split('@').next().unwrap_or_default().to_owned(), *id));
             }
         }
@@ -109,12 +114,20 @@ impl<'a> Generator<'a> {
             }
             for function in rows.keys() {
                 if !self.used.contains(&(interface.clone(), function.clone())) {
-                    return Err(miette::miette!("`{TABLE}`: `{interface}#{function}` is not in the WIT: remove it"));
+                    return Err(miette::miette!(
+                        "`{TABLE}`: `{interface}#{function}` is not in the WIT: remove it"
+                    ));
                 }
             }
         }
         let Generator { rows, names, wrappers, links, .. } = self;
-        Ok(format!(include_str!("mediation.template"), rows = rows, names = names, wrappers = wrappers, links = links))
+        Ok(format!(
+            include_str!("mediation.template"),
+            rows = rows,
+            names = names,
+            wrappers = wrappers,
+            links = links
+        ))
     }
 
     fn interface(&mut self, interface: &str, id: InterfaceId) -> miette::Result<()> {
@@ -139,7 +152,10 @@ impl<'a> Generator<'a> {
         }
         traits.entry("Host".to_owned()).or_default().push_str(conversion(interface));
         for resource in &resources {
-            traits.entry(format!("Host{}", camel(resource))).or_default().push_str(&drop_of(interface, resource));
+            traits
+                .entry(format!("Host{}", camel(resource)))
+                .or_default()
+                .push_str(&drop_of(interface, resource));
         }
         for (name, body) in traits {
             let path = bindings(package, short);
@@ -148,7 +164,11 @@ impl<'a> Generator<'a> {
         if functions.is_empty() {
             let _ = writeln!(self.links, "    imports.offer_types(\"{interface}\");");
         }
-        let _ = writeln!(self.links, "    imports.interface(\"{interface}\", |linker| {}::add_to_linker::<State, Wasi>(linker, guard))?;", bindings(package, short));
+        let _ = writeln!(
+            self.links,
+            "    imports.interface(\"{interface}\", |linker| {}::add_to_linker::<State, Wasi>(linker, guard))?;",
+            bindings(package, short)
+        );
         Ok(())
     }
 
@@ -169,9 +189,14 @@ impl<'a> Generator<'a> {
         let names = Names { resolve: &self.resolve, module: bindings(package, short) };
         let (returns, own_error) = names.returns(f);
         check(&id, row, own_error, &returns)?;
-        let constant = format!("{module}_{}", snake(f.name.trim_start_matches("[method]")).replace('.', "_")).to_uppercase();
+        let constant = format!("{module}_{}", snake(f.name.trim_start_matches("[method]")).replace('.', "_"))
+            .to_uppercase();
         let subject = f.kind.resource().and_then(|t| self.resolve.types[t].name.clone());
-        let implementation = format!("super::{package}::{}_{}", snake(subject.as_deref().unwrap_or(short)), snake(f.item_name()));
+        let implementation = format!(
+            "super::{package}::{}_{}",
+            snake(subject.as_deref().unwrap_or(short)),
+            snake(f.item_name())
+        );
         let mut params = String::new();
         let mut pass = String::new();
         let mut handles = Vec::new();
@@ -237,7 +262,9 @@ fn check(id: &str, row: &Row, own_error: bool, returns: &str) -> miette::Result<
     if row.on.is_empty() || !expressible || !fits {
         return Err(miette::miette!(
             "`{TABLE}`: `{id}`: class {:?} with denial {:?} and asks {:?} does not fit `{returns}`",
-            row.class, row.denial, row.asks
+            row.class,
+            row.denial,
+            row.asks
         ));
     }
     Ok(())
@@ -262,6 +289,8 @@ fn drop_of(interface: &str, resource: &str) -> String {
     let (asynchronous, wait) = if asynchronous { ("async ", ".await") } else { ("", "") };
     format!(
         "    {asynchronous}fn drop(&mut self, this: Resource<{}::{}>) -> wasmtime::Result<()> {{\n        self.release(this.rep())?;\n        super::{package}::{}_drop(self, this){wait}\n    }}\n",
-        bindings(package, short), camel(resource), snake(resource)
+        bindings(package, short),
+        camel(resource),
+        snake(resource)
     )
 }

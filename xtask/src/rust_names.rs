@@ -1,5 +1,7 @@
 //! How `bindgen!` names in Rust what WIT names.
 
+#![expect(clippy::indexing_slicing, reason = "wit-parser's ids index the arenas they came from")]
+
 use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind, TypeId, TypeOwner};
 
 /// `get-type` as `get_type`, keywords with a trailing underscore.
@@ -13,7 +15,8 @@ pub(crate) fn snake(name: &str) -> String {
 
 /// `error-code` as `ErrorCode`.
 pub(crate) fn camel(name: &str) -> String {
-    let capital = |part: &str| part.get(..1).unwrap_or_default().to_uppercase() + part.get(1..).unwrap_or_default();
+    let capital =
+        |part: &str| part.get(..1).unwrap_or_default().to_uppercase() + part.get(1..).unwrap_or_default();
     name.split('-').map(capital).collect()
 }
 
@@ -79,7 +82,10 @@ impl Names<'_> {
             && let Some(Type::Id(error)) = &result.err
             && let Some(name) = self.own_error(*error)
         {
-            return (format!("Result<{}, {name}>", self.optional(result.ok.as_ref()).unwrap_or_default()), true);
+            return (
+                format!("Result<{}, {name}>", self.optional(result.ok.as_ref()).unwrap_or_default()),
+                true,
+            );
         }
         let returns = self.optional(f.result.as_ref()).unwrap_or_default();
         (format!("wasmtime::Result<{returns}>"), false)

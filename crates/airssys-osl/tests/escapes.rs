@@ -480,5 +480,10 @@ fn on_a_file_system_that_folds_case_the_name_on_disk_is_decided_on() {
         assert_eq!(answer(world.open("ok/new", CREATE)), "ok");
         assert_eq!(answer(world.open("ok", LIST)), "ok");
         assert_eq!(world.open("ok/../ok/f", READ).unwrap().path().as_str(), "/m/ok/f");
+        // Two names of one file that differ in case alone are two names here.
+        std::fs::hard_link(world.host.join("ok/f"), world.host.join("ok/F")).unwrap();
+        for name in ["ok/f", "ok/F"] {
+            assert_eq!(world.open(name, READ).unwrap().path().as_str(), format!("/m/{name}"));
+        }
     });
 }

@@ -38,6 +38,17 @@ fn a_revoked_session_gets_no_permit_and_a_revoked_lease_no_use() {
 }
 
 #[test]
+fn a_revoked_lease_is_refused_without_asking_again() {
+    let (script, log) = (Script::new(|_, _| true), Arc::new(Log::default()));
+    script.reusable.store(false, Ordering::SeqCst);
+    let reader = clock_reader(&script, &log);
+    reader.lease().revoke();
+    log.take();
+    assert_eq!(reader.now(IMPORT).unwrap_err().why, Why::Revoked);
+    assert_eq!(log.take(), ["deny clock:read wall"]);
+}
+
+#[test]
 fn a_revoked_session_takes_every_handle_along() {
     both(|resolver| {
         let world = World::new(resolver, |_, _| true);

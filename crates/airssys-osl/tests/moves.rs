@@ -92,7 +92,7 @@ fn a_denied_end_is_denied_before_anything_is_told_of_the_other() {
         for (action, id) in
             [(ActionId::FsDelete, "/m/old"), (ActionId::FsRead, "/m/old"), (ActionId::FsCreate, "/m/new")]
         {
-            let denied = [(action, id), (ActionId::FsWrite, "/m/new")];
+            let denied = [(action, id), (ActionId::FsWrite, "/m/new"), (ActionId::FsDelete, "/m/new")];
             let world = World::new(resolver, move |asked, on| !denied.contains(&(asked, on)));
             world.file("old", "mine").file("new", CANARY).dir("d");
             refused(rename(&world, "old", "new"), "access");
@@ -100,6 +100,9 @@ fn a_denied_end_is_denied_before_anything_is_told_of_the_other() {
                 refused(link(&world, "old", "new"), "access");
             }
             assert_eq!(world.on_disk("new"), CANARY);
+            refused(rename(&world, "old", "new/"), "access");
+            std::fs::remove_file(world.host.join("old")).unwrap();
+            refused(rename(&world, "old", "new"), "access");
         }
     });
 }

@@ -12,7 +12,7 @@
 mod common;
 
 use airssys_osl::ActionId;
-use airssys_osl::fs::{FsError, Kind, Node, OpenOptions, Resolver};
+use airssys_osl::fs::{Advice, FsError, Kind, NewTimes, Node, OpenOptions, Resolver};
 use common::{CREATE, IMPORT, LIST, LOOK, READ, WRITE, World, answer, both, refused, word};
 use std::fmt::Write as _;
 
@@ -216,10 +216,7 @@ fn a_handle_carries_what_was_asked_and_no_more() {
         let write = world.open("f", WRITE).unwrap();
         assert_eq!(rights(&write), ["fs:write"]);
         refused(write.file().unwrap().read_at(1, 0, IMPORT), "bad-descriptor");
-        refused(
-            write.file().unwrap().advise(0, 0, airssys_osl::fs::Advice::Normal, IMPORT),
-            "bad-descriptor",
-        );
+        refused(write.file().unwrap().advise(0, 0, Advice::Normal, IMPORT), "bad-descriptor");
         assert_eq!(write.file().unwrap().write_at(b"ab", 1, IMPORT).unwrap(), 2);
         assert_eq!(write.file().unwrap().append(b"!", IMPORT).unwrap(), 1);
         write.file().unwrap().set_size(4, IMPORT).unwrap();
@@ -412,11 +409,10 @@ fn the_root_is_for_walking_and_each_use_decides() {
 }
 
 #[test]
-fn a_revoked_handle_does_nothing_more() {
+fn a_revoked_reader_is_neither_synced_nor_compared() {
     both(|resolver| {
         let world = World::new(resolver, |_, _| true);
         world.file("f", "mine").dir("d");
-        let file = world.open("f", OpenOptions { write: true, ..READ }).unwrap();
         let dir = world.open("d", LIST).unwrap();
         let reading = world.open("f", READ).unwrap();
         assert_eq!(answer(reading.sync(false, IMPORT)), "ok");
@@ -424,6 +420,16 @@ fn a_revoked_handle_does_nothing_more() {
         refused(reading.sync(false, IMPORT), "access");
         refused(world.open("f", LOOK).unwrap().is_same_object(&reading, IMPORT), "access");
         refused(reading.is_same_object(&dir, IMPORT), "access");
+    });
+}
+
+#[test]
+fn a_revoked_handle_does_nothing_more() {
+    both(|resolver| {
+        let world = World::new(resolver, |_, _| true);
+        world.file("f", "mine").dir("d");
+        let file = world.open("f", OpenOptions { write: true, ..READ }).unwrap();
+        let dir = world.open("d", LIST).unwrap();
         file.lease().revoke();
         dir.lease().revoke();
         let handle = dir.directory().unwrap();
@@ -435,7 +441,7 @@ fn a_revoked_handle_does_nothing_more() {
             answer(file.kind(IMPORT)),
             answer(file.flags(IMPORT)),
             answer(file.sync(false, IMPORT)),
-            answer(file.set_times(&airssys_osl::fs::NewTimes::default(), IMPORT)),
+            answer(file.set_times(&NewTimes::default(), IMPORT)),
             answer(dir.stat(IMPORT)),
             answer(dir.sync(false, IMPORT)),
             answer(handle.entries(IMPORT)),

@@ -37,8 +37,8 @@ mod names;
 mod text;
 mod wave;
 
-pub use error::{Place, Problem, ValueError};
 pub use crate::kernel::{Function, functions};
+pub use error::{Place, Problem, ValueError};
 pub use function::{callable, find_function, params, result_type};
 pub use lift::{lift, lift_result};
 pub use lower::lower;

@@ -12,7 +12,10 @@ use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 #[expect(unreachable_pub, reason = "`bindgen!` re-exports it")]
 pub enum Terminal {}
 
-pub(super) fn environment_get_environment(g: &mut Guarded<'_>, call: Call) -> Result<Vec<(String, String)>, Fail> {
+pub(super) fn environment_get_environment(
+    g: &mut Guarded<'_>,
+    call: Call,
+) -> Result<Vec<(String, String)>, Fail> {
     let environment = g.state.grants.environment.clone();
     let mut visible = Vec::new();
     for name in environment.names() {
@@ -43,7 +46,9 @@ pub(super) fn exit_exit(g: &mut Guarded<'_>, call: Call, status: Result<(), ()>)
 
 pub(super) fn exit_exit_with_code(g: &mut Guarded<'_>, call: Call, status: u8) -> Result<(), Fail> {
     let import = call.import();
-    g.session().note(import, &format!("exit with status {status}")).map_err(|_| Fault::Unrecorded { import })?;
+    g.session()
+        .note(import, &format!("exit with status {status}"))
+        .map_err(|_| Fault::Unrecorded { import })?;
     Err(Fail::Trap(wasmtime::Error::new(Exit(status))))
 }
 
@@ -64,23 +69,39 @@ pub(super) fn stderr_get_stderr(g: &mut Guarded<'_>, call: Call) -> Result<Resou
     output(g, call, Stdio::Stderr, sink)
 }
 
-fn output(g: &mut Guarded<'_>, call: Call, which: Stdio, sink: stdio::Sink) -> Result<Resource<DynOutputStream>, Fail> {
+fn output(
+    g: &mut Guarded<'_>,
+    call: Call,
+    which: Stdio,
+    sink: stdio::Sink,
+) -> Result<Resource<DynOutputStream>, Fail> {
     let permit = g.session().authorize(which, call.import())?;
     // A stream that the process does not have is closed, as a denied one is.
-    let Ok(output) = stdio::Output::new(permit, sink) else { return g.push(Closed::closed(), Holder::Instance) };
+    let Ok(output) = stdio::Output::new(permit, sink) else {
+        return g.push(Closed::closed(), Holder::Instance);
+    };
     let holder = Holder::Lease(output.lease().clone());
     g.push(Box::new(OutputPipe::new(output)) as DynOutputStream, holder)
 }
 
-pub(super) fn terminal_stdin_get_terminal_stdin(_: &mut Guarded<'_>, _: Call) -> Result<Option<Resource<Terminal>>, Fail> {
+pub(super) fn terminal_stdin_get_terminal_stdin(
+    _: &mut Guarded<'_>,
+    _: Call,
+) -> Result<Option<Resource<Terminal>>, Fail> {
     Ok(None)
 }
 
-pub(super) fn terminal_stdout_get_terminal_stdout(_: &mut Guarded<'_>, _: Call) -> Result<Option<Resource<Terminal>>, Fail> {
+pub(super) fn terminal_stdout_get_terminal_stdout(
+    _: &mut Guarded<'_>,
+    _: Call,
+) -> Result<Option<Resource<Terminal>>, Fail> {
     Ok(None)
 }
 
-pub(super) fn terminal_stderr_get_terminal_stderr(_: &mut Guarded<'_>, _: Call) -> Result<Option<Resource<Terminal>>, Fail> {
+pub(super) fn terminal_stderr_get_terminal_stderr(
+    _: &mut Guarded<'_>,
+    _: Call,
+) -> Result<Option<Resource<Terminal>>, Fail> {
     Ok(None)
 }
 

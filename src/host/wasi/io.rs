@@ -12,7 +12,11 @@ type Output = Resource<DynOutputStream>;
 /// What a guest is told of any error: never a host's text.
 const DEBUG_TEXT: &str = "the operation failed";
 
-pub(super) fn error_to_debug_string(_: &mut Guarded<'_>, _: Call, _: Resource<wasmtime::Error>) -> Result<String, Fail> {
+pub(super) fn error_to_debug_string(
+    _: &mut Guarded<'_>,
+    _: Call,
+    _: Resource<wasmtime::Error>,
+) -> Result<String, Fail> {
     Ok(DEBUG_TEXT.to_owned())
 }
 
@@ -34,15 +38,27 @@ pub(super) fn convert(g: &mut Guarded<'_>, error: StreamError) -> wasmtime::Resu
     }
 }
 
-pub(super) async fn poll_poll(g: &mut Guarded<'_>, _: Call, pollables: Vec<Resource<DynPollable>>) -> Result<Vec<u32>, Fail> {
+pub(super) async fn poll_poll(
+    g: &mut Guarded<'_>,
+    _: Call,
+    pollables: Vec<Resource<DynPollable>>,
+) -> Result<Vec<u32>, Fail> {
     poll::Host::poll(&mut g.state.table, pollables).await.map_err(Fail::Trap)
 }
 
-pub(super) async fn pollable_ready(g: &mut Guarded<'_>, _: Call, this: Resource<DynPollable>) -> Result<bool, Fail> {
+pub(super) async fn pollable_ready(
+    g: &mut Guarded<'_>,
+    _: Call,
+    this: Resource<DynPollable>,
+) -> Result<bool, Fail> {
     poll::HostPollable::ready(&mut g.state.table, this).await.map_err(Fail::Trap)
 }
 
-pub(super) async fn pollable_block(g: &mut Guarded<'_>, _: Call, this: Resource<DynPollable>) -> Result<(), Fail> {
+pub(super) async fn pollable_block(
+    g: &mut Guarded<'_>,
+    _: Call,
+    this: Resource<DynPollable>,
+) -> Result<(), Fail> {
     poll::HostPollable::block(&mut g.state.table, this).await.map_err(Fail::Trap)
 }
 
@@ -94,14 +110,22 @@ plumb_waiting! {
     }
 }
 
-pub(super) fn input_stream_subscribe(g: &mut Guarded<'_>, call: Call, this: Input) -> Result<Resource<DynPollable>, Fail> {
+pub(super) fn input_stream_subscribe(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: Input,
+) -> Result<Resource<DynPollable>, Fail> {
     let holder = g.holder(&call, &this)?;
     let pollable = streams::HostInputStream::subscribe(&mut g.state.table, this).map_err(Fail::Trap)?;
     g.attribute(&pollable, holder);
     Ok(pollable)
 }
 
-pub(super) fn output_stream_subscribe(g: &mut Guarded<'_>, call: Call, this: Output) -> Result<Resource<DynPollable>, Fail> {
+pub(super) fn output_stream_subscribe(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: Output,
+) -> Result<Resource<DynPollable>, Fail> {
     let holder = g.holder(&call, &this)?;
     let pollable = streams::HostOutputStream::subscribe(&mut g.state.table, this).map_err(Fail::Trap)?;
     g.attribute(&pollable, holder);

@@ -3,8 +3,10 @@
 pub(crate) mod cli;
 mod clocks;
 pub(crate) mod fail;
+mod file_streams;
 pub(crate) mod filesystem;
 #[rustfmt::skip]
+#[allow(clippy::let_unit_value, reason = "generated: one shape for all functions")]
 mod generated;
 mod io;
 mod random;

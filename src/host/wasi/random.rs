@@ -21,7 +21,8 @@ fn source<'a>(g: &'a mut Guarded<'_>, call: &Call, which: Random) -> Result<&'a 
 
 fn bytes(g: &mut Guarded<'_>, call: &Call, which: Random, len: u64) -> Result<Vec<u8>, Fail> {
     let source = source(g, call, which)?;
-    let too_many = || Fail::Trap(wasmtime::format_err!("`{}`: more than {MAX_BYTES} bytes at once", call.import()));
+    let too_many =
+        || Fail::Trap(wasmtime::format_err!("`{}`: more than {MAX_BYTES} bytes at once", call.import()));
     let len = usize::try_from(len.min(MAX_BYTES + 1)).map_err(|_| too_many())?;
     if len as u64 > MAX_BYTES {
         return Err(too_many());
@@ -39,7 +40,11 @@ pub(super) fn random_get_random_u64(g: &mut Guarded<'_>, call: Call) -> Result<u
     Ok(source(g, &call, Random::Secure)?.u64(call.import())?)
 }
 
-pub(super) fn insecure_get_insecure_random_bytes(g: &mut Guarded<'_>, call: Call, len: u64) -> Result<Vec<u8>, Fail> {
+pub(super) fn insecure_get_insecure_random_bytes(
+    g: &mut Guarded<'_>,
+    call: Call,
+    len: u64,
+) -> Result<Vec<u8>, Fail> {
     bytes(g, &call, Random::Insecure, len)
 }
 

@@ -97,16 +97,15 @@ fn places_ambient(path: &Path) -> io::Result<Places> {
     let mut places = Places::default();
     let mut links = 0;
     while let Some(part) = ahead.pop_front() {
-        match part.components().next() {
-            Some(Component::ParentDir) => {
-                at.pop();
-                continue;
-            }
-            Some(Component::Normal(_)) => {}
-            Some(Component::RootDir | Component::Prefix(_) | Component::CurDir) | None => {
+        if !is_name(&part) {
+            // Up for `..`; a root or prefix begins anew.
+            if part.components().next() == Some(Component::ParentDir) {
+                at.pop()
+            } else {
                 at.push(part);
-                continue;
-            }
+                true
+            };
+            continue;
         }
         let place = at.join(&part);
         let found = match std::fs::symlink_metadata(&place) {
@@ -130,6 +129,10 @@ fn places_ambient(path: &Path) -> io::Result<Places> {
         ahead = target;
     }
     Ok(places)
+}
+
+fn is_name(part: &Path) -> bool {
+    matches!(part.components().next(), Some(Component::Normal(_)))
 }
 
 fn parts(path: &Path) -> VecDeque<PathBuf> {

@@ -106,9 +106,10 @@ impl<'a> Move<'a> {
         refuse::<FsRead>(&look, old.path.as_ref())?;
         refuse::<FsCreate>(&look, new.path.as_ref())?;
         let (old, new) = self.spots(old, new)?;
+        // Where it may not be replaced the system refuses a taken name, also one taken only now.
         let replaces = new.found.is_some() && self.may_replace(&look, &new);
         self.refuse_widening(&look, &old, &new)?;
-        let fit = self.renamable(&old, &new, replaces);
+        let fit = self.renamable(&old, &new);
         fit.map_err(|(path, error)| look.tell(path, error))?;
         let permits = RenamePermits {
             delete: look.session.authorize::<FsDelete>(old.path.clone(), self.import)?,
@@ -195,12 +196,7 @@ impl<'a> Move<'a> {
     }
 
     /// What speaks against a rename, and about which name.
-    fn renamable<'s>(
-        &self,
-        old: &'s Spot,
-        new: &'s Spot,
-        replaces: bool,
-    ) -> Result<(), (&'s GuestPath, FsError)> {
+    fn renamable<'s>(&self, old: &'s Spot, new: &'s Spot) -> Result<(), (&'s GuestPath, FsError)> {
         let is_directory = old.found.is_some_and(|meta| meta.kind == Kind::Directory);
         if self.crosses() {
             return Err((&old.path, FsError::CrossDevice));
@@ -213,9 +209,6 @@ impl<'a> Move<'a> {
         }
         if self.new_steps.must_be_directory && !is_directory {
             return Err((&new.path, FsError::NotDirectory));
-        }
-        if new.found.is_some() && !replaces {
-            return Err((&new.path, FsError::Exist));
         }
         Ok(())
     }

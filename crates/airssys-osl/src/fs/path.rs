@@ -123,6 +123,7 @@ mod tests {
         assert!(matches!(error("a/\u{202e}b"), FsError::IllegalByteSequence));
         assert!(matches!(error(&"x".repeat(256)), FsError::NameTooLong));
         assert!(matches!(error(&"x/".repeat(2049)), FsError::NameTooLong));
+        assert!(matches!(error(&format!("x{}", "/".repeat(GuestPath::MAX_BYTES))), FsError::NameTooLong));
         assert!(matches!(error(&"x/".repeat(MAX_STEPS + 1)), FsError::NameTooLong));
     }
 

@@ -3,7 +3,9 @@
 use super::FsFail;
 use crate::host::bindings::clocks::wall_clock::Datetime;
 use crate::host::bindings::filesystem::types as wasi;
-use airssys_osl::fs::{Advice, Entry, Flags, FsError, Kind, MetadataHash, NewTime, NewTimes, OpenOptions, Stat};
+use airssys_osl::fs::{
+    Advice, Entry, Flags, FsError, Kind, MetadataHash, NewTime, NewTimes, OpenOptions, Stat,
+};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(super) fn kind(kind: Kind) -> wasi::DescriptorType {
@@ -71,7 +73,11 @@ pub(super) fn follow(flags: wasi::PathFlags) -> bool {
     flags.contains(wasi::PathFlags::SYMLINK_FOLLOW)
 }
 
-pub(super) fn options(path: wasi::PathFlags, open: wasi::OpenFlags, flags: wasi::DescriptorFlags) -> OpenOptions {
+pub(super) fn options(
+    path: wasi::PathFlags,
+    open: wasi::OpenFlags,
+    flags: wasi::DescriptorFlags,
+) -> OpenOptions {
     use wasi::DescriptorFlags as D;
     OpenOptions {
         read: flags.contains(D::READ),
@@ -82,7 +88,9 @@ pub(super) fn options(path: wasi::PathFlags, open: wasi::OpenFlags, flags: wasi:
         directory: open.contains(wasi::OpenFlags::DIRECTORY),
         follow: follow(path),
         mutate_directory: flags.contains(D::MUTATE_DIRECTORY),
-        synchronous: [D::FILE_INTEGRITY_SYNC, D::DATA_INTEGRITY_SYNC, D::REQUESTED_WRITE_SYNC].into_iter().any(|sync| flags.contains(sync)),
+        synchronous: [D::FILE_INTEGRITY_SYNC, D::DATA_INTEGRITY_SYNC, D::REQUESTED_WRITE_SYNC]
+            .into_iter()
+            .any(|sync| flags.contains(sync)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Descriptor, EntryStream, FsFail, convert, node, work};
 use crate::host::bindings::filesystem::types as wasi;
-use crate::host::wasi::streams::{FileReader, FileWriter};
+use crate::host::wasi::file_streams::{FileReader, FileWriter};
 use crate::kernel::{Call, Fail, Guarded, Holder};
 use airssys_osl::fs::FsError;
 use std::sync::{Arc, Mutex};
@@ -41,7 +41,12 @@ pub(in crate::host::wasi) fn descriptor_append_via_stream(
     writer(g, call, &this, None)
 }
 
-fn writer(g: &mut Guarded<'_>, call: Call, this: &This, at: Option<u64>) -> Result<Resource<DynOutputStream>, FsFail> {
+fn writer(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: &This,
+    at: Option<u64>,
+) -> Result<Resource<DynOutputStream>, FsFail> {
     let node = node(g, this)?;
     let file = node.file()?.clone();
     file.enter_writing(call.import())?;
@@ -62,11 +67,19 @@ pub(in crate::host::wasi) async fn descriptor_advise(
     work(node.in_place(), move || node.file()?.advise(offset, length, advice, call.import())).await
 }
 
-pub(in crate::host::wasi) async fn descriptor_sync_data(g: &mut Guarded<'_>, call: Call, this: This) -> Result<(), FsFail> {
+pub(in crate::host::wasi) async fn descriptor_sync_data(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+) -> Result<(), FsFail> {
     sync(g, call, &this, true).await
 }
 
-pub(in crate::host::wasi) async fn descriptor_sync(g: &mut Guarded<'_>, call: Call, this: This) -> Result<(), FsFail> {
+pub(in crate::host::wasi) async fn descriptor_sync(
+    g: &mut Guarded<'_>,
+    call: Call,
+    this: This,
+) -> Result<(), FsFail> {
     sync(g, call, &this, false).await
 }
 
@@ -135,7 +148,8 @@ pub(in crate::host::wasi) async fn descriptor_write(
     offset: u64,
 ) -> Result<u64, FsFail> {
     let node = node(g, &this)?;
-    let written = work(node.in_place(), move || node.file()?.write_at(&buffer, offset, call.import())).await?;
+    let written =
+        work(node.in_place(), move || node.file()?.write_at(&buffer, offset, call.import())).await?;
     Ok(written as u64)
 }
 

@@ -59,7 +59,10 @@ async fn work<T: Send + 'static>(
     }
 }
 
-pub(super) fn preopens_get_directories(g: &mut Guarded<'_>, _: Call) -> Result<Vec<(Resource<Descriptor>, String)>, Fail> {
+pub(super) fn preopens_get_directories(
+    g: &mut Guarded<'_>,
+    _: Call,
+) -> Result<Vec<(Resource<Descriptor>, String)>, Fail> {
     let roots = g.state.grants.mounts.roots(&g.state.session);
     let mut directories = Vec::with_capacity(roots.len());
     for (root, path) in roots {
@@ -88,12 +91,16 @@ pub(super) async fn directory_entry_stream_read_directory_entry(
     this: Resource<EntryStream>,
 ) -> Result<Option<DirectoryEntry>, FsFail> {
     let stream = g.state.table.get(&this)?.clone();
-    let next = move || stream.entries.lock().unwrap_or_else(PoisonError::into_inner).next_entry(call.import());
+    let next =
+        move || stream.entries.lock().unwrap_or_else(PoisonError::into_inner).next_entry(call.import());
     let in_place = g.state.table.get(&this)?.in_place;
     Ok(work(in_place, next).await?.map(convert::entry))
 }
 
-pub(super) fn directory_entry_stream_drop(g: &mut Guarded<'_>, this: Resource<EntryStream>) -> wasmtime::Result<()> {
+pub(super) fn directory_entry_stream_drop(
+    g: &mut Guarded<'_>,
+    this: Resource<EntryStream>,
+) -> wasmtime::Result<()> {
     g.state.table.delete(this)?;
     Ok(())
 }

@@ -18,7 +18,8 @@ pub(in crate::host::wasi) async fn descriptor_open_at(
 ) -> Result<This, FsFail> {
     let node = node(g, &this)?;
     let options = convert::options(path_flags, open_flags, flags);
-    let opened = work(node.in_place(), move || node.directory()?.open_at(&path, &options, call.import())).await?;
+    let opened =
+        work(node.in_place(), move || node.directory()?.open_at(&path, &options, call.import())).await?;
     let holder = Holder::Lease(opened.lease().clone());
     Ok(g.push(Descriptor(opened), holder)?)
 }
@@ -45,7 +46,9 @@ pub(in crate::host::wasi) async fn descriptor_metadata_hash_at(
 ) -> Result<wasi::MetadataHashValue, FsFail> {
     let node = node(g, &this)?;
     let follow = convert::follow(path_flags);
-    let hash = work(node.in_place(), move || node.directory()?.metadata_hash_at(&path, follow, call.import())).await?;
+    let hash =
+        work(node.in_place(), move || node.directory()?.metadata_hash_at(&path, follow, call.import()))
+            .await?;
     Ok(convert::hash(hash))
 }
 
@@ -125,7 +128,8 @@ pub(in crate::host::wasi) async fn descriptor_rename_at(
 ) -> Result<(), FsFail> {
     let (node, to) = (node(g, &this)?, self::node(g, &to)?);
     let in_place = node.in_place() && to.in_place();
-    work(in_place, move || node.directory()?.rename_at(&old_path, to.directory()?, &new_path, call.import())).await
+    work(in_place, move || node.directory()?.rename_at(&old_path, to.directory()?, &new_path, call.import()))
+        .await
 }
 
 pub(in crate::host::wasi) async fn descriptor_link_at(
@@ -140,5 +144,8 @@ pub(in crate::host::wasi) async fn descriptor_link_at(
     let (node, to) = (node(g, &this)?, self::node(g, &to)?);
     let in_place = node.in_place() && to.in_place();
     let follow = convert::follow(old_path_flags);
-    work(in_place, move || node.directory()?.link_at(&old_path, follow, to.directory()?, &new_path, call.import())).await
+    work(in_place, move || {
+        node.directory()?.link_at(&old_path, follow, to.directory()?, &new_path, call.import())
+    })
+    .await
 }

@@ -173,6 +173,20 @@ mod tests {
         });
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn no_call_leads_into_another_file_system_unless_told_to() {
+        for sys in [native(), portable()] {
+            let root = sys.open_root_ambient(Path::new("/")).unwrap();
+            let mode = Mode { read: true, write: false, cross_devices: false };
+            assert!(sys.open_dir(&root, "proc", false).is_err());
+            assert!(sys.open(&root, "proc", Kind::Directory, mode).is_err());
+            assert!(sys.open_beneath(&root, "proc/version", mode).is_none_or(|opened| opened.is_err()));
+            assert!(sys.walk_beneath(&root, "proc/self", false).is_none_or(|opened| opened.is_err()));
+            assert!(sys.open_dir(&root, "proc", true).is_ok());
+        }
+    }
+
     #[test]
     fn what_is_opened_or_made_is_never_waited_for_nor_made_twice() {
         each(|sys, host, dir| {
