@@ -83,7 +83,7 @@ impl std::fmt::Display for Cited {
 /// Lower-case hexadecimal SHA-256 of what was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Digests {
-    /// Of the policy files, names and texts, in order.
+    /// Of the policy files, their names without directories and their texts, in order.
     pub policies: String,
     /// Of the entity files.
     pub entities: String,
@@ -253,7 +253,9 @@ fn note(rule: &Rule) -> Option<Note> {
 fn digest(sources: &[Source]) -> String {
     let mut hasher = Sha256::new();
     for source in sources {
-        for part in [&source.name, &source.text] {
+        // Where a file lies is no part of what it says: the same files give the same digest from any directory.
+        let name = source.name.rsplit(['/', '\\']).next().unwrap_or_default();
+        for part in [name, &source.text] {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part);
         }
