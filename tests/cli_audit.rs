@@ -132,3 +132,11 @@ fn a_sound_log_has_its_head_printed() {
     let value = desk.run(&["audit", "verify", "log", "--json"]).is_done().json();
     assert_eq!((&value["head"], &value["tail"]), (&head.to_string().into(), &"unproven".into()));
 }
+
+#[test]
+fn json_says_nothing_that_acts_on_a_terminal() {
+    let (desk, _) = desk();
+    let said = desk.run(&["--json", "run", "a\u{9b}\u{202e}\u{7f}.wasm"]);
+    assert!(said.err.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{:?}", said.err);
+    assert!(said.err.contains("a\\u009b\\u202e\\u007f.wasm"), "{:?}", said.err);
+}

@@ -1,6 +1,6 @@
 //! `airssys audit show`: the records of a log.
 
-use super::console::Console;
+use super::console::{Console, ascii};
 use super::failure::Failure;
 use super::inputs;
 use crate::audit::{Filter, Kind, Record, Word, query, show};
@@ -85,7 +85,7 @@ impl Show {
 
 fn line(console: Console, record: &Record<'_>) -> String {
     match console.is_json() {
-        true => serde_json::to_string(record).unwrap_or_default(),
+        true => ascii(&serde_json::to_string(record).unwrap_or_default()),
         false => show(record),
     }
 }

@@ -39,7 +39,7 @@ impl Console {
     /// Prints the answer.
     pub(super) fn answer(self, text: &str, value: &Value) -> Result<(), Failure> {
         match self.json {
-            true => self.lines(&format!("{value:#}")),
+            true => self.lines(&ascii(&format!("{value:#}"))),
             false => self.lines(text),
         }
     }
@@ -62,7 +62,7 @@ impl Console {
     /// Says something besides the answer.
     pub(super) fn note(self, text: &str) {
         match self.json {
-            true => complain(&json!({ "note": text }).to_string()),
+            true => complain(&ascii(&json!({ "note": text }).to_string())),
             false => complain(&format!("airssys: {}", printable(text))),
         }
     }
@@ -70,7 +70,7 @@ impl Console {
     /// Says something besides the answer that has facts of its own in JSON.
     pub(super) fn event(self, text: &str, value: &Value) {
         match self.json {
-            true => complain(&value.to_string()),
+            true => complain(&ascii(&value.to_string())),
             false => complain(&format!("airssys: {}", printable(text))),
         }
     }
@@ -78,7 +78,7 @@ impl Console {
     /// Tells of a failure.
     pub(super) fn fail(self, failure: &Failure) {
         match (self.json, failure.exit) {
-            (true, _) => complain(&as_json(failure).to_string()),
+            (true, _) => complain(&ascii(&as_json(failure).to_string())),
             (false, Exit::Own) => complain(&drawn(failure, &theme)),
             (false, _) => complain(&format!("airssys: {}", printable(&failure.sentence()))),
         }
@@ -133,6 +133,19 @@ fn bare_table() -> Table {
         table.set_content_arrangement(ContentArrangement::Disabled);
     }
     table
+}
+
+/// JSON with everything outside printable ASCII written as `\uXXXX`: outside of its strings there is none of it, and
+/// inside them a component's or a log's text must not act on a terminal.
+pub(super) fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\n' | ' '..='~' => out.push(c),
+            _ => out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
+        }
+    }
+    out
 }
 
 /// Whether a text holds what would not show, or would act on a terminal.

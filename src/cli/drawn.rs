@@ -22,7 +22,36 @@ pub(super) fn drawn(failure: &Failure, theme: &dyn Fn() -> GraphicalTheme) -> St
     }
 }
 
+/// The longest line that is drawn. A longer one would fill the screen, and one of some 65,000 columns is more than the
+/// drawing can count.
+const LONGEST_LINE: usize = 1000;
+
+/// Whether the lines around the place that is at fault are short enough to draw.
+fn fits(report: &dyn Diagnostic) -> bool {
+    let Some((code, mut labels)) = report.source_code().zip(report.labels()) else { return true };
+    labels.all(|label| {
+        let around = code.read_span(label.inner(), 1, 1);
+        around.is_ok_and(|around| {
+            around.data().split(|byte| *byte == b'\n').all(|line| line.len() <= LONGEST_LINE)
+        })
+    })
+}
+
+/// The place and the sentence, without the lines of the file.
+fn in_words(report: &dyn Diagnostic) -> String {
+    let said = problem(report);
+    let place = ["file", "line", "column"].map(|part| match &said["place"][part] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    });
+    let help = said["help"].as_str().map(|help| format!(": {help}")).unwrap_or_default();
+    printable(&format!("airssys: {}: {report}{help}", place.join(":")))
+}
+
 fn draw(report: &dyn Diagnostic, theme: &dyn Fn() -> GraphicalTheme) -> String {
+    if !fits(report) {
+        return in_words(report);
+    }
     let render = |theme| {
         let mut text = String::new();
         let handler = GraphicalReportHandler::new_themed(theme)
@@ -88,6 +117,15 @@ mod tests {
         let text = drawn(&wrong("a\u{1b}]0;title\u{7}\u{202e}b"), &GraphicalTheme::unicode);
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
         assert!(text.contains("\\u{1b}]0;title\\u{7}"), "{text}");
+    }
+
+    #[test]
+    fn a_line_too_long_to_draw_is_told_in_words() {
+        let text = format!("{}x", " ".repeat(70_000));
+        let code = NamedSource::new("f", text);
+        let failure = Failure::own(Wrong { code, span: (70_000..70_001).into() });
+        let said = drawn(&failure, &GraphicalTheme::none);
+        assert!(said.contains("f:1:70001: wrong") && said.len() < 200, "{said}");
     }
 
     #[test]
