@@ -12,7 +12,8 @@
 mod guests;
 mod support;
 
-use airssys_osl::Why;
+use airssys_osl::fs::MountSpec;
+use airssys_osl::{GuestPath, Why};
 use airssys_wasm::audit::{self, Memory};
 use airssys_wasm::embed::{Component, ComponentRuntime, Error};
 use airssys_wasm::kernel::Limits;
@@ -204,6 +205,29 @@ async fn handles_that_are_never_dropped_are_bounded() {
     let error = component.call::<_, u32>("run", &20_000u64).await.unwrap_err();
     assert!(matches!(error, Error::Trap(_)), "{error}");
     assert!(matches!(component.call::<_, u32>("run", &1u64).await, Err(Error::Ended)));
+}
+
+/// A file function can say no by its own error, and the instance lives on.
+#[tokio::test]
+async fn too_many_open_files_are_refused_by_their_own_error() {
+    const INSUFFICIENT_MEMORY: u32 = 1022;
+    let _alone = alone().await;
+    let resolve = support::wit();
+    let open = support::probe::offered(&resolve).into_iter().find(|o| o.id.ends_with("open-at")).unwrap();
+    let plan = support::probe::Plan { path: "file", flags: (0, 0, 0) };
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let (config, _) = support::config(support::ALLOW_ALL);
+    let mount = MountSpec::new(directory.path(), GuestPath::root());
+    // Opened and never dropped; the process's own bound on files may come first, and has the same word.
+    let runtime = ComponentRuntime::new(config.mount(mount)).unwrap();
+    let component = load(&runtime, &support::probe::build(&resolve, &open, &plan)).await;
+    let _: u32 = component.call("prepare", &()).await.unwrap();
+    let mut last = 1;
+    for _ in 0..10_010 {
+        last = component.call("run", &()).await.unwrap();
+    }
+    assert_eq!(last, INSUFFICIENT_MEMORY);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use crate::host::bindings::filesystem::types::ErrorCode;
 use crate::kernel::{Fail, Fault};
 use airssys_osl::Denied;
 use airssys_osl::fs::FsError;
+use wasmtime::component::ResourceTableError;
 
 /// A file function that did not happen.
 #[derive(Debug)]
@@ -35,7 +36,10 @@ impl From<Fail> for FsFail {
     fn from(fail: Fail) -> FsFail {
         match fail {
             Fail::Denied(denied) => denied.into(),
-            Fail::Trap(error) => FsFail::Trap(error),
+            Fail::Trap(error) => match error.downcast::<ResourceTableError>() {
+                Ok(error) => error.into(),
+                Err(error) => FsFail::Trap(error),
+            },
         }
     }
 }
@@ -46,10 +50,10 @@ impl From<Fault> for FsFail {
     }
 }
 
-impl From<wasmtime::component::ResourceTableError> for FsFail {
-    fn from(error: wasmtime::component::ResourceTableError) -> FsFail {
+impl From<ResourceTableError> for FsFail {
+    fn from(error: ResourceTableError) -> FsFail {
         match error {
-            wasmtime::component::ResourceTableError::Full => FsFail::Code(ErrorCode::InsufficientMemory),
+            ResourceTableError::Full => FsFail::Code(ErrorCode::InsufficientMemory),
             error => FsFail::Trap(error.into()),
         }
     }
