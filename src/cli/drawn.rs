@@ -40,11 +40,11 @@ fn fits(report: &dyn Diagnostic) -> bool {
 /// The place and the sentence, without the lines of the file.
 fn in_words(report: &dyn Diagnostic) -> String {
     let said = problem(report);
-    let place = ["file", "line", "column"].map(|part| match &said["place"][part] {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+    let place = ["/place/file", "/place/line", "/place/column"].map(|part| match said.pointer(part) {
+        Some(Value::String(text)) => text.clone(),
+        other => other.map(Value::to_string).unwrap_or_default(),
     });
-    let help = said["help"].as_str().map(|help| format!(": {help}")).unwrap_or_default();
+    let help = report.help().map(|help| format!(": {help}")).unwrap_or_default();
     printable(&format!("airssys: {}: {report}{help}", place.join(":")))
 }
 
