@@ -214,7 +214,7 @@ impl Mount {
             return Err(MountError::KernelInterface { host });
         }
         let identity = sys.stat_open(&root).map_err(refused)?.identity;
-        let exact_names = volume.exact_names && !options.names_from_disk;
+        let exact_names = volume.exact_names && !options.names_from_disk && !options.cross_devices;
         if !exact_names && sys.entries(&root).is_err() {
             return Err(MountError::Names { host });
         }

@@ -57,7 +57,7 @@ impl Lease {
         if !Arc::ptr_eq(&self.0.session, session) || self.0.resource != *resource {
             return Err(self);
         }
-        let held = |r: &Right| (r.action, r.under.load(Ordering::Acquire));
+        let held = |r: &Right| (r.action, r.under.load(Ordering::SeqCst));
         let mut rights: Vec<_> = self.0.rights.iter().map(held).filter(|(held, _)| *held != action).collect();
         rights.push((action, epoch));
         Ok(Lease::new(Arc::clone(session), self.0.resource.clone(), rights))
@@ -72,7 +72,7 @@ impl Lease {
         let Some(right) = state.rights.iter().find(|r| r.action == action) else {
             return Err(self.refuse(action, import, Why::NotHeld));
         };
-        if right.under.load(Ordering::Acquire) == state.session.gate().current_epoch() {
+        if right.under.load(Ordering::SeqCst) == state.session.gate().current_epoch() {
             right.reused.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
@@ -105,10 +105,10 @@ impl Lease {
             return Err(self.refuse(right.action, import, Why::Revoked));
         }
         let epoch = self.0.session.decide_and_record(right.action, &self.0.resource, import)?;
-        right.under.store(epoch, Ordering::Release);
+        right.under.store(epoch, Ordering::SeqCst);
         if self.is_revoked() {
             // Revoked while deciding: take back what was just stored.
-            right.under.store(0, Ordering::Release);
+            right.under.store(0, Ordering::SeqCst);
             return Err(self.refuse(right.action, import, Why::Revoked));
         }
         Ok(())
@@ -145,7 +145,7 @@ impl Lease {
 
     /// True once it was revoked.
     pub fn is_revoked(&self) -> bool {
-        self.0.revoked.load(Ordering::Acquire)
+        self.0.revoked.load(Ordering::SeqCst)
     }
 
     /// Returns when the lease is revoked.
@@ -162,9 +162,9 @@ impl Lease {
 
 impl State {
     pub(in crate::gate) fn revoke(&self) {
-        self.revoked.store(true, Ordering::Release);
+        self.revoked.store(true, Ordering::SeqCst);
         for right in &self.rights {
-            right.under.store(0, Ordering::Release);
+            right.under.store(0, Ordering::SeqCst);
         }
         self.woken.notify_waiters();
     }
