@@ -89,6 +89,8 @@ impl Output {
         }
         match &self.target {
             _ if bytes.is_empty() => Ok(()),
+            // A guest that did not ask for the room must not make the host wait for it.
+            Target::Stream(..) if bytes.len() > self.room()? => Err(StdioError::TooMuch),
             Target::Stream(file, _) => (&**file).write_all(bytes).map_err(ended),
             Target::Memory(memory) if memory.write(bytes) => Ok(()),
             Target::Memory(_) => Err(StdioError::Closed),
