@@ -4,7 +4,7 @@ use crate::embed::Error;
 use crate::embed::runtime::Shared;
 use crate::embed::value::{self, CallExpr};
 use crate::identity::VerifiedComponent;
-use crate::kernel::{Failure, Function, Instance, Limits, Prepared};
+use crate::kernel::{Failure, Function, Instance, Limits, Prepared, Tenure};
 use airssys_osl::Principal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,29 +23,40 @@ pub struct Component {
     verified: Arc<VerifiedComponent>,
     functions: Vec<Function>,
     limits: Limits,
+    /// When the identity runs out, fixed at loading on the monotonic clock: a wall clock set back revives nothing.
+    until: Option<Time>,
     instance: Mutex<Option<Instance>>,
 }
 
 impl Component {
-    pub(crate) async fn start(
+    pub(crate) async fn load(
+        shared: Arc<Shared>,
+        prepared: Prepared,
+        verified: VerifiedComponent,
+    ) -> Result<Component, Error> {
+        let until = deadline(&verified);
+        Component::start(shared, prepared, Arc::new(verified), until).await
+    }
+
+    async fn start(
         shared: Arc<Shared>,
         prepared: Prepared,
         verified: Arc<VerifiedComponent>,
+        until: Option<Time>,
     ) -> Result<Component, Error> {
         let limits = shared.limits_for(&verified);
         let session = shared.open(&verified, limits)?;
+        let tenure = Tenure::new(Arc::clone(&session), until);
         let functions = prepared.compiled().exports();
-        let started =
-            prepared.instantiate(Arc::clone(&session), shared.grants(), limits, deadline(&verified)).await;
-        let component = |instance| Component { shared, prepared, verified, functions, limits, instance };
+        let started = prepared.instantiate(tenure, shared.grants(), limits).await;
+        let component =
+            |instance| Component { shared, prepared, verified, functions, limits, until, instance };
         match started {
             Ok(instance) => Ok(component(Mutex::new(Some(instance)))),
             Err(error) => {
                 let ended = component(Mutex::new(None));
                 let crate::kernel::InstanceError::Start(failure) = error;
-                let error = ended.failed(session.subject(), failure);
-                session.close()?;
-                Err(error)
+                Err(ended.failed(session.subject(), failure))
             }
         }
     }
@@ -55,7 +66,8 @@ impl Component {
     /// # Errors
     /// As [`ComponentRuntime::load_component`](crate::embed::ComponentRuntime::load_component) once the code is there.
     pub async fn instantiate(&self) -> Result<Component, Error> {
-        Component::start(Arc::clone(&self.shared), self.prepared.clone(), Arc::clone(&self.verified)).await
+        let (shared, verified) = (Arc::clone(&self.shared), Arc::clone(&self.verified));
+        Component::start(shared, self.prepared.clone(), verified, self.until).await
     }
 
     /// Calls an export with values that fit its own types: a root export by name, else a unique interface export, else
@@ -184,7 +196,7 @@ impl Component {
     }
 }
 
-/// When the identity runs out, on the monotonic clock: a wall clock set back later revives nothing.
+/// When the identity runs out, on the monotonic clock.
 fn deadline(verified: &VerifiedComponent) -> Option<Time> {
     let left = verified.valid_until()?.duration_since(jiff::Timestamp::now());
     Some(Time::now() + Duration::try_from(left).unwrap_or_default())

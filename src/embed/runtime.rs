@@ -73,7 +73,7 @@ impl ComponentRuntime {
         let (verified, compiled) = self.prepare(source.into()).await?;
         let prepared = Prepared::new(&self.shared.imports, &compiled);
         let prepared = prepared.map_err(|error| self.refuse_import(&verified, error))?;
-        Component::start(Arc::clone(&self.shared), prepared, Arc::new(verified)).await
+        Component::load(Arc::clone(&self.shared), prepared, verified).await
     }
 
     /// Verifies and compiles a component and tells what it is, without running any of its code.
@@ -96,8 +96,12 @@ impl ComponentRuntime {
         // One at a time, so that the epoch recorded is the epoch that comes.
         let _turn = self.shared.swapping.lock().unwrap_or_else(PoisonError::into_inner);
         let next = self.shared.authorizer.snapshot().epoch() + 1;
+        // What was counted so far rests on the old set, so it is told before the new one is.
+        self.shared.gate.flush_summaries()?;
         self.shared.log.swap(next, &policy_set(&policies))?;
-        Ok(self.shared.authorizer.swap(policies))
+        let epoch = self.shared.authorizer.swap(policies);
+        self.shared.gate.policies_changed();
+        Ok(epoch)
     }
 
     /// The policies in force.

@@ -2,12 +2,12 @@
 
 use crate::kernel::compile::Function;
 use crate::kernel::limits::Meter;
-use crate::kernel::{Compiled, Failure, Imports, LimitExceeded, Limits, LinkError, State};
+use crate::kernel::{Compiled, Failure, Imports, LimitExceeded, Limits, LinkError, State, Tenure};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
 use airssys_osl::{Session, stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant as Time};
+use std::time::Duration;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use wasmtime::component::{
@@ -68,12 +68,11 @@ impl Prepared {
     /// [`InstanceError::Start`] when its start functions fail.
     pub async fn instantiate(
         &self,
-        session: Arc<Session>,
+        tenure: Tenure,
         grants: Grants,
         limits: Limits,
-        until: Option<Time>,
     ) -> Result<Instance, InstanceError> {
-        let state = State::new(Arc::clone(&session), grants, Meter::new(limits));
+        let state = State::new(Arc::clone(tenure.session()), grants, Meter::new(limits));
         let mut store = Store::new(self.compiled.engine().inner(), state);
         store.limiter(|state| &mut state.meter);
         store.epoch_deadline_callback(move |mut store| {
@@ -82,44 +81,16 @@ impl Prepared {
             // Yielding lets neighbours run and the wall clock's timer fire.
             Ok(UpdateDeadline::Yield(1))
         });
-        let expiry = until.and_then(|until| Expiry::at(&session, until));
         let component = self.compiled.component().clone();
         let wall = arm(&mut store, &limits);
-        let started = timeout(wall, self.pre.instantiate_async(&mut store)).await;
+        let started = timeout(wall, tenure.during(self.pre.instantiate_async(&mut store))).await;
         let instance = settle(&mut store, &limits, started).map_err(InstanceError::Start)?;
-        Ok(Instance { store, instance, component, limits, session, _expiry: expiry })
+        Ok(Instance { store, instance, component, limits, tenure })
     }
 }
 
 fn exceed_cpu(limits: &Limits) -> wasmtime::Error {
     wasmtime::Error::new(LimitExceeded::cpu(limits))
-}
-
-/// Revokes the session when the identity behind it runs out; is given up with the instance.
-struct Expiry(tokio::task::AbortHandle);
-
-impl Expiry {
-    fn at(session: &Arc<Session>, until: Time) -> Option<Expiry> {
-        // A task of its own would come too late for what the instance does at once.
-        if until <= Time::now() {
-            session.revoke();
-            return None;
-        }
-        let session = Arc::downgrade(session);
-        let task = tokio::spawn(async move {
-            tokio::time::sleep_until(until.into()).await;
-            if let Some(session) = session.upgrade() {
-                session.revoke();
-            }
-        });
-        Some(Expiry(task.abort_handle()))
-    }
-}
-
-impl Drop for Expiry {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// One live instance. Not used again after a [`Failure`].
@@ -128,14 +99,13 @@ pub struct Instance {
     instance: wasmtime::component::Instance,
     component: Component,
     limits: Limits,
-    session: Arc<Session>,
-    _expiry: Option<Expiry>,
+    tenure: Tenure,
 }
 
 impl Instance {
     /// The instance's session at the gate.
     pub fn session(&self) -> &Arc<Session> {
-        &self.session
+        self.tenure.session()
     }
 
     /// Calls an exported function with component values.
@@ -147,14 +117,14 @@ impl Instance {
         let (instance, returns) = (self.instance, function.ty.results().len());
         let wall = arm(&mut self.store, &self.limits);
         let store = &mut self.store;
-        let done = timeout(wall, async {
+        let called = async {
             let gone = || wasmtime::format_err!("the export has gone");
             let function = instance.get_func(&mut *store, index).ok_or_else(gone)?;
             let mut results = vec![Val::Bool(false); returns];
             function.call_async(&mut *store, arguments, &mut results).await?;
             Ok(results.pop())
-        });
-        let done = done.await;
+        };
+        let done = timeout(wall, self.tenure.during(called)).await;
         settle(&mut self.store, &self.limits, done)
     }
 
@@ -171,11 +141,11 @@ impl Instance {
         let instance = self.instance;
         let wall = arm(&mut self.store, &self.limits);
         let store = &mut self.store;
-        let done = timeout(wall, async {
+        let called = async {
             let function = instance.get_typed_func::<P, R>(&mut *store, index)?;
             function.call_async(&mut *store, arguments).await
-        });
-        let done = done.await;
+        };
+        let done = timeout(wall, self.tenure.during(called)).await;
         settle(&mut self.store, &self.limits, done)
     }
 
@@ -199,14 +169,7 @@ impl Instance {
 
 impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "instance of {:?}", self.session.subject())
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        // The end of an instance is not undone by a summary that cannot be written; the log's owner sees its own error.
-        let _ = self.session.close();
+        write!(f, "instance of {:?}", self.session().subject())
     }
 }
 

@@ -14,6 +14,7 @@ mod instance;
 mod limits;
 mod state;
 mod table;
+mod tenure;
 
 pub use compile::{Compiled, Function, functions};
 pub use engine::{Engine, EngineError};
@@ -22,6 +23,7 @@ pub use imports::{Imports, LinkError};
 pub use instance::{Grants, Instance, InstanceError, Prepared};
 pub use limits::{LimitExceeded, Limits};
 pub use table::{Class, Denial, Row};
+pub use tenure::Tenure;
 
 pub(crate) use attribution::Holder;
 pub(crate) use failure::Fail;

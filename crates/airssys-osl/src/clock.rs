@@ -101,7 +101,7 @@ impl Sleeper {
     pub fn until(&self, nanoseconds: u64, import: &'static str) -> Result<Timer, Denied> {
         self.lease.enter(ActionId::ClockSleep, import)?;
         let deadline = ORIGIN.checked_add(Duration::from_nanos(nanoseconds));
-        Ok(Timer { deadline, lease: self.lease.clone() })
+        Ok(Timer { deadline, lease: self.lease.clone(), import })
     }
 
     /// A timer that ends `nanoseconds` from now.
@@ -111,7 +111,7 @@ impl Sleeper {
     pub fn after(&self, nanoseconds: u64, import: &'static str) -> Result<Timer, Denied> {
         self.lease.enter(ActionId::ClockSleep, import)?;
         let deadline = Instant::now().checked_add(Duration::from_nanos(nanoseconds));
-        Ok(Timer { deadline, lease: self.lease.clone() })
+        Ok(Timer { deadline, lease: self.lease.clone(), import })
     }
 }
 
@@ -121,6 +121,8 @@ pub struct Timer {
     /// None: later than this platform can count.
     deadline: Option<Instant>,
     lease: Lease,
+    /// Through which it was asked for: a change of policies decides it anew under the same name.
+    import: &'static str,
 }
 
 impl Timer {
@@ -129,7 +131,7 @@ impl Timer {
         self.lease.is_revoked() || self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
-    /// Returns when the wait is over.
+    /// Returns when the wait is over, which it also is when a change of policies no longer permits it.
     pub async fn over(&self) {
         if self.is_over() {
             return;
@@ -142,7 +144,7 @@ impl Timer {
         };
         tokio::select! {
             () = time => {}
-            () = self.lease.revoked() => {}
+            () = self.lease.lost(ActionId::ClockSleep, self.import) => {}
         }
     }
 

@@ -16,7 +16,7 @@ pub enum Why {
     Audit,
     /// The handle, or the whole session, was revoked.
     Revoked,
-    /// The session used up its quota of denials and is stopped.
+    /// The session used up its quota of denials, or its pace of records, and is stopped.
     Flood,
     /// A handle was used for an action it was not opened for.
     NotHeld,
@@ -84,7 +84,7 @@ impl Denied {
             },
             Why::Audit => "its audit record could not be written".to_owned(),
             Why::Revoked => "the permission was revoked".to_owned(),
-            Why::Flood => "its quota of denials is used up".to_owned(),
+            Why::Flood => "its share of the log is used up".to_owned(),
             Why::NotHeld => "the handle was not opened for it".to_owned(),
             Why::Widens => "a move may not make more possible than is permitted at the old name".to_owned(),
             Why::Unstable => "it kept changing while it was opened".to_owned(),

@@ -3,8 +3,11 @@
 //! A lease names one resource and the actions it was opened for, each with the epoch of its verdict. Using the
 //! handle compares that epoch with the current one: equal means go on; otherwise the question is asked anew. A
 //! verdict that read the context, and a revoked lease, hold epoch 0, which is never current.
+//!
+//! A wait rests on a lease too: [`Lease::lost`] ends it when the lease is revoked, and asks anew when the policies
+//! change.
 
-use crate::gate::{Denied, Reasons, Session, Why};
+use crate::gate::{Decision, Denied, Reasons, Session, Why};
 use crate::{ActionId, Resource};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,10 +25,28 @@ pub(in crate::gate) struct State {
     woken: Notify,
 }
 
+/// How long a verdict may be used again.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::gate) struct Standing {
+    /// The epoch under which it may; 0: not at all.
+    under: u64,
+    /// The epoch it was taken under.
+    asked: u64,
+}
+
+impl Standing {
+    pub(in crate::gate) fn of(decision: &Decision) -> Standing {
+        let under = if decision.reusable { decision.epoch } else { 0 };
+        Standing { under, asked: decision.epoch }
+    }
+}
+
 struct Right {
     action: ActionId,
     /// Epoch of the verdict; 0: ask each time.
     under: AtomicU64,
+    /// Epoch of the last verdict, also where it counts only once.
+    asked: AtomicU64,
     reused: AtomicU64,
 }
 
@@ -33,9 +54,9 @@ impl Lease {
     pub(in crate::gate) fn new(
         session: Arc<Session>,
         resource: Resource,
-        rights: Vec<(ActionId, u64)>,
+        rights: Vec<(ActionId, Standing)>,
     ) -> Lease {
-        let rights = rights.into_iter().map(|(action, epoch)| Right::new(action, epoch)).collect();
+        let rights = rights.into_iter().map(|(action, standing)| Right::new(action, standing)).collect();
         let (revoked, woken) = (AtomicBool::new(session.is_revoked()), Notify::new());
         let lease = Lease(Arc::new(State { session, resource, rights, revoked, woken }));
         lease.0.session.keep(Arc::downgrade(&lease.0));
@@ -52,14 +73,14 @@ impl Lease {
         session: &Arc<Session>,
         resource: &Resource,
         action: ActionId,
-        epoch: u64,
+        standing: Standing,
     ) -> Result<Lease, Lease> {
         if !Arc::ptr_eq(&self.0.session, session) || self.0.resource != *resource {
             return Err(self);
         }
-        let held = |r: &Right| (r.action, r.under.load(Ordering::SeqCst));
+        let held = |r: &Right| (r.action, r.standing());
         let mut rights: Vec<_> = self.0.rights.iter().map(held).filter(|(held, _)| *held != action).collect();
-        rights.push((action, epoch));
+        rights.push((action, standing));
         Ok(Lease::new(Arc::clone(session), self.0.resource.clone(), rights))
     }
 
@@ -104,8 +125,9 @@ impl Lease {
         if self.is_revoked() {
             return Err(self.refuse(right.action, import, Why::Revoked));
         }
-        let epoch = self.0.session.decide_and_record(right.action, &self.0.resource, import)?;
-        right.under.store(epoch, Ordering::SeqCst);
+        let standing = self.0.session.decide_and_record(right.action, &self.0.resource, import)?;
+        right.asked.store(standing.asked, Ordering::SeqCst);
+        right.under.store(standing.under, Ordering::SeqCst);
         if self.is_revoked() {
             // Revoked while deciding: take back what was just stored.
             right.under.store(0, Ordering::SeqCst);
@@ -158,6 +180,28 @@ impl Lease {
             woken.await;
         }
     }
+
+    /// Returns when a wait that rests on `action` has to end: the lease was revoked, or the policies have changed
+    /// since it was last asked and now say no.
+    pub async fn lost(&self, action: ActionId, import: &'static str) {
+        loop {
+            // Registered before the look, so that nothing is missed in between.
+            let woken = self.0.woken.notified();
+            if self.is_revoked() || self.asked_anew(action, import).is_err() {
+                return;
+            }
+            woken.await;
+        }
+    }
+
+    /// Asks anew if the policies have changed since the last time.
+    fn asked_anew(&self, action: ActionId, import: &'static str) -> Result<(), Denied> {
+        let Some(right) = self.0.rights.iter().find(|r| r.action == action) else {
+            return Err(self.refuse(action, import, Why::NotHeld));
+        };
+        let current = self.0.session.gate().current_epoch();
+        if right.asked.load(Ordering::SeqCst) >= current { Ok(()) } else { self.renew(right, import) }
+    }
 }
 
 impl State {
@@ -166,6 +210,11 @@ impl State {
         for right in &self.rights {
             right.under.store(0, Ordering::SeqCst);
         }
+        self.wake();
+    }
+
+    /// Wakes the waits that rest on it, to look again.
+    pub(in crate::gate) fn wake(&self) {
         self.woken.notify_waiters();
     }
 
@@ -178,8 +227,13 @@ impl State {
 }
 
 impl Right {
-    fn new(action: ActionId, epoch: u64) -> Right {
-        Right { action, under: AtomicU64::new(epoch), reused: AtomicU64::new(0) }
+    fn new(action: ActionId, standing: Standing) -> Right {
+        let (under, asked) = (AtomicU64::new(standing.under), AtomicU64::new(standing.asked));
+        Right { action, under, asked, reused: AtomicU64::new(0) }
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { under: self.under.load(Ordering::SeqCst), asked: self.asked.load(Ordering::SeqCst) }
     }
 }
 

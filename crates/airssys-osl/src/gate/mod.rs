@@ -11,6 +11,7 @@ mod ask;
 mod denied;
 mod lease;
 mod memo;
+mod pace;
 mod permit;
 mod session;
 

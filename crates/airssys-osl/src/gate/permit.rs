@@ -39,7 +39,7 @@ impl<A: Action> Permit<A> {
         Lease::new(
             Arc::clone(self.allowed.session()),
             self.resource.into(),
-            vec![(A::ID, self.allowed.epoch())],
+            vec![(A::ID, self.allowed.standing())],
         )
     }
 
@@ -48,7 +48,7 @@ impl<A: Action> Permit<A> {
     /// A permit for another resource or session is a fault of the caller and comes back.
     pub(crate) fn join(self, lease: Lease) -> Result<Lease, Lease> {
         let resource: Resource = self.resource.into();
-        lease.with_right(self.allowed.session(), &resource, A::ID, self.allowed.epoch())
+        lease.with_right(self.allowed.session(), &resource, A::ID, self.allowed.standing())
     }
 
     /// The session it was given to.

@@ -1,8 +1,9 @@
 //! One live instance at the gate: ask, decide, record, mint.
 
 use crate::action::Action;
-use crate::gate::lease::State;
+use crate::gate::lease::{Standing, State};
 use crate::gate::memo::{Kept, Memo};
+use crate::gate::pace::Pace;
 use crate::gate::permit::mint;
 use crate::gate::{
     Ask, Authorizer, Decision, Denied, Entry, Permit, Reasons, RecordError, Recorder, Subject, Verdict, Why,
@@ -11,37 +12,65 @@ use crate::{ActionId, GuestPath, Resource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 /// How many denials a session may put into the log before it is stopped.
 pub const DENIAL_QUOTA: u64 = 10_000;
+/// How often a question is asked again because the policies changed while it was answered.
+const MAX_CHANGES: usize = 64;
 
 /// The authorizer and the recorder together. One for a runtime.
 pub struct Gate {
     authorizer: Arc<dyn Authorizer>,
     recorder: Arc<dyn Recorder>,
     epoch: Arc<AtomicU64>,
+    sessions: Mutex<Vec<Weak<Session>>>,
 }
 
 impl Gate {
     /// A gate that asks `authorizer` and tells `recorder`.
     pub fn new(authorizer: Arc<dyn Authorizer>, recorder: Arc<dyn Recorder>) -> Arc<Gate> {
         let epoch = Arc::clone(authorizer.epoch());
-        Arc::new(Gate { authorizer, recorder, epoch })
+        Arc::new(Gate { authorizer, recorder, epoch, sessions: Mutex::default() })
     }
 
     /// Opens a session for one live instance.
     pub fn session(self: &Arc<Gate>, subject: Subject) -> Arc<Session> {
         let reused = std::array::from_fn(|_| AtomicU64::new(0));
-        Arc::new(Session {
+        let session = Arc::new(Session {
             gate: Arc::clone(self),
             subject,
             memo: Mutex::default(),
             leases: Mutex::default(),
             reused,
             denials: AtomicU64::new(0),
+            pace: Mutex::default(),
+            flooded: AtomicBool::new(false),
             revoked: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-        })
+        });
+        keep_alive(&mut lock(&self.sessions), Arc::downgrade(&session));
+        session
+    }
+
+    /// Writes every live session's summary: what was counted so far rests on the policies that are about to change.
+    ///
+    /// # Errors
+    /// [`RecordError`] when one could not be written; the change must then not happen.
+    pub fn flush_summaries(&self) -> Result<(), RecordError> {
+        self.live_sessions().iter().try_for_each(|session| session.flush_summary())
+    }
+
+    /// Wakes every wait that rests on a verdict, so that it is decided anew. To be called after each change of epoch.
+    pub fn policies_changed(&self) {
+        for session in self.live_sessions() {
+            session.live_leases().iter().for_each(|lease| lease.wake());
+        }
+    }
+
+    /// Upgraded under the lock and used after it: what is done with a session may take its locks.
+    fn live_sessions(&self) -> Vec<Arc<Session>> {
+        lock(&self.sessions).iter().filter_map(Weak::upgrade).collect()
     }
 
     pub(in crate::gate) fn current_epoch(&self) -> u64 {
@@ -57,6 +86,8 @@ pub struct Session {
     leases: Mutex<Vec<Weak<State>>>,
     reused: [AtomicU64; ActionId::COUNT],
     denials: AtomicU64,
+    pace: Mutex<Pace>,
+    flooded: AtomicBool,
     revoked: AtomicBool,
     closed: AtomicBool,
 }
@@ -65,7 +96,7 @@ pub struct Session {
 #[derive(Debug)]
 pub(in crate::gate) struct Allowed {
     session: Arc<Session>,
-    epoch: u64,
+    standing: Standing,
 }
 
 impl Allowed {
@@ -73,9 +104,9 @@ impl Allowed {
         &self.session
     }
 
-    /// The epoch under which the verdict may be used again; 0 when it may not.
-    pub(in crate::gate) fn epoch(&self) -> u64 {
-        self.epoch
+    /// How long the verdict may be used again.
+    pub(in crate::gate) fn standing(&self) -> Standing {
+        self.standing
     }
 }
 
@@ -113,10 +144,10 @@ impl<A: Action> Weighed<A> {
     pub fn commit(mut self) -> Result<Permit<A>, Denied> {
         if self.decision.epoch != self.session.gate.current_epoch() {
             // The policies changed since it was weighed; what they say now counts.
-            (self.decision, self.recorded) = self.session.look_up(A::ID, &self.value, self.import);
+            (self.decision, self.recorded) = self.session.decide_now(A::ID, &self.value, self.import);
         }
-        let epoch = self.session.settle(A::ID, &self.value, self.import, &self.decision, self.recorded)?;
-        Ok(mint(self.resource, Allowed { session: self.session, epoch }))
+        let standing = self.session.settle(A::ID, &self.value, self.import, &self.decision, self.recorded)?;
+        Ok(mint(self.resource, Allowed { session: self.session, standing }))
     }
 }
 
@@ -203,13 +234,37 @@ impl Session {
     /// # Errors
     /// [`RecordError`] when the summary could not be written.
     pub fn flush_summary(&self) -> Result<(), RecordError> {
-        // Upgraded under the lock, dropped after it: a lease's end takes no lock of its own, but keep it simple to see.
-        let live: Vec<_> = lock(&self.leases).iter().filter_map(Weak::upgrade).collect();
-        live.iter().for_each(|lease| lease.report());
+        self.live_leases().iter().for_each(|lease| lease.report());
         let counts = ActionId::ALL.iter().zip(&self.reused);
         let counts = counts.map(|(action, count)| (*action, count.swap(0, Ordering::Relaxed)));
         let counts: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
-        if counts.is_empty() { Ok(()) } else { self.gate.recorder.summary(&self.subject, &counts) }
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let written = self.gate.recorder.summary(&self.subject, &counts);
+        if written.is_err() {
+            // Told with the next summary.
+            counts.iter().for_each(|(action, count)| self.count_reuse(*action, *count));
+        }
+        written
+    }
+
+    /// Upgraded under the lock, dropped after it: a lease's end takes no lock of its own, but keep it simple to see.
+    fn live_leases(&self) -> Vec<Arc<State>> {
+        lock(&self.leases).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// What the policies in force say, also when they change meanwhile.
+    fn decide_now(&self, action: ActionId, resource: &Resource, import: &'static str) -> (Decision, bool) {
+        for _ in 0..MAX_CHANGES {
+            let (decision, recorded) = self.look_up(action, resource, import);
+            // A newer epoch than the cell's is a change whose cell has not been moved yet.
+            if decision.epoch >= self.gate.current_epoch() {
+                return (decision, recorded);
+            }
+        }
+        let verdict = Verdict::fault("the policies changed too often while it was decided");
+        (Decision { verdict, epoch: self.gate.current_epoch(), reusable: false }, false)
     }
 
     fn look_up(&self, action: ActionId, resource: &Resource, import: &'static str) -> (Decision, bool) {
@@ -234,7 +289,7 @@ impl Session {
         }
     }
 
-    /// Records a verdict and says under which epoch it may be used again.
+    /// Records a verdict and says how long it may be used again.
     fn settle(
         &self,
         action: ActionId,
@@ -242,24 +297,21 @@ impl Session {
         import: &'static str,
         decision: &Decision,
         recorded: bool,
-    ) -> Result<u64, Denied> {
+    ) -> Result<Standing, Denied> {
+        let standing = Standing::of(decision);
         if self.is_revoked() {
-            let why =
-                if self.denials.load(Ordering::Relaxed) > DENIAL_QUOTA { Why::Flood } else { Why::Revoked };
-            return Err(self.refuse(action, resource, import, why, Arc::clone(decision.verdict.reasons())));
+            return Err(self.refuse_ended(action, resource, import, decision));
         }
         let why = match decision.verdict {
             Verdict::Allow(_) if recorded => {
                 self.count_reuse(action, 1);
-                return Ok(decision.epoch);
+                return Ok(standing);
             }
             Verdict::Allow(_) => None,
             Verdict::Deny(_) => Some(Why::Policy),
             Verdict::Fault(_) => Some(Why::Fault),
         };
-        if why.is_some() {
-            self.count_denial(action, resource, import, decision)?;
-        }
+        self.count_record(why.is_some(), action, resource, import, decision)?;
         let ask = Ask { subject: &self.subject, action, resource, import };
         let entry = Entry { ask, verdict: &decision.verdict, epoch: decision.epoch };
         let written = self.gate.recorder.decision(&entry);
@@ -269,44 +321,65 @@ impl Session {
             (Ok(()), Some(why)) => Err(Denied::new(&self.subject, action, resource, import, why, reasons())),
             (Ok(()), None) => {
                 self.remember(action, resource, decision, true);
-                Ok(if decision.reusable { decision.epoch } else { 0 })
+                Ok(standing)
             }
         }
     }
 
-    /// Counts a denial; the one that exceeds the quota stops the session.
-    fn count_denial(
+    /// Counts a record that is going to be written; the one that exceeds the quota of denials, or the pace of all
+    /// records, stops the session.
+    fn count_record(
         &self,
+        denies: bool,
         action: ActionId,
         resource: &Resource,
         import: &'static str,
         decision: &Decision,
     ) -> Result<(), Denied> {
-        if self.denials.fetch_add(1, Ordering::Relaxed) < DENIAL_QUOTA {
-            return Ok(());
+        if denies {
+            if self.denials.fetch_add(1, Ordering::Relaxed) < DENIAL_QUOTA {
+                return Ok(());
+            }
+            self.stop(import, &format!("stopped: more than {DENIAL_QUOTA} denials"));
+        } else {
+            if lock(&self.pace).admits(Instant::now()) {
+                return Ok(());
+            }
+            self.stop(import, &Pace::note());
         }
-        self.stop(import);
         let reasons = Arc::clone(decision.verdict.reasons());
         Err(Denied::new(&self.subject, action, resource, import, Why::Flood, reasons))
     }
 
-    /// Stops a session that used up its quota of denials.
-    fn stop(&self, import: &'static str) {
+    /// Stops a session that used up its share of the log.
+    fn stop(&self, import: &'static str, text: &str) {
+        self.flooded.store(true, Ordering::SeqCst);
         if !self.revoked.swap(true, Ordering::SeqCst) {
             // The denial itself stands whether or not this note can be written.
-            let _ = self.note(import, &format!("stopped: more than {DENIAL_QUOTA} denials"));
+            let _ = self.note(import, text);
         }
         self.revoke();
     }
 
-    /// Decides anew for a lease and says under which epoch the verdict may be used again.
+    fn refuse_ended(
+        &self,
+        action: ActionId,
+        resource: &Resource,
+        import: &'static str,
+        decision: &Decision,
+    ) -> Denied {
+        let why = if self.flooded.load(Ordering::SeqCst) { Why::Flood } else { Why::Revoked };
+        self.refuse(action, resource, import, why, Arc::clone(decision.verdict.reasons()))
+    }
+
+    /// Decides anew for a lease and says how long the verdict may be used again.
     pub(in crate::gate) fn decide_and_record(
         &self,
         action: ActionId,
         resource: &Resource,
         import: &'static str,
-    ) -> Result<u64, Denied> {
-        let (decision, recorded) = self.look_up(action, resource, import);
+    ) -> Result<Standing, Denied> {
+        let (decision, recorded) = self.decide_now(action, resource, import);
         self.settle(action, resource, import, &decision, recorded)
     }
 
@@ -329,17 +402,12 @@ impl Session {
             let _ = self.gate.recorder.decision(&entry);
             return denied;
         }
-        self.stop(import);
+        self.stop(import, &format!("stopped: more than {DENIAL_QUOTA} denials"));
         Denied { why: Why::Flood, ..denied }
     }
 
     pub(in crate::gate) fn keep(&self, lease: Weak<State>) {
-        let mut leases = lock(&self.leases);
-        if leases.len() == leases.capacity() {
-            leases.retain(|lease| lease.strong_count() > 0);
-        }
-        leases.push(lease.clone());
-        drop(leases);
+        keep_alive(&mut lock(&self.leases), lease.clone());
         // Revoked between the lease's birth and its registration: nobody else will tell it.
         if self.is_revoked()
             && let Some(lease) = lease.upgrade()
@@ -359,6 +427,14 @@ impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "session of {:?}", self.subject)
     }
+}
+
+/// Adds to a list of what may be gone; only when it would have to grow are those that are gone thrown out.
+fn keep_alive<T>(list: &mut Vec<Weak<T>>, one: Weak<T>) {
+    if list.len() == list.capacity() {
+        list.retain(|kept| kept.strong_count() > 0);
+    }
+    list.push(one);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
