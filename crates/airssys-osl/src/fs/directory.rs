@@ -62,7 +62,7 @@ impl Directory {
 
     /// True when calls through it end soon and may be made in place.
     pub fn in_place(&self) -> bool {
-        self.0.mount.in_place
+        self.0.mount.in_place()
     }
 
     pub(in crate::fs) fn is_root(&self) -> bool {

@@ -46,7 +46,7 @@ impl File {
 
     /// True when calls on it end soon and may be made in place.
     pub fn in_place(&self) -> bool {
-        self.0.mount.in_place && self.0.kind == Kind::File
+        self.0.mount.in_place() && self.0.kind == Kind::File
     }
 
     /// Reads into `buffer` what one call gives; 0 means the end of the file.

@@ -27,6 +27,7 @@ mod node;
 mod odd;
 mod open;
 mod path;
+mod spelling;
 mod sys;
 mod types;
 
