@@ -440,6 +440,25 @@ mod tests {
     use crate::testing::path;
 
     #[test]
+    fn what_a_file_system_may_copy_first_is_not_changed_in_place() {
+        use crate::fs::OpenOptions;
+        let dir = tempfile::tempdir().unwrap();
+        let mount = |copies_up| {
+            let mounted = Mount::on_system(MountSpec::new(dir.path(), path("/m")), sys::native());
+            let mount = Mount { copies_up, is_local: true, spelling: Spelling::Kept, ..mounted };
+            Arc::new(mount).root(&crate::testing::session(|_, _| true).0)
+        };
+        let look = OpenOptions::default();
+        let write = OpenOptions { write: true, ..look };
+        let (copying, other) = (mount(true), mount(false));
+        assert!(copying.in_place_for(&look) && !copying.in_place_for(&write));
+        assert!(!copying.in_place_for(&OpenOptions { truncate: true, ..look }));
+        assert!(!Node::Directory(copying.clone()).in_place_to_change() && copying.in_place());
+        assert!(other.in_place_for(&look) && other.in_place_for(&write));
+        assert!(Node::Directory(other).in_place_to_change());
+    }
+
+    #[test]
     fn nothing_is_decided_in_a_mount_while_something_moves_in_one_that_lies_within() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("inner")).unwrap();

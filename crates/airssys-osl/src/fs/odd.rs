@@ -30,6 +30,7 @@ enum Folds {
 
 thread_local! {
     static FOLDS: RefCell<Folds> = const { RefCell::new(Folds::Nowhere) };
+    static LOOKS: Cell<usize> = const { Cell::new(0) };
     static ASKED: Cell<usize> = const { Cell::new(0) };
     static MEANWHILE: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
 }
@@ -105,6 +106,7 @@ impl System for Odd {
         sys::native().stat(dir, &found(dir, name))
     }
     fn stat_open(&self, file: &Handle) -> io::Result<Meta> {
+        LOOKS.set(LOOKS.get() + 1);
         sys::native().stat_open(file)
     }
     fn folds_case(&self, dir: &Handle) -> bool {
@@ -296,6 +298,18 @@ fn each_directory_is_asked_once_and_a_mount_where_one_folds_is_no_longer_served_
     }
     assert_eq!(asked(), 1);
     assert!(!root.in_place());
+}
+
+#[test]
+fn two_handles_are_compared_without_a_look_at_the_disk() {
+    let (_dir, _told, root) = world();
+    let one = root.open_at("ok/File", &READ, "t").unwrap();
+    let other = root.open_at("ok/File", &OpenOptions { read: false, ..READ }, "t").unwrap();
+    let directory = root.open_at("ok", &READ, "t").unwrap();
+    LOOKS.set(0);
+    assert!(one.is_same_object(&other, "t").unwrap());
+    assert!(!one.is_same_object(&directory, "t").unwrap());
+    assert_eq!(LOOKS.get(), 0);
 }
 
 /// Lets something happen at each act from now on in this thread.

@@ -228,7 +228,8 @@ impl Open<'_> {
             let flags = Flags { mutate_directory: self.how.mutate_directory && !mount.read_only, ..flags };
             return Ok(Node::Directory(Directory::opened(mount, path, file, meta.identity, lease, flags)));
         }
-        Ok(Node::File(File::opened(FileHandle { mount, path, file, kind: meta.kind, lease, flags })))
+        let Meta { kind, identity, .. } = meta;
+        Ok(Node::File(File::opened(FileHandle { mount, path, file, kind, identity, lease, flags })))
     }
 }
 
