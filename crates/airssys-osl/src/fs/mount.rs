@@ -131,6 +131,20 @@ pub enum MountError {
         /// The mount's guest path.
         guest: GuestPath,
     },
+    /// A file that the host's own authority rests on has further names, and one of them may lie where the guest writes.
+    #[error(
+        "`{}` has more than one name, and another may lie in `{}`, where a guest at `{guest}` could change it: \
+         add `:ro` to the mount, or replace the file by a copy with one name",
+        protected.display(), host.display()
+    )]
+    Linked {
+        /// The file.
+        protected: PathBuf,
+        /// The mount's host directory.
+        host: PathBuf,
+        /// The mount's guest path.
+        guest: GuestPath,
+    },
     /// What lies behind a protected name cannot be told.
     #[error("`{}` cannot be told apart from the mounts: {source}; make its directory readable", protected.display())]
     Unknown {
