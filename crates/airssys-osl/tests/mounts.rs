@@ -126,6 +126,41 @@ fn what_the_hosts_authority_rests_on_is_not_mounted_for_writing() {
 }
 
 #[test]
+fn a_protected_file_with_another_name_is_not_left_to_a_mount_for_writing() {
+    let (_dir, real) = dirs();
+    let policy = real.join("etc/policy.cedar");
+    link("policy.cedar", real.join("etc/current"));
+    let writable = || vec![spec(real.join("a"), "/m", false)];
+    assert!(Mounts::open_ambient(writable(), std::slice::from_ref(&policy)).is_ok());
+    std::fs::hard_link(&policy, real.join("a/inner/second")).unwrap();
+    for protected in [policy.clone(), real.join("etc/current")] {
+        let refused = error(writable(), std::slice::from_ref(&protected));
+        let MountError::Linked { .. } = &refused else { panic!("{refused}") };
+        let sentence = refused.to_string();
+        for told in [protected.to_str().unwrap(), real.join("a").to_str().unwrap(), "/m", ":ro", "a copy"] {
+            assert!(sentence.contains(told), "{sentence}");
+        }
+        let read_only = vec![spec(real.join("a"), "/m", true)];
+        assert!(Mounts::open_ambient(read_only, &[protected]).is_ok());
+    }
+    // A directory always has several names, and none of them is elsewhere.
+    assert!(Mounts::open_ambient(writable(), &[real.join("etc")]).is_ok());
+    // No name on this device is one on another.
+    let elsewhere = common::scratch();
+    let (other, here) = (elsewhere.path(), &real);
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &Path| std::fs::metadata(path).unwrap().dev();
+    let mut far = spec(other, "/m", false);
+    let answer = Mounts::open_ambient(vec![far.clone()], std::slice::from_ref(&policy));
+    assert_eq!(answer.is_ok(), device(other) != device(here));
+    far.options.cross_devices = true;
+    assert!(
+        matches!(error(vec![far], &[policy]), MountError::Linked { .. }),
+        "another device may lie within"
+    );
+}
+
+#[test]
 fn a_protected_name_that_cannot_be_told_is_an_error() {
     let (_dir, real) = dirs();
     link("loop", real.join("loop"));

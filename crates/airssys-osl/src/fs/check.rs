@@ -70,6 +70,12 @@ pub(in crate::fs) fn protected_ambient(
                 let (host, guest) = (mount.host.clone(), mount.guest.clone());
                 return Err(MountError::Protected { protected: path.clone(), host, guest });
             }
+            // Where the other names lie is not searched for: it could take as long as the file system is large.
+            let device = mount.identity.device;
+            if places.linked_on.is_some_and(|on| on == device || mount.options.cross_devices) {
+                let (host, guest) = (mount.host.clone(), mount.guest.clone());
+                return Err(MountError::Linked { protected: path.clone(), host, guest });
+            }
         }
     }
     Ok(())
@@ -81,6 +87,8 @@ pub(in crate::fs) fn protected_ambient(
 struct Places {
     names: Vec<PathBuf>,
     is_directory: bool,
+    /// The device of the regular file at the end, if it has further names.
+    linked_on: Option<u64>,
 }
 
 impl Places {
@@ -116,6 +124,7 @@ fn places_ambient(path: &Path) -> io::Result<Places> {
         };
         places.names.push(place.clone());
         places.is_directory = found.as_ref().is_some_and(std::fs::Metadata::is_dir);
+        places.linked_on = found.as_ref().and_then(linked_on);
         if !found.is_some_and(|found| found.is_symlink()) {
             at = place;
             continue;
@@ -129,6 +138,18 @@ fn places_ambient(path: &Path) -> io::Result<Places> {
         ahead = target;
     }
     Ok(places)
+}
+
+#[cfg(unix)]
+#[expect(clippy::disallowed_types, reason = "loading mounts looks at the host on the operator's behalf")]
+fn linked_on(found: &std::fs::Metadata) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    (found.is_file() && found.nlink() > 1).then(|| found.dev())
+}
+
+#[cfg(not(unix))]
+fn linked_on(_: &std::fs::Metadata) -> Option<u64> {
+    None
 }
 
 fn is_name(part: &Path) -> bool {

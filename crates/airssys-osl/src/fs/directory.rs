@@ -62,7 +62,14 @@ impl Directory {
 
     /// True when calls through it end soon and may be made in place.
     pub fn in_place(&self) -> bool {
-        self.0.mount.in_place
+        self.0.mount.in_place()
+    }
+
+    /// True when opening so ends soon and may be done in place.
+    ///
+    /// False also where opening a file to change it may first copy the whole of it, as on overlayfs.
+    pub fn in_place_for(&self, how: &OpenOptions) -> bool {
+        if how.changes() { self.0.mount.in_place_to_change() } else { self.in_place() }
     }
 
     pub(in crate::fs) fn is_root(&self) -> bool {
@@ -176,7 +183,8 @@ impl Directory {
         permit.redeem();
         let meta = spot.existing(&steps)?;
         let (Kind::Symlink, Some(parent)) = (meta.kind, &spot.parent) else { return Err(FsError::Invalid) };
-        let target = self.0.mount.sys.read_link(parent, &spot.name)?;
+        let target = self.0.mount.sys.read_link(parent, &spot.name);
+        let target = target.map_err(|error| self.look(import).tell(&spot.path, error))?;
         let target = target.into_string().map_err(|_| FsError::IllegalByteSequence)?;
         let absolute = std::path::Path::new(&target).has_root();
         if absolute { Err(FsError::NotPermitted) } else { Ok(target) }
@@ -280,7 +288,7 @@ impl Directory {
         };
         let _still = self.0.mount.still();
         let there = self.still_there().map_err(|error| self.look(import).tell(&self.0.path, error))?;
-        Entries::start(Arc::clone(&self.0.mount), there, lease)
+        Entries::start(self.clone(), there, lease)
     }
 
     pub(in crate::fs) fn parse(&self, path: &str, import: &'static str) -> Result<Steps, FsError> {

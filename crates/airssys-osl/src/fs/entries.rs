@@ -2,7 +2,7 @@
 
 use crate::action::ActionId;
 use crate::fs::FsError;
-use crate::fs::mount::Mount;
+use crate::fs::directory::Directory;
 use crate::fs::sys::RawEntries;
 use crate::fs::types::{Entry, Kind};
 use crate::gate::Lease;
@@ -14,8 +14,10 @@ use std::sync::Arc;
 ///
 /// Memory stays bounded however many there are; the lease is asked for each. Names that no path can spell (no text, or
 /// bidirectional controls) are left out and counted.
+///
+/// As with a file, a new decision is taken only while the directory's path still leads to it.
 pub struct Entries {
-    mount: Arc<Mount>,
+    of: Directory,
     directory: Arc<Handle>,
     listing: RawEntries,
     lease: Lease,
@@ -24,12 +26,12 @@ pub struct Entries {
 
 impl Entries {
     pub(in crate::fs) fn start(
-        mount: Arc<Mount>,
+        of: Directory,
         directory: Arc<Handle>,
         lease: Lease,
     ) -> Result<Entries, FsError> {
-        let listing = mount.sys.entries(&directory)?;
-        Ok(Entries { mount, directory, listing, lease, left_out: 0 })
+        let listing = of.mount().sys.entries(&directory)?;
+        Ok(Entries { of, directory, listing, lease, left_out: 0 })
     }
 
     /// The next entry; none at the end.
@@ -37,7 +39,7 @@ impl Entries {
     /// # Errors
     /// [`FsError`].
     pub fn next_entry(&mut self, import: &'static str) -> Result<Option<Entry>, FsError> {
-        self.lease.enter(ActionId::FsList, import)?;
+        self.enter(import)?;
         for raw in self.listing.by_ref() {
             let raw = raw?;
             if raw.name == "." || raw.name == ".." {
@@ -49,11 +51,26 @@ impl Entries {
                 continue;
             };
             let unknown =
-                || self.mount.sys.stat(&self.directory, &name).map_or(Kind::Unknown, |meta| meta.kind);
+                || self.of.mount().sys.stat(&self.directory, &name).map_or(Kind::Unknown, |meta| meta.kind);
             let kind = raw.kind.unwrap_or_else(unknown);
             return Ok(Some(Entry { name, kind }));
         }
         Ok(None)
+    }
+
+    fn enter(&self, import: &'static str) -> Result<(), FsError> {
+        if !self.lease.is_current(ActionId::FsList) {
+            self.lease.check_live(ActionId::FsList, import)?;
+            let _still = self.of.mount().still();
+            self.of.still_there().map_err(|error| self.of.look(import).tell(self.of.path(), error))?;
+            return Ok(self.lease.enter(ActionId::FsList, import)?);
+        }
+        Ok(self.lease.enter(ActionId::FsList, import)?)
+    }
+
+    /// True when reading on, and dropping it, ends soon and may be done in place.
+    pub fn in_place(&self) -> bool {
+        self.of.in_place()
     }
 
     /// How many names were left out so far, because no path can spell them.

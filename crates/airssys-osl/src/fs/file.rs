@@ -1,9 +1,13 @@
 //! An open file.
+//!
+//! *Invariant:* a new decision on an open file is about the path it was opened by, and is taken only while that path still
+//! leads to it. A file that was renamed or removed goes on under the verdict it was opened by, and no further.
 
-use crate::action::{ActionId, FsWrite};
+use crate::action::{ActionId, FsTimes, FsWrite};
 use crate::fs::FsError;
+use crate::fs::locate::Look;
 use crate::fs::mount::Mount;
-use crate::fs::sys::{Meta, bytes};
+use crate::fs::sys::{Identity, Meta, bytes};
 use crate::fs::types::{Advice, Flags, Kind, NewTimes};
 use crate::gate::Lease;
 use crate::handle::Handle;
@@ -12,6 +16,8 @@ use std::sync::Arc;
 
 /// The most bytes that one call reads, whatever it is asked for.
 pub const MAX_READ_BYTES: usize = 1 << 20;
+/// The most bytes that one call writes, whatever it is given: so much is bounded work, and may be done in place.
+pub const MAX_WRITE_BYTES: usize = 1 << 20;
 
 /// An open file. Clones are the same handle, under the same lease.
 ///
@@ -25,6 +31,8 @@ pub(in crate::fs) struct FileHandle {
     pub(in crate::fs) path: GuestPath,
     pub(in crate::fs) file: Handle,
     pub(in crate::fs) kind: Kind,
+    /// Cannot be another's while the file is open.
+    pub(in crate::fs) identity: Identity,
     pub(in crate::fs) lease: Lease,
     pub(in crate::fs) flags: Flags,
 }
@@ -46,15 +54,17 @@ impl File {
 
     /// True when calls on it end soon and may be made in place.
     pub fn in_place(&self) -> bool {
-        self.0.mount.in_place && self.0.kind == Kind::File
+        self.0.mount.in_place() && self.0.kind == Kind::File
     }
 
-    /// Reads into `buffer` what one call gives; 0 means the end of the file.
+    /// Reads into `buffer` what one call gives, and never more than [`MAX_READ_BYTES`]; 0 means the end of the file.
     ///
     /// # Errors
     /// [`FsError`]; [`FsError::BadDescriptor`] when the handle was not opened for reading.
     pub fn read_into(&self, buffer: &mut [u8], offset: u64, import: &'static str) -> Result<usize, FsError> {
         self.enter_reading(import)?;
+        let length = buffer.len().min(MAX_READ_BYTES);
+        let buffer = buffer.get_mut(..length).unwrap_or_default();
         Ok(bytes::read_at(&self.0.file, buffer, offset)?)
     }
 
@@ -71,13 +81,13 @@ impl File {
         Ok(buffer)
     }
 
-    /// Writes at an offset what one call takes, and says how much that was.
+    /// Writes at an offset what one call takes, never more than [`MAX_WRITE_BYTES`], and says how much that was.
     ///
     /// # Errors
     /// [`FsError`]; [`FsError::BadDescriptor`] when the handle was not opened for writing.
     pub fn write_at(&self, bytes: &[u8], offset: u64, import: &'static str) -> Result<usize, FsError> {
         self.enter_writing(import)?;
-        Ok(bytes::write_at(&self.0.file, bytes, offset)?)
+        Ok(bytes::write_at(&self.0.file, at_most(bytes), offset)?)
     }
 
     /// Writes at the end, wherever that is by then.
@@ -86,7 +96,7 @@ impl File {
     /// As [`File::write_at`].
     pub fn append(&self, bytes: &[u8], import: &'static str) -> Result<usize, FsError> {
         self.enter_writing(import)?;
-        Ok(bytes::append(&self.0.file, bytes)?)
+        Ok(bytes::append(&self.0.file, at_most(bytes))?)
     }
 
     /// Makes the file as long as `size`.
@@ -121,7 +131,7 @@ impl File {
         if !self.0.flags.read {
             return Err(FsError::BadDescriptor);
         }
-        Ok(self.0.lease.enter(ActionId::FsRead, import)?)
+        self.enter(ActionId::FsRead, import)
     }
 
     /// Enters a use that writes without doing it: for a stream at its making.
@@ -132,14 +142,45 @@ impl File {
         if !self.0.flags.write {
             return Err(FsError::BadDescriptor);
         }
-        Ok(self.0.lease.enter(ActionId::FsWrite, import)?)
+        self.enter(ActionId::FsWrite, import)
+    }
+
+    /// Enters a use that any of the file's rights covers, such as a look at its own metadata.
+    pub(in crate::fs) fn enter_any(&self, import: &'static str) -> Result<(), FsError> {
+        let action = self.0.lease.actions().next().ok_or(FsError::Access)?;
+        self.enter(action, import)
+    }
+
+    fn enter(&self, action: ActionId, import: &'static str) -> Result<(), FsError> {
+        if self.0.lease.is_current(action) {
+            Ok(self.0.lease.enter(action, import)?)
+        } else {
+            self.renew(action, import)
+        }
+    }
+
+    #[cold]
+    fn renew(&self, action: ActionId, import: &'static str) -> Result<(), FsError> {
+        self.0.lease.check_live(action, import)?;
+        let _still = self.0.mount.still();
+        self.still_there(import)?;
+        Ok(self.0.lease.enter(action, import)?)
+    }
+
+    /// Refuses what is to be decided by a path that no longer leads here. Nothing may move meanwhile.
+    fn still_there(&self, import: &'static str) -> Result<(), FsError> {
+        let FileHandle { mount, path, identity, lease, .. } = &*self.0;
+        let look = Look { mount, session: lease.session(), import };
+        mount.check_leads_to(path, *identity).map_err(|error| look.tell(path, error))
     }
 
     pub(in crate::fs) fn sync_here(&self, data_only: bool, import: &'static str) -> Result<(), FsError> {
         if self.0.lease.holds(ActionId::FsWrite) {
-            self.0.lease.enter(ActionId::FsWrite, import)?;
+            self.enter(ActionId::FsWrite, import)?;
         } else {
             self.0.lease.check_live(ActionId::FsWrite, import)?;
+            let _still = self.0.mount.still();
+            self.still_there(import)?;
             self.0.lease.session().authorize::<FsWrite>(self.0.path.clone(), import)?.redeem();
         }
         Ok(bytes::sync(&self.0.file, data_only)?)
@@ -153,7 +194,18 @@ impl File {
         Ok(self.0.mount.sys.stat_open(&self.0.file)?)
     }
 
-    pub(in crate::fs) fn set_times_here(&self, times: &NewTimes) -> Result<(), FsError> {
+    /// Sets its time stamps, decided on its path. Nothing may move meanwhile.
+    pub(in crate::fs) fn set_times_here(
+        &self,
+        times: &NewTimes,
+        import: &'static str,
+    ) -> Result<(), FsError> {
+        self.still_there(import)?;
+        self.0.lease.session().authorize::<FsTimes>(self.0.path.clone(), import)?.redeem();
         Ok(self.0.mount.sys.set_times_open(&self.0.file, self.0.kind, times)?)
     }
+}
+
+fn at_most(bytes: &[u8]) -> &[u8] {
+    bytes.get(..MAX_WRITE_BYTES).unwrap_or(bytes)
 }

@@ -178,7 +178,8 @@ pub(in crate::fs) fn locate(
         }
     };
     let ahead = steps.steps.iter().cloned().collect();
-    let walk = Walk { look: *look, at, path: base.path().clone(), ahead, links: 0, work: 0 };
+    let (path, listable) = (base.path().clone(), names::MAX_LISTED);
+    let walk = Walk { look: *look, at, path, ahead, links: 0, work: 0, listable };
     walk.run(follow)
 }
 
@@ -187,10 +188,10 @@ pub(in crate::fs) fn locate(
 fn at_once(look: &Look<'_>, base: &Directory, steps: &Steps, follow: bool) -> Option<Spot> {
     let (last, before) = steps.steps.split_last()?;
     let Step::Name(name) = last else { return None };
-    if !look.mount.exact_names {
+    let directory = extend(base.path(), before.iter())?.ok()?;
+    if !look.mount.keeps_spellings(directory.as_str()) {
         return None;
     }
-    let directory = extend(base.path(), before.iter())?.ok()?;
     let path = child(&directory, name).ok()?;
     let from = base.still_there().ok()?;
     let parent = if before.is_empty() {
@@ -230,6 +231,8 @@ struct Walk<'a> {
     ahead: VecDeque<Step>,
     links: usize,
     work: usize,
+    /// How many entries it may still read to find out spellings.
+    listable: usize,
 }
 
 /// What became of one step.
@@ -297,8 +300,8 @@ impl Walk<'_> {
             }
             Err(error) => return Ok(self.stop_at(error, path)),
         };
-        let (name, path) = match self.as_on_disk(name, &path, &meta) {
-            Ok(name) => (name.clone(), child(&self.path, &name)?),
+        let (name, path) = match self.as_on_disk(name, &meta) {
+            Ok(found) => found,
             Err(error) => return Ok(self.stop_at(error, path)),
         };
         if mount.is_beyond(&meta) {
@@ -319,10 +322,15 @@ impl Walk<'_> {
         }
     }
 
-    /// The name as it stands on disk, where the file system finds it under several spellings.
-    fn as_on_disk(&self, name: String, path: &GuestPath, meta: &Meta) -> Result<String, FsError> {
+    /// The name as it stands on disk, where the file system finds it under several spellings, and its path.
+    fn as_on_disk(&mut self, name: String, meta: &Meta) -> Result<(String, GuestPath), FsError> {
         let mount = self.look.mount;
-        if mount.exact_names { Ok(name) } else { names::on_disk(mount.sys, &self.at, path, &name, meta) }
+        let name = match mount.keeps_spellings(self.path.as_str()) {
+            true => name,
+            false => names::on_disk(mount.sys, &self.at, &name, meta, &mut self.listable)?,
+        };
+        let path = child(&self.path, &name)?;
+        Ok((name, path))
     }
 
     fn through_link(&mut self, name: &str, path: GuestPath) -> Result<Stepped, FsError> {

@@ -6,7 +6,8 @@
 //! followed by this crate and not by the system, and the system's calls get one open directory and one plain name.
 //!
 //! The functions have the meaning of `wasi:filesystem` 0.2 and know nothing of it. All are plain synchronous calls; the
-//! caller runs them where blocking is allowed unless [`Node::in_place`] says that they end soon.
+//! caller runs them where blocking is allowed unless [`Node::in_place`] says that they end soon; so does it with dropping
+//! the last handle, which may write what is left.
 //!
 //! *Invariant:* an error that tells the state of a name is given only to who may `fs:stat` that name's canonical path
 //! ([`FsError::Denied`] to everyone else), so a missing and a denied name answer alike.
@@ -27,13 +28,14 @@ mod node;
 mod odd;
 mod open;
 mod path;
+mod spelling;
 mod sys;
 mod types;
 
 pub use directory::Directory;
 pub use entries::Entries;
 pub use error::FsError;
-pub use file::{File, MAX_READ_BYTES};
+pub use file::{File, MAX_READ_BYTES, MAX_WRITE_BYTES};
 pub use mount::{MountError, MountOptions, MountSpec, Mounts, Resolver};
 pub use node::Node;
 pub use types::{Advice, Entry, Flags, Kind, MetadataHash, NewTime, NewTimes, OpenOptions, Stat};

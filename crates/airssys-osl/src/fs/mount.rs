@@ -4,15 +4,18 @@
 
 use crate::fs::check;
 use crate::fs::node::Node;
-use crate::fs::sys::volume::Volume;
+use crate::fs::path::child;
+use crate::fs::spelling::{Spellings, above};
+use crate::fs::sys::volume::{Spelling, Volume};
 use crate::fs::sys::{self, Identity, Meta, System};
-use crate::fs::{Directory, FsError, MetadataHash};
+use crate::fs::{Directory, FsError, MetadataHash, names};
 use crate::gate::{Lease, Session};
 use crate::handle::Handle;
 use crate::resource::GuestPath;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 /// A host directory to mount.
@@ -128,6 +131,20 @@ pub enum MountError {
         /// The mount's guest path.
         guest: GuestPath,
     },
+    /// A file that the host's own authority rests on has further names, and one of them may lie where the guest writes.
+    #[error(
+        "`{}` has more than one name, and another may lie in `{}`, where a guest at `{guest}` could change it: \
+         add `:ro` to the mount, or replace the file by a copy with one name",
+        protected.display(), host.display()
+    )]
+    Linked {
+        /// The file.
+        protected: PathBuf,
+        /// The mount's host directory.
+        host: PathBuf,
+        /// The mount's guest path.
+        guest: GuestPath,
+    },
     /// What lies behind a protected name cannot be told.
     #[error("`{}` cannot be told apart from the mounts: {source}; make its directory readable", protected.display())]
     Unknown {
@@ -170,7 +187,7 @@ impl Mounts {
 
     /// True when every mount's calls end soon and may be made in place.
     pub fn in_place(&self) -> bool {
-        self.mounts.iter().all(|mount| mount.in_place)
+        self.mounts.iter().all(|mount| mount.in_place())
     }
 
     /// True when there is no mount.
@@ -186,11 +203,13 @@ pub(in crate::fs) struct Mount {
     pub(in crate::fs) root: Arc<Handle>,
     pub(in crate::fs) identity: Identity,
     pub(in crate::fs) read_only: bool,
-    pub(in crate::fs) in_place: bool,
-    pub(in crate::fs) exact_names: bool,
+    is_local: bool,
+    copies_up: bool,
+    spelling: Spelling,
+    spellings: Spellings,
     pub(in crate::fs) options: MountOptions,
     pub(in crate::fs) sys: &'static dyn System,
-    moves: Arc<RwLock<()>>,
+    device: Arc<Device>,
     keys: Arc<[RandomState; 2]>,
 }
 
@@ -204,18 +223,15 @@ impl Mount {
             Resolver::Portable => sys::portable(),
         };
         let root = native.open_root_ambient(&real).map_err(refused)?;
-        // Also asks whether the kernel, or a filter above it, knows the call at all.
-        let sys = match native.walk_beneath(&root, ".", options.cross_devices) {
-            Some(Err(_)) => sys::portable(),
-            Some(Ok(_)) | None => native,
-        };
+        let sys = answering(native, &root);
         let volume = Volume::of(&root).map_err(refused)?;
         if volume.is_kernel_interface {
             return Err(MountError::KernelInterface { host });
         }
         let identity = sys.stat_open(&root).map_err(refused)?.identity;
-        let exact_names = volume.exact_names && !options.names_from_disk && !options.cross_devices;
-        if !exact_names && sys.entries(&root).is_err() {
+        let from_disk = options.names_from_disk || options.cross_devices;
+        let spelling = if from_disk { Spelling::Folded } else { volume.spelling };
+        if spelling == Spelling::Folded && sys.entries(&root).is_err() {
             return Err(MountError::Names { host });
         }
         Ok(Mount {
@@ -224,20 +240,27 @@ impl Mount {
             root: Arc::new(root),
             identity,
             read_only,
-            in_place: volume.is_local && !options.cross_devices,
-            exact_names,
+            is_local: volume.is_local && !options.cross_devices,
+            copies_up: volume.copies_up && !read_only,
+            spelling,
+            spellings: Spellings::default(),
             options,
             sys,
-            moves: lock_of(identity),
+            device: device(identity.device),
             keys,
         })
     }
 
-    /// A mount on other calls than the platform's.
+    /// A mount on other calls than the platform's, with a lock of its own, on which each directory must be asked for its
+    /// spellings.
     #[cfg(test)]
     pub(in crate::fs) fn on_system(spec: MountSpec, sys: &'static dyn System) -> Mount {
         let keys = Arc::new([RandomState::new(), RandomState::new()]);
-        Mount { sys, ..Mount::open_ambient(spec, keys).unwrap() }
+        let spelling = match spec.options.names_from_disk {
+            true => Spelling::Folded,
+            false => Spelling::ByDirectory,
+        };
+        Mount { sys, spelling, device: Arc::default(), ..Mount::open_ambient(spec, keys).unwrap() }
     }
 
     /// A handle for walking on the root.
@@ -246,18 +269,64 @@ impl Mount {
         Directory::root(Arc::clone(self), lease)
     }
 
+    /// True when calls end soon and may be made in place: the file system is local, and no name makes it list a
+    /// directory.
+    pub(in crate::fs) fn in_place(&self) -> bool {
+        let lists = match self.spelling {
+            Spelling::Kept => false,
+            Spelling::ByDirectory => self.spellings.folding_met(),
+            Spelling::Folded => true,
+        };
+        self.is_local && !lists
+    }
+
+    /// True when also calls that change a file that is there end soon: the file system does not copy it first.
+    pub(in crate::fs) fn in_place_to_change(&self) -> bool {
+        self.in_place() && !self.copies_up
+    }
+
     /// The part of a canonical path beneath this mount, `.` for the root itself.
-    pub(in crate::fs) fn relative<'p>(&self, path: &'p GuestPath) -> &'p str {
-        let text = path.as_str();
-        let beneath = if self.guest.is_root() { Some(text) } else { text.strip_prefix(self.guest.as_str()) };
+    pub(in crate::fs) fn relative<'p>(&self, path: &'p str) -> &'p str {
+        let beneath = if self.guest.is_root() { Some(path) } else { path.strip_prefix(self.guest.as_str()) };
         match beneath.map(|rest| rest.trim_start_matches('/')) {
             Some("") | None => ".",
             Some(rest) => rest,
         }
     }
 
-    /// Opens a canonical path for walking, through directories alone.
+    /// True when names in the directory of that canonical path are found by one spelling alone, and so is the path.
+    pub(in crate::fs) fn keeps_spellings(&self, directory: &str) -> bool {
+        match self.spelling {
+            Spelling::Kept => true,
+            Spelling::ByDirectory => self.spellings.kept(self, directory),
+            Spelling::Folded => false,
+        }
+    }
+
+    /// True when a canonical path is the spelling by which its object is found, and the only one.
+    pub(in crate::fs) fn is_only_spelling(&self, path: &GuestPath) -> bool {
+        *path == self.guest || self.keeps_spellings(above(path.as_str()))
+    }
+
+    /// Opens a canonical path for walking, through directories alone and by their names as they stand on disk.
     pub(in crate::fs) fn walk_to(&self, path: &GuestPath) -> Result<Arc<Handle>, FsError> {
+        if self.is_only_spelling(path) {
+            return self.walk_by_text(path.as_str());
+        }
+        let mut at = Arc::clone(&self.root);
+        let mut above = self.guest.clone();
+        let mut left = names::MAX_LISTED;
+        for name in self.relative(path.as_str()).split('/').filter(|name| *name != ".") {
+            let meta = self.sys.stat(&at, name)?;
+            self.check_spelling(&at, &above, name, &meta, &mut left)?;
+            at = Arc::new(self.sys.open_dir(&at, name, self.options.cross_devices)?);
+            above = child(&above, name)?;
+        }
+        Ok(at)
+    }
+
+    /// Opens a canonical path for walking, through directories alone and by whatever spelling finds them.
+    pub(in crate::fs) fn walk_by_text(&self, path: &str) -> Result<Arc<Handle>, FsError> {
         let (relative, cross_devices) = (self.relative(path), self.options.cross_devices);
         if relative == "." {
             return Ok(Arc::clone(&self.root));
@@ -272,14 +341,57 @@ impl Mount {
         Ok(at)
     }
 
+    /// Refuses a canonical path that does not lead to that object, or no longer by this name.
+    pub(in crate::fs) fn check_leads_to(&self, path: &GuestPath, object: Identity) -> Result<(), FsError> {
+        let gone = |error| match error {
+            FsError::NotDirectory | FsError::Loop => FsError::NoEntry,
+            other => other,
+        };
+        let (Some(above), Some(name)) = (path.parent(), path.name()) else { return Err(FsError::NoEntry) };
+        let directory = self.walk_to(&above).map_err(gone)?;
+        let meta = self.sys.stat(&directory, name)?;
+        if meta.identity != object {
+            return Err(FsError::NoEntry);
+        }
+        let mut left = names::MAX_LISTED;
+        self.check_spelling(&directory, &above, name, &meta, &mut left)
+    }
+
+    /// Refuses a name that found its object by another spelling than the one on disk.
+    fn check_spelling(
+        &self,
+        directory: &Handle,
+        path: &GuestPath,
+        name: &str,
+        meta: &Meta,
+        left: &mut usize,
+    ) -> Result<(), FsError> {
+        if self.keeps_spellings(path.as_str())
+            || names::on_disk(self.sys, directory, name, meta, left)? == name
+        {
+            return Ok(());
+        }
+        Err(FsError::NoEntry)
+    }
+
     /// Held while something is decided and done: nothing moves meanwhile.
     pub(in crate::fs) fn still(&self) -> RwLockReadGuard<'_, ()> {
-        self.moves.read().unwrap_or_else(PoisonError::into_inner)
+        self.device.moves.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held while a move is decided and done: nothing else is.
     pub(in crate::fs) fn moving(&self) -> RwLockWriteGuard<'_, ()> {
-        self.moves.write().unwrap_or_else(PoisonError::into_inner)
+        self.device.moves.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many directories were moved on the device through this process.
+    pub(in crate::fs) fn directories_moved(&self) -> u64 {
+        self.device.directories_moved.load(Ordering::Acquire)
+    }
+
+    /// To be called after a directory was moved and while nothing else happens: what was known by paths may be wrong.
+    pub(in crate::fs) fn forget_spellings(&self) {
+        self.device.directories_moved.fetch_add(1, Ordering::Release);
     }
 
     /// True when an object of that device may not be reached through this mount.
@@ -307,16 +419,73 @@ impl std::fmt::Debug for Mount {
     }
 }
 
-/// One lock for one host directory, however often it is mounted in this process: a move through one instance's mount
-/// must not fall between decision and effect of another's.
-fn lock_of(root: Identity) -> Arc<RwLock<()>> {
-    static LOCKS: LazyLock<Mutex<HashMap<Identity, Weak<RwLock<()>>>>> = LazyLock::new(Mutex::default);
-    let mut locks = LOCKS.lock().unwrap_or_else(PoisonError::into_inner);
-    locks.retain(|_, lock| lock.strong_count() > 0);
-    if let Some(lock) = locks.get(&root).and_then(Weak::upgrade) {
-        return lock;
+/// The portable calls where the kernel, or a filter above it, does not know the one for whole paths.
+fn answering(native: &'static dyn System, root: &Handle) -> &'static dyn System {
+    match native.walk_beneath(root, ".", false) {
+        Some(Err(_)) => sys::portable(),
+        Some(Ok(_)) | None => native,
     }
-    let lock = Arc::default();
-    locks.insert(root, Arc::downgrade(&lock));
-    lock
+}
+
+/// What all mounts on one device share, however often and wherever it is mounted in this process: a move through one
+/// instance's mount must not fall between decision and effect of another's, also when one mount lies within the other.
+#[derive(Debug, Default)]
+struct Device {
+    moves: RwLock<()>,
+    directories_moved: AtomicU64,
+}
+
+fn device(number: u64) -> Arc<Device> {
+    static DEVICES: LazyLock<Mutex<HashMap<u64, Weak<Device>>>> = LazyLock::new(Mutex::default);
+    let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
+    devices.retain(|_, device| device.strong_count() > 0);
+    if let Some(device) = devices.get(&number).and_then(Weak::upgrade) {
+        return device;
+    }
+    let device = Arc::default();
+    devices.insert(number, Arc::downgrade(&device));
+    device
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test builds its directories by hand")]
+mod tests {
+    use super::*;
+    use crate::testing::path;
+
+    #[test]
+    fn what_a_file_system_may_copy_first_is_not_changed_in_place() {
+        use crate::fs::OpenOptions;
+        let dir = tempfile::tempdir().unwrap();
+        let mount = |copies_up| {
+            let mounted = Mount::on_system(MountSpec::new(dir.path(), path("/m")), sys::native());
+            let mount = Mount { copies_up, is_local: true, spelling: Spelling::Kept, ..mounted };
+            Arc::new(mount).root(&crate::testing::session(|_, _| true).0)
+        };
+        let look = OpenOptions::default();
+        let write = OpenOptions { write: true, ..look };
+        let (copying, other) = (mount(true), mount(false));
+        assert!(copying.in_place_for(&look) && !copying.in_place_for(&write));
+        assert!(!copying.in_place_for(&OpenOptions { truncate: true, ..look }));
+        assert!(!Node::Directory(copying.clone()).in_place_to_change() && copying.in_place());
+        assert!(other.in_place_for(&look) && other.in_place_for(&write));
+        assert!(Node::Directory(other).in_place_to_change());
+    }
+
+    #[test]
+    fn nothing_is_decided_in_a_mount_while_something_moves_in_one_that_lies_within() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("inner")).unwrap();
+        let mount = |host: PathBuf| {
+            let mounts = Mounts::open_ambient(vec![MountSpec::new(host, path("/m"))], &[]).unwrap();
+            Arc::clone(mounts.mounts.first().unwrap())
+        };
+        let (outer, inner) = (mount(dir.path().to_owned()), mount(dir.path().join("inner")));
+        let moving = inner.moving();
+        assert!(outer.device.moves.try_read().is_err());
+        drop(moving);
+        let still = outer.still();
+        assert!(inner.device.moves.try_write().is_err());
+        drop(still);
+    }
 }

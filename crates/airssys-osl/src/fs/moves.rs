@@ -124,6 +124,9 @@ impl<'a> Move<'a> {
             },
         };
         let done = effects::rename(permits, self.from.mount(), &old, &new);
+        if old.found.is_none_or(|meta| meta.kind != Kind::File) {
+            self.from.mount().forget_spellings();
+        }
         done.map_err(|error| look.tell(blamed(&error, &old, &new), error))
     }
 

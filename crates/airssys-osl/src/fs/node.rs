@@ -2,7 +2,7 @@
 
 use crate::action::{ActionId, FsStat, FsTimes, FsWrite};
 use crate::fs::mount::Mount;
-use crate::fs::sys::Meta;
+use crate::fs::sys::{Identity, Meta};
 use crate::fs::types::{Flags, Kind, MetadataHash, NewTimes, Stat};
 use crate::fs::{Directory, File, FsError};
 use crate::gate::Lease;
@@ -65,6 +65,14 @@ impl Node {
         }
     }
 
+    /// True when also calls end soon that change the file itself or its name: [`Node::set_times`], and as either end
+    /// [`Directory::rename_at`], [`Directory::link_at`] and [`Directory::set_times_at`].
+    ///
+    /// False on a file system that may first copy the whole of a file, as overlayfs does.
+    pub fn in_place_to_change(&self) -> bool {
+        self.in_place() && self.mount().in_place_to_change()
+    }
+
     fn mount(&self) -> &Arc<Mount> {
         match self {
             Node::File(file) => &file.handle().mount,
@@ -77,7 +85,7 @@ impl Node {
     /// # Errors
     /// [`FsError::Denied`] when its lease no longer stands.
     pub fn kind(&self, import: &'static str) -> Result<Kind, FsError> {
-        self.lease().enter_any(ActionId::FsStat, import)?;
+        self.enter_any(import)?;
         Ok(match self {
             Node::File(file) => file.handle().kind,
             Node::Directory(_) => Kind::Directory,
@@ -89,7 +97,7 @@ impl Node {
     /// # Errors
     /// [`FsError::Denied`] when its lease no longer stands.
     pub fn flags(&self, import: &'static str) -> Result<Flags, FsError> {
-        self.lease().enter_any(ActionId::FsStat, import)?;
+        self.enter_any(import)?;
         Ok(match self {
             Node::File(file) => file.handle().flags,
             Node::Directory(directory) => directory.flags(),
@@ -121,11 +129,7 @@ impl Node {
     pub fn is_same_object(&self, other: &Node, import: &'static str) -> Result<bool, FsError> {
         self.enter_looking(import)?;
         other.enter_looking(import)?;
-        let identity = |node: &Node| match node {
-            Node::File(file) => file.meta().map(|meta| meta.identity),
-            Node::Directory(directory) => Ok(directory.identity()),
-        };
-        Ok(identity(self)? == identity(other)?)
+        Ok(self.identity() == other.identity())
     }
 
     /// Sets its time stamps. Decided on its path each time: no handle is opened for it.
@@ -138,10 +142,12 @@ impl Node {
             return Err(FsError::ReadOnly);
         }
         let _still = self.mount().still();
-        self.lease().session().authorize::<FsTimes>(self.path().clone(), import)?.redeem();
         match self {
-            Node::File(file) => file.set_times_here(times),
-            Node::Directory(directory) => directory.set_times_here(times, import),
+            Node::File(file) => file.set_times_here(times, import),
+            Node::Directory(directory) => {
+                self.lease().session().authorize::<FsTimes>(self.path().clone(), import)?.redeem();
+                directory.set_times_here(times, import)
+            }
         }
     }
 
@@ -162,10 +168,25 @@ impl Node {
 
     /// Enters a look: by the handle's live lease, or by a decision where it is only for walking.
     fn enter_looking(&self, import: &'static str) -> Result<(), FsError> {
-        if !self.lease().enter_any(ActionId::FsStat, import)? {
+        if !self.enter_any(import)? {
             self.lease().session().authorize::<FsStat>(self.path().clone(), import)?.redeem();
         }
         Ok(())
+    }
+
+    /// Enters a use that any right covers. False when there is none: the handle is for walking.
+    fn enter_any(&self, import: &'static str) -> Result<bool, FsError> {
+        match self {
+            Node::File(file) => file.enter_any(import).map(|()| true),
+            Node::Directory(directory) => Ok(directory.lease().enter_any(ActionId::FsStat, import)?),
+        }
+    }
+
+    fn identity(&self) -> Identity {
+        match self {
+            Node::File(file) => file.handle().identity,
+            Node::Directory(directory) => directory.identity(),
+        }
     }
 
     fn meta(&self, import: &'static str) -> Result<Meta, FsError> {

@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test builds its directories by hand")]
 
 use crate::fs::mount::Mount;
-use crate::fs::sys::{self, Meta, Mode, RawEntries, System};
+use crate::fs::sys::{self, Identity, Meta, Mode, RawEntries, System};
 use crate::fs::types::{Kind, NewTimes, OpenOptions};
 use crate::fs::{Directory, FsError, MountOptions, MountSpec};
 use crate::gate::Lease;
@@ -20,8 +20,18 @@ use std::sync::Arc;
 #[derive(Debug)]
 struct Odd;
 
+/// Where spellings are folded.
+enum Folds {
+    Nowhere,
+    Everywhere,
+    /// In this directory alone: what lies beneath is told apart, so that nothing but the flag can help.
+    In(Identity),
+}
+
 thread_local! {
-    static FOLDS: Cell<bool> = const { Cell::new(false) };
+    static FOLDS: RefCell<Folds> = const { RefCell::new(Folds::Nowhere) };
+    static LOOKS: Cell<usize> = const { Cell::new(0) };
+    static ASKED: Cell<usize> = const { Cell::new(0) };
     static MEANWHILE: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
 }
 
@@ -34,9 +44,17 @@ fn meanwhile() {
     });
 }
 
+fn folds(dir: &Handle) -> bool {
+    FOLDS.with_borrow(|folds| match folds {
+        Folds::Nowhere => false,
+        Folds::Everywhere => true,
+        Folds::In(directory) => sys::native().stat_open(dir).unwrap().identity == *directory,
+    })
+}
+
 /// The name on disk that a spelling finds; the spelling itself where there is none.
 fn found(dir: &Handle, name: &str) -> String {
-    if !FOLDS.get() {
+    if !folds(dir) {
         return name.to_owned();
     }
     let names = sys::native().entries(dir).unwrap().map(|entry| entry.unwrap().name.into_string().unwrap());
@@ -88,7 +106,12 @@ impl System for Odd {
         sys::native().stat(dir, &found(dir, name))
     }
     fn stat_open(&self, file: &Handle) -> io::Result<Meta> {
+        LOOKS.set(LOOKS.get() + 1);
         sys::native().stat_open(file)
+    }
+    fn folds_case(&self, dir: &Handle) -> bool {
+        ASKED.set(ASKED.get() + 1);
+        folds(dir)
     }
     fn read_link(&self, dir: &Handle, name: &str) -> io::Result<OsString> {
         sys::native().read_link(dir, &found(dir, name))
@@ -138,7 +161,25 @@ const READ: OpenOptions = OpenOptions {
 };
 const CREATE: OpenOptions = OpenOptions { write: true, create: true, ..READ };
 
-/// A mount in which `/m/Denied` and what lies beneath is denied under that spelling alone.
+/// A mount in which `/m/d/Fold` alone folds, each name is found on demand, and whatever is called `Secret` or lies in
+/// `Sub` is denied under that spelling alone.
+fn world_that_folds_below() -> (tempfile::TempDir, Arc<Told>, Directory) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("d/Fold/Sub")).unwrap();
+    for file in ["d/Fold/Secret", "d/Fold/Sub/Deep", "d/Fold/Open", "d/plain"] {
+        std::fs::write(dir.path().join(file), "canary").unwrap();
+    }
+    let spec = MountSpec::new(dir.path(), path("/m"));
+    let mount = Arc::new(Mount::on_system(spec, &Odd));
+    let fold = mount.walk_to(&path("/m/d/Fold")).unwrap();
+    FOLDS.set(Folds::In(mount.sys.stat_open(&fold).unwrap().identity));
+    mount.forget_spellings();
+    let (session, told) = session(|_, id| !id.ends_with("/Secret") && !id.contains("/Sub"));
+    let root = Directory::root(mount, Lease::for_walking(session, path("/m").into()));
+    (dir, told, root)
+}
+
+/// A mount in which `/m/Denied` and what lies beneath is denied under that spelling alone; names are read from the disk.
 fn world() -> (tempfile::TempDir, Arc<Told>, Directory) {
     let dir = tempfile::tempdir().unwrap();
     for made in ["Denied", "ok"] {
@@ -157,7 +198,7 @@ fn world() -> (tempfile::TempDir, Arc<Told>, Directory) {
 
 #[test]
 fn another_spelling_is_no_way_into_what_is_denied() {
-    FOLDS.set(true);
+    FOLDS.set(Folds::Everywhere);
     let (dir, told, root) = world();
     for spelling in ["Denied/Secret", "denied/secret", "DENIED/Secret", "dENIED/sECRET", "ok/link", "OK/LINK"]
     {
@@ -179,12 +220,96 @@ fn another_spelling_is_no_way_into_what_is_denied() {
 
 #[test]
 fn another_spelling_of_what_is_allowed_has_the_name_on_disk() {
-    FOLDS.set(true);
+    FOLDS.set(Folds::Everywhere);
     let (_dir, told, root) = world();
     let node = root.open_at("OK/fILE", &READ, "t").unwrap();
     assert_eq!(node.path().as_str(), "/m/ok/File");
     assert_eq!(told.take(), ["allow fs:read /m/ok/File"]);
     assert_eq!(node.file().unwrap().read_at(9, 0, "t").unwrap(), b"mine");
+}
+
+#[test]
+fn another_spelling_below_a_directory_that_folds_is_no_way_into_what_is_denied() {
+    let (dir, told, root) = world_that_folds_below();
+    let fold = root.open_at("d/Fold", &OpenOptions { directory: true, ..READ }, "t").unwrap();
+    let fold = fold.directory().unwrap();
+    for (from, above) in [(&root, "d/Fold/"), (fold, "")] {
+        for name in ["Secret", "secret", "SECRET", "Sub/Deep", "sub/Deep", "SUB/Deep"] {
+            let spelling = format!("{above}{name}");
+            assert!(matches!(from.open_at(&spelling, &READ, "t"), Err(FsError::Denied(_))), "{spelling}");
+            let denied = told.take().pop().unwrap();
+            assert!(denied.ends_with("Secret") || denied.ends_with("Sub/Deep"), "{spelling}: {denied}");
+            assert!(matches!(from.open_at(&spelling, &CREATE, "t"), Err(FsError::Denied(_))), "{spelling}");
+            assert!(matches!(from.stat_at(&spelling, true, "t"), Err(FsError::Denied(_))), "{spelling}");
+            assert!(matches!(from.unlink_file_at(&spelling, "t"), Err(FsError::Denied(_))), "{spelling}");
+            let moved = from.rename_at(&spelling, &root, "d/mine", "t");
+            assert!(matches!(moved, Err(FsError::Denied(_))), "{spelling}");
+            let linked = from.link_at(&spelling, false, &root, "d/mine", "t");
+            assert!(matches!(linked, Err(FsError::Denied(_))), "{spelling}");
+        }
+    }
+    let node = root.open_at("d/Fold/OPEN", &READ, "t").unwrap();
+    assert_eq!(node.path().as_str(), "/m/d/Fold/Open");
+    assert_eq!(node.file().unwrap().read_at(9, 0, "t").unwrap(), b"canary");
+    assert!(root.open_at("d/Fold/Open", &READ, "t").is_ok());
+    assert!(matches!(root.open_at("d/PLAIN", &READ, "t"), Err(FsError::NoEntry)));
+    assert_eq!(std::fs::read_dir(dir.path().join("d")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_directory_that_folds_is_found_out_wherever_it_is_moved_to() {
+    let (_dir, _told, root) = world_that_folds_below();
+    root.create_directory_at("d/New", "t").unwrap();
+    assert!(matches!(root.open_at("d/New/secret", &READ, "t"), Err(FsError::NoEntry)));
+    root.remove_directory_at("d/New", "t").unwrap();
+    root.rename_at("d/Fold", &root, "d/New", "t").unwrap();
+    for spelling in ["d/New/Secret", "d/New/secret"] {
+        assert!(matches!(root.open_at(spelling, &READ, "t"), Err(FsError::Denied(_))), "{spelling}");
+    }
+}
+
+#[test]
+fn a_handle_does_not_follow_its_directory_to_another_spelling() {
+    let (dir, _told, root) = world_that_folds_below();
+    root.create_directory_at("d/Fold/own", "t").unwrap();
+    let own = root.open_at("d/Fold/own", &OpenOptions { directory: true, ..READ }, "t").unwrap();
+    let own = own.directory().unwrap();
+    std::fs::write(dir.path().join("d/Fold/own/f"), "mine").unwrap();
+    assert!(own.open_at("f", &READ, "t").is_ok());
+    std::fs::rename(dir.path().join("d/Fold/own"), dir.path().join("d/Fold/OWN")).unwrap();
+    assert!(matches!(own.open_at("f", &READ, "t"), Err(FsError::NoEntry)));
+    assert!(matches!(own.stat_at("f", true, "t"), Err(FsError::NoEntry)));
+    assert!(matches!(own.entries("t"), Err(FsError::NoEntry)));
+}
+
+#[test]
+fn each_directory_is_asked_once_and_a_mount_where_one_folds_is_no_longer_served_in_place() {
+    let (_dir, _told, root) = world_that_folds_below();
+    let asked = || ASKED.replace(0);
+    asked();
+    for _ in 0..10 {
+        assert!(root.open_at("d/plain", &READ, "t").is_ok());
+        assert!(root.stat_at("d/plain", true, "t").is_ok());
+    }
+    assert_eq!(asked(), 1);
+    assert!(root.in_place());
+    for _ in 0..10 {
+        assert!(root.open_at("d/Fold/Open", &READ, "t").is_ok());
+    }
+    assert_eq!(asked(), 1);
+    assert!(!root.in_place());
+}
+
+#[test]
+fn two_handles_are_compared_without_a_look_at_the_disk() {
+    let (_dir, _told, root) = world();
+    let one = root.open_at("ok/File", &READ, "t").unwrap();
+    let other = root.open_at("ok/File", &OpenOptions { read: false, ..READ }, "t").unwrap();
+    let directory = root.open_at("ok", &READ, "t").unwrap();
+    LOOKS.set(0);
+    assert!(one.is_same_object(&other, "t").unwrap());
+    assert!(!one.is_same_object(&directory, "t").unwrap());
+    assert_eq!(LOOKS.get(), 0);
 }
 
 /// Lets something happen at each act from now on in this thread.

@@ -80,10 +80,13 @@ impl Open<'_> {
     /// The fast way. None when it says nothing: not allowed by the text, or not opened; nothing has happened then.
     fn at_once(&self) -> Option<Result<Node, FsError>> {
         let mount = self.look.mount;
-        if !mount.exact_names || (self.how.create && self.how.exclusive) {
+        if self.how.create && self.how.exclusive {
             return None;
         }
         let path = self.steps.beneath(self.base.path())?.ok()?;
+        if !mount.is_only_spelling(&path) {
+            return None;
+        }
         // As if something were there: whether something is created is decided the slow way.
         let likely = if self.how.directory { Kind::Directory } else { Kind::File };
         let asks = self.asks(&path, Some(likely));
@@ -91,7 +94,7 @@ impl Open<'_> {
             return None;
         }
         let file = if self.base.is_root() {
-            mount.sys.open_beneath(&mount.root, mount.relative(&path), self.mode())?.ok()?
+            mount.sys.open_beneath(&mount.root, mount.relative(path.as_str()), self.mode())?.ok()?
         } else {
             let from = self.base.still_there().ok()?;
             let beneath = path.as_str().strip_prefix(self.base.path().as_str())?.trim_start_matches('/');
@@ -225,7 +228,8 @@ impl Open<'_> {
             let flags = Flags { mutate_directory: self.how.mutate_directory && !mount.read_only, ..flags };
             return Ok(Node::Directory(Directory::opened(mount, path, file, meta.identity, lease, flags)));
         }
-        Ok(Node::File(File::opened(FileHandle { mount, path, file, kind: meta.kind, lease, flags })))
+        let Meta { kind, identity, .. } = meta;
+        Ok(Node::File(File::opened(FileHandle { mount, path, file, kind, identity, lease, flags })))
     }
 }
 

@@ -100,6 +100,12 @@ impl Lease {
         self.renew(right, import)
     }
 
+    /// True when a use for `action` would be entered without a new decision.
+    pub(crate) fn is_current(&self, action: ActionId) -> bool {
+        let current = self.0.session.gate().current_epoch();
+        self.0.rights.iter().any(|r| r.action == action && r.under.load(Ordering::SeqCst) == current)
+    }
+
     /// Enters a use that any of the lease's rights covers, such as looking at an open file's own metadata.
     /// False when it carries no right: it is for walking, and the use must be decided.
     ///

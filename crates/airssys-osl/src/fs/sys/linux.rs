@@ -154,7 +154,7 @@ fn raw_entry(entry: rustix::fs::DirEntry) -> RawEntry {
         FileType::Unknown => None,
         known => Some(kind(known)),
     };
-    RawEntry { name, kind }
+    RawEntry { name, kind, inode: Some(entry.ino()) }
 }
 
 fn kind(file_type: FileType) -> Kind {

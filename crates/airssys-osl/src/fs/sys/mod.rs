@@ -58,6 +58,9 @@ pub(in crate::fs) struct RawEntry {
     pub(in crate::fs) name: OsString,
     /// None where the listing does not say.
     pub(in crate::fs) kind: Option<Kind>,
+    /// The number of the object, where the listing has it. Between layers and mounts it is not always the one that a
+    /// look at the object tells.
+    pub(in crate::fs) inode: Option<u64>,
 }
 
 pub(in crate::fs) type RawEntries = Box<dyn Iterator<Item = io::Result<RawEntry>> + Send>;
@@ -84,6 +87,10 @@ pub(in crate::fs) trait System: Send + Sync + std::fmt::Debug {
 
     fn stat(&self, dir: &Handle, name: &str) -> io::Result<Meta>;
     fn stat_open(&self, file: &Handle) -> io::Result<Meta>;
+    /// True when the directory takes one spelling for another, or will not say.
+    fn folds_case(&self, dir: &Handle) -> bool {
+        volume::folds_case(dir)
+    }
     fn read_link(&self, dir: &Handle, name: &str) -> io::Result<OsString>;
     /// The entries, read as they are asked for, from a fresh handle.
     fn entries(&self, dir: &Handle) -> io::Result<RawEntries>;

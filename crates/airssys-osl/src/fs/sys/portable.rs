@@ -75,7 +75,7 @@ impl System for Portable {
         let listing = Dir::from_std_file(self.reopen_dir(dir, true)?).entries()?;
         Ok(Box::new(listing.map(|entry| {
             let entry = entry?;
-            Ok(RawEntry { name: entry.file_name(), kind: entry.file_type().ok().map(kind) })
+            Ok(RawEntry { name: entry.file_name(), kind: entry.file_type().ok().map(kind), inode: None })
         })))
     }
 

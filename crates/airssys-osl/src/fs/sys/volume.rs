@@ -10,8 +10,21 @@ pub(in crate::fs) struct Volume {
     pub(in crate::fs) is_kernel_interface: bool,
     /// It is local, so a call on a regular file ends soon and may be made in place.
     pub(in crate::fs) is_local: bool,
-    /// Two spellings are two names: what was asked for is what stands on disk.
-    pub(in crate::fs) exact_names: bool,
+    /// What it makes of a name that is spelled otherwise than on disk.
+    pub(in crate::fs) spelling: Spelling,
+    /// Opening a file for writing, or changing what is known of it, may first copy the whole of it.
+    pub(in crate::fs) copies_up: bool,
+}
+
+/// What a file system makes of a name that is spelled otherwise than on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::fs) enum Spelling {
+    /// It is another name, in every directory.
+    Kept,
+    /// It is another name, but for directories beneath the one looked at that say otherwise by a flag.
+    ByDirectory,
+    /// It may be the same name, in any directory.
+    Folded,
 }
 
 impl Volume {
@@ -19,19 +32,51 @@ impl Volume {
     #[cfg(not(target_os = "linux"))]
     pub(in crate::fs) fn of(_: &Handle) -> io::Result<Volume> {
         // Not known here, so the safe answers: another thread, and the names as they stand on disk.
-        Ok(Volume { is_kernel_interface: false, is_local: false, exact_names: false })
+        Ok(Volume {
+            is_kernel_interface: false,
+            is_local: false,
+            spelling: Spelling::Folded,
+            copies_up: false,
+        })
     }
 
     /// Looks at the file system beneath an open directory.
     #[cfg(target_os = "linux")]
     pub(in crate::fs) fn of(dir: &Handle) -> io::Result<Volume> {
         let magic = magic(dir)?;
-        let known = LOCAL.contains(&magic);
         Ok(Volume {
             is_kernel_interface: KERNEL.contains(&magic) || linux::is_devtmpfs(dir)?,
-            is_local: known,
-            exact_names: EXACT.contains(&magic) && !linux::folds_case(dir),
+            is_local: LOCAL.contains(&magic),
+            spelling: spelling(magic, dir),
+            copies_up: magic == OVERLAYFS,
         })
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn spelling(magic: u32, dir: &Handle) -> Spelling {
+    if EXACT.contains(&magic) {
+        return Spelling::Kept;
+    }
+    let Some((_, features)) = FLAGGED.iter().find(|(flagged, _)| *flagged == magic) else {
+        return Spelling::Folded;
+    };
+    match linux::flag(dir) {
+        _ if features.is_some_and(linux::kernel_cannot_fold) => Spelling::Kept,
+        linux::Flag::None => Spelling::Kept,
+        linux::Flag::Clear => Spelling::ByDirectory,
+        linux::Flag::Set => Spelling::Folded,
+    }
+}
+
+/// True when the directory takes one spelling for another, or will not say.
+pub(in crate::fs) fn folds_case(dir: &Handle) -> bool {
+    #[cfg(target_os = "linux")]
+    return linux::flag(dir) == linux::Flag::Set;
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = dir;
+        true
     }
 }
 
@@ -45,12 +90,23 @@ fn magic(dir: &Handle) -> io::Result<u32> {
 #[cfg(target_os = "linux")]
 const LOCAL: &[u32] = &[EXT, XFS, BTRFS, TMPFS, RAMFS, OVERLAYFS, ZFS, F2FS, SQUASHFS, EROFS, BCACHEFS];
 
-/// Handle systems whose names are exact unless a directory is flagged otherwise. ZFS can be told to fold case for a
-/// whole data set, and so can XFS; there, as on anything unknown, names are read from the disk.
+/// File systems that know no folding at all. ZFS can be told to fold case for a whole data set, and so can XFS; there, as
+/// on anything unknown, names are read from the disk.
 #[cfg(target_os = "linux")]
-const EXACT: &[u32] = &[EXT, BTRFS, TMPFS, RAMFS, OVERLAYFS, F2FS, SQUASHFS, EROFS];
+const EXACT: &[u32] = &[BTRFS, RAMFS, SQUASHFS, EROFS];
 
-/// Handle systems that are windows into the kernel. `devtmpfs` says it is tmpfs and is found by its name.
+/// File systems whose names are exact but in directories with a flag, and where the kernel says whether it knows the flag
+/// there. Whether *this* file system was made with it stands in its superblock, which only the privileged may read.
+/// overlayfs has the flags of its layers.
+#[cfg(target_os = "linux")]
+const FLAGGED: &[(u32, Option<&str>)] = &[
+    (EXT, Some("/sys/fs/ext4/features")),
+    (F2FS, Some("/sys/fs/f2fs/features")),
+    (TMPFS, Some("/sys/fs/tmpfs/features")),
+    (OVERLAYFS, None),
+];
+
+/// File systems that are windows into the kernel. `devtmpfs` says it is tmpfs and is found by its name.
 #[cfg(target_os = "linux")]
 const KERNEL: &[u32] = &[
     0x0000_9fa0, // proc
@@ -110,16 +166,37 @@ mod linux {
     /// The flag that makes a directory fold case; rustix has no name for it.
     const CASEFOLD: IFlags = IFlags::from_bits_retain(0x4000_0000);
 
-    /// True when the directory folds case, or will not say although it can be read.
-    pub(super) fn folds_case(dir: &Handle) -> bool {
+    /// What a directory says of its folding.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) enum Flag {
+        /// There are no flags on this file system.
+        None,
+        /// It keeps spellings apart.
+        Clear,
+        /// It folds case, or will not say, such as one that may be entered and not read.
+        Set,
+    }
+
+    pub(super) fn flag(dir: &Handle) -> Flag {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(readable) = rustix::fs::openat(dir, ".", flags, Mode::empty()) else { return true };
+        let Ok(readable) = rustix::fs::openat(dir, ".", flags, Mode::empty()) else { return Flag::Set };
         match rustix::fs::ioctl_getflags(&readable) {
-            Ok(flags) => flags.contains(CASEFOLD),
+            Ok(flags) if flags.contains(CASEFOLD) => Flag::Set,
+            Ok(_) => Flag::Clear,
             // Without the call there are no flags to fold by.
-            Err(rustix::io::Errno::NOTTY | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => false,
-            Err(_) => true,
+            Err(rustix::io::Errno::NOTTY | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+                Flag::None
+            }
+            Err(_) => Flag::Set,
         }
+    }
+
+    /// True when the kernel lists what it knows of a file system, and folding is not among it.
+    #[expect(clippy::disallowed_methods, reason = "asks the kernel what it can do")]
+    pub(super) fn kernel_cannot_fold(features: &str) -> bool {
+        let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        std::fs::metadata(features).is_ok_and(|found| found.is_dir())
+            && std::fs::metadata(format!("{features}/casefold")).is_err_and(missing)
     }
 
     /// True on `devtmpfs`, which has tmpfs's number: told by the device that `/dev` lies on.
@@ -154,8 +231,24 @@ mod linux {
     }
 
     #[cfg(test)]
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::unwrap_used,
+        reason = "a test builds its directories by hand"
+    )]
     mod tests {
         use super::*;
+
+        #[test]
+        fn only_a_kernel_that_lists_its_features_is_believed_not_to_know_folding() {
+            let dir = tempfile::tempdir().unwrap();
+            let features = dir.path().join("features").to_str().unwrap().to_owned();
+            assert!(!kernel_cannot_fold(&features), "nothing is listed");
+            std::fs::create_dir(&features).unwrap();
+            assert!(kernel_cannot_fold(&features));
+            std::fs::write(format!("{features}/casefold"), "supported").unwrap();
+            assert!(!kernel_cannot_fold(&features));
+        }
 
         #[test]
         fn only_a_line_of_devtmpfs_names_its_device() {
