@@ -159,6 +159,11 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(shown).collect::<String>()
 }
 
+/// As [`printable`], but that the lines stay.
+pub(super) fn printable_lines(text: &str) -> String {
+    text.lines().map(|line| printable(line) + "\n").collect()
+}
+
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
