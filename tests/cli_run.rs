@@ -404,3 +404,33 @@ fn functions_are_shown_with_their_types() {
     let said = desk.run(&["inspect", "guest.wasm", "--dev"]);
     assert!(said.is_done().out.contains("list<u8>"), "{said:?}");
 }
+
+#[test]
+fn names_of_kilobytes_are_shown_by_their_beginning_and_kept_whole_in_json() {
+    let (import, export) = (format!("acme:{}/api@1.0.0", "x".repeat(5000)), "y".repeat(5000));
+    let path = format!("{}/tests/guests/wat/missing-import.wat", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap().replace("acme:nothing/api@1.0.0", &import);
+    let desk = Desk::new();
+    desk.write(
+        "guest.wasm",
+        wat::parse_str(
+            text.replace(
+                "(func (export \"run-empty\") (canon",
+                &format!("(func (export \"{export}\") (canon"),
+            ),
+        )
+        .unwrap(),
+    );
+    for more in [&[][..], &["--dev"]] {
+        let said = desk.run(&[&["inspect", "guest.wasm"], more].concat());
+        assert!(said.is_done().out.lines().all(|line| line.chars().count() < 400), "{said:?}");
+        assert!(said.out.contains("(5000 characters)"), "{said:?}");
+        let whole = desk.run(&[&["inspect", "guest.wasm", "--json"], more].concat());
+        assert!(whole.is_done().out.contains(&import) && whole.out.contains(&export), "{more:?}");
+    }
+    let said = desk.run(&["call", "guest.wasm", "run()", "--dev"]);
+    assert!(said.status == 126 && sentence(&said).len() < 400, "{said:?}");
+    assert!(sentence(&said).contains("acme:xxx") && sentence(&said).contains("characters)`"), "{said:?}");
+    let whole = desk.run(&["call", "guest.wasm", "run()", "--dev", "--json"]);
+    assert!(sentence(&whole).contains(&import), "{whole:?}");
+}

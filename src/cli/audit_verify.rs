@@ -1,6 +1,6 @@
 //! `airssys audit verify`: is the log as it was written?
 
-use super::console::{Console, printable_lines};
+use super::console::{Console, printable_lines, shown_path};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs;
@@ -42,14 +42,14 @@ impl Verify {
     fn judge(&self, report: &Report) -> Result<u8, Failure> {
         match &report.finding {
             None if report.is_empty() => Err(Failure::wrong(
-                format!("log `{}` holds no record: there is nothing to verify", self.log.display()),
+                format!("log `{}` holds no record: there is nothing to verify", shown_path(&self.log)),
                 "a log begins with a record: this one was emptied or never written to, which a head given with \
                  `--head` would tell",
             )),
             None => Ok(0),
             Some(finding) => Err(Failure::said(
                 Exit::Refused,
-                format!("log `{}` was altered: {finding}", self.log.display()),
+                format!("log `{}` was altered: {finding}", shown_path(&self.log)),
                 format!("keep the file as it is, and rely on its first {} records only", report.records),
             )),
         }

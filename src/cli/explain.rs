@@ -1,6 +1,6 @@
 //! `airssys policy explain`: why was it, or would it be, allowed or denied?
 
-use super::console::{Console, printable};
+use super::console::{Console, printable, shown_path};
 use super::failure::Failure;
 use super::verify::merge;
 use super::{inputs, values};
@@ -116,7 +116,10 @@ fn recorded(path: &Path, seq: u64, policies: &Policies) -> Result<Case, Failure>
     let log = inputs::log(path)?;
     let found = audit::situation(log, seq).map_err(|error| inputs::bad_log(path, &error))?;
     let none = || {
-        Failure::wrong(format!("`{}` has no record {seq}", path.display()), "`airssys audit show` lists them")
+        Failure::wrong(
+            format!("`{}` has no record {seq}", shown_path(path)),
+            "`airssys audit show` lists them",
+        )
     };
     let situation = found.ok_or_else(none)?;
     let question = question(&situation).map_err(|why| {
