@@ -246,7 +246,10 @@ fn more_entities_than_the_bound_are_refused_in_all_files_together() {
     let error = Policies::load(&[], &[file("a.json", 50_000), file("b.json", 50_001)]).err().unwrap();
     let [problem] = error.problems() else { panic!("{:?}", told(&error).len()) };
     assert_eq!(problem.place.to_string(), "b.json:50001:30");
-    assert!(problem.to_string().starts_with("`b50000` is one entity more than the 100000"), "{problem}");
+    assert!(
+        problem.to_string().starts_with("`EnvVar::\"b.json50000\"` is one entity more than the 100000"),
+        "{problem}"
+    );
     assert!(problem.help().is_some_and(|help| help.contains("directories")), "{problem:?}");
 }
 

@@ -125,7 +125,7 @@ fn recorded(path: &Path, seq: u64, policies: &Policies) -> Result<Case, Failure>
     let question = question(&situation).map_err(|why| {
         Failure::wrong(
             format!("record {seq} cannot be explained: {why}"),
-            "choose a record of kind `decision`",
+            "choose a record of kind `decision` that was not cut",
         )
     })?;
     let mut notes = Vec::new();
@@ -161,6 +161,9 @@ fn question(situation: &Situation) -> Result<Question, String> {
         dev: component.dev,
         groups: groups.map(|group| group.id.to_string()).collect(),
     };
+    if record.is_cut() || load.is_cut() {
+        return Err("a part of it was cut, being too long for the log".to_owned());
+    }
     let action = record.action_id().ok_or("its action is not known here")?;
     let import = record.import.as_deref().unwrap_or_default().to_owned();
     Ok(Question { principal, action, resource: record.resource_value()?, import })

@@ -54,7 +54,7 @@ impl Known {
         for text in texts {
             let (rows, most) = (rows(text, problems), problems.len() + MOST_PROBLEMS);
             if let Some(over) = rows.get(room) {
-                let (entity, most) = (over.uid.id.escape_debug().to_string(), MAX_ENTITIES);
+                let (entity, most) = (shown(over), MAX_ENTITIES);
                 problems.push(at(text, &over.uid.id, Flaw::Crowded { entity, most }));
                 return known;
             }
@@ -197,8 +197,12 @@ fn rows(text: &Text, problems: &mut Vec<Problem>) -> Vec<Row> {
     })
 }
 
+fn shown(row: &Row) -> String {
+    format!("{}::\"{}\"", row.uid.r#type.escape_debug(), row.uid.id.escape_debug())
+}
+
 fn entity(row: &Row, text: &Text, words: &Vocabulary) -> Result<Entity, Box<Problem>> {
-    let shown = format!("{}::\"{}\"", row.uid.r#type, row.uid.id.escape_debug());
+    let shown = shown(row);
     if IDENTITY_TYPES.contains(&row.uid.r#type.as_str()) {
         return Err(Box::new(at(text, &row.uid.id, Flaw::Identity(shown))));
     }
