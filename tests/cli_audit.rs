@@ -4,7 +4,7 @@
 
 mod cli_support;
 
-use airssys_wasm::audit::Head;
+use airssys_wasm::audit::{Hash, Head};
 use cli_support::{Desk, log};
 
 const POLICY: &str = "permit (principal, action == Action::\"fs:read\", resource in Path::\"/photos\");";
@@ -68,6 +68,55 @@ fn a_torn_last_line_is_told_from_tampering() {
     desk.write("log", bytes);
     let said = desk.run(&["audit", "verify", "log"]);
     assert!(said.is_done().out.contains("torn: "), "{said:?}");
+}
+
+#[test]
+fn a_format_that_was_changed_is_tampering_and_an_honest_other_one_is_not() {
+    let (desk, _) = desk();
+    rewrite(&desk, |lines| lines[0] = lines[0].replace("\"format\":1", "\"format\":2"));
+    for command in ["verify", "show"] {
+        let said = desk.run(&["audit", command, "log"]);
+        assert!(said.status == 126 && !said.err.contains("of format 2"), "{said:?}");
+    }
+    rewrite(&desk, |lines| {
+        let (body, _) = lines[0].split_once(",\"hash\":").unwrap();
+        let hash = Hash::of(format!("{body}}}").as_bytes());
+        lines[0] = format!("{body},\"hash\":\"{hash}\"}}");
+    });
+    for command in ["verify", "show"] {
+        let said = desk.run(&["audit", command, "log"]);
+        assert!(said.is_one_sentence(125).contains("the log is of format 2"), "{said:?}");
+    }
+}
+
+#[test]
+fn an_empty_log_proves_nothing_and_is_no_success() {
+    let (desk, head) = desk();
+    desk.write("log", "");
+    let said = desk.run(&["audit", "verify", "log"]);
+    assert_eq!((said.status, said.err.lines().count()), (125, 1), "{said:?}");
+    assert!(said.err.contains("nothing to verify") && said.out.contains("tail unproven"), "{said:?}");
+    assert!(
+        said.out.starts_with("nothing to verify: 0 records\n") && !said.out.contains("sound"),
+        "{said:?}"
+    );
+    let said = desk.run(&["audit", "verify", "log", "--json"]);
+    assert_eq!((said.status, &said.json()["sound"]), (125, &false.into()), "{said:?}");
+    let said = desk.run(&["audit", "verify", "log", "--head", &head.to_string()]);
+    assert!(said.status == 126 && said.err.contains("was cut off"), "{said:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_line_is_told_without_acting_on_the_terminal() {
+    let (desk, _) = desk();
+    rewrite(&desk, |lines| lines[1] = "{\"\\u001b]0;x\\u0007\\u202e\":1}".to_owned());
+    for command in ["verify", "show"] {
+        let said = desk.run(&["audit", command, "log"]);
+        assert_eq!(said.status, 126, "{said:?}");
+        for hidden in ['\u{1b}', '\u{7}', '\u{202e}'] {
+            assert!(!said.out.contains(hidden) && !said.err.contains(hidden), "{said:?}");
+        }
+    }
 }
 
 #[test]

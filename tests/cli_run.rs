@@ -404,3 +404,62 @@ fn functions_are_shown_with_their_types() {
     let said = desk.run(&["inspect", "guest.wasm", "--dev"]);
     assert!(said.is_done().out.contains("list<u8>"), "{said:?}");
 }
+
+#[test]
+fn names_of_kilobytes_are_shown_by_their_beginning_and_kept_whole_in_json() {
+    let (import, export) = (format!("acme:{}/api@1.0.0", "x".repeat(5000)), "y".repeat(5000));
+    let path = format!("{}/tests/guests/wat/missing-import.wat", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap().replace("acme:nothing/api@1.0.0", &import);
+    let desk = Desk::new();
+    desk.write(
+        "guest.wasm",
+        wat::parse_str(
+            text.replace(
+                "(func (export \"run-empty\") (canon",
+                &format!("(func (export \"{export}\") (canon"),
+            ),
+        )
+        .unwrap(),
+    );
+    for more in [&[][..], &["--dev"]] {
+        let said = desk.run(&[&["inspect", "guest.wasm"], more].concat());
+        assert!(said.is_done().out.lines().all(|line| line.chars().count() < 400), "{said:?}");
+        assert!(said.out.contains("(5000 characters)"), "{said:?}");
+        let whole = desk.run(&[&["inspect", "guest.wasm", "--json"], more].concat());
+        assert!(whole.is_done().out.contains(&import) && whole.out.contains(&export), "{more:?}");
+    }
+    let said = desk.run(&["call", "guest.wasm", "run()", "--dev"]);
+    assert!(said.status == 126 && sentence(&said).len() < 400, "{said:?}");
+    assert!(sentence(&said).contains("acme:xxx") && sentence(&said).contains("characters)`"), "{said:?}");
+    let whole = desk.run(&["call", "guest.wasm", "run()", "--dev", "--json"]);
+    assert!(sentence(&whole).contains(&import), "{whole:?}");
+}
+
+#[test]
+fn what_a_guest_returns_is_shown_without_acting_on_the_terminal() {
+    let hostile = "\u{1b}]0;t\u{7}\u{9b}2J\u{7f}\u{202e}\u{ad}\n";
+    let bytes = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+    for (which, status) in [(0u8, 0), (1, 1)] {
+        let returned = [&[which, 0, 0, 0, 64, 0, 0, 0][..], &(hostile.len() as u32).to_le_bytes()].concat();
+        let text = format!(
+            r#"(component
+              (core module $m (memory (export "memory") 1)
+                (data (i32.const 16) "{}") (data (i32.const 64) "{}")
+                (func (export "f") (result i32) i32.const 16))
+              (core instance $i (instantiate $m))
+              (func (export "f") (result (result string (error string)))
+                (canon lift (core func $i "f") (memory $i "memory"))))"#,
+            bytes(&returned),
+            bytes(hostile.as_bytes())
+        );
+        let desk = Desk::new();
+        desk.write("guest.wasm", wat::parse_str(text).unwrap());
+        for more in [&[][..], &["--json"]] {
+            let said = desk.run(&[&["call", "guest.wasm", "f()", "--dev"], more].concat());
+            assert_eq!(said.status, status, "{said:?}");
+            let acts = |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202e}' | '\u{ad}'));
+            assert!(!said.out.contains(acts) && !said.err.contains(acts), "{said:?}");
+            assert!(said.out.contains("]0;t"), "{said:?}");
+        }
+    }
+}

@@ -51,6 +51,31 @@ fn wrong_usage_in_json_is_one_object() {
 }
 
 #[test]
+fn what_was_typed_is_told_without_acting_on_the_terminal() {
+    let (desk, odd) = (Desk::new(), "x\u{1b}]0;t\u{7}\u{9b}\u{202e}");
+    let dir = format!("{odd}::relative");
+    for arguments in [
+        &[odd][..],
+        &["run", "a.wasm", "--dir", &dir],
+        &["run", "a.wasm", "--env", odd],
+        &["run", odd],
+        &["verify", odd, "--trust", odd],
+        &["keygen", "-o", &format!("{odd}/key")],
+        &["policy", "check", odd],
+        &["audit", "show", odd],
+    ] {
+        let said = desk.run(arguments);
+        assert!(matches!(said.status, 125 | 127), "{said:?}");
+        assert!(!said.err.chars().any(|c| c != '\n' && (c.is_control() || c == '\u{202e}')), "{said:?}");
+    }
+    let said = desk.run(&["keygen", "-o", odd]);
+    assert!(
+        !said.is_done().out.chars().any(|c| c != '\n' && (c.is_control() || c == '\u{202e}')),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn help_and_version_are_answers() {
     let desk = Desk::new();
     for arguments in [

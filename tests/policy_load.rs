@@ -3,6 +3,7 @@
 
 mod policy_support;
 
+use airssys_osl::Outcome;
 use airssys_wasm::policy::{Flaw, Policies, PolicyError, Source};
 use policy_support::{load, refused, told};
 
@@ -207,6 +208,86 @@ fn an_entity_that_is_its_own_ancestor_is_refused_also_through_directories() {
         let error = entities(text);
         assert!(matches!(error.problems()[0].flaw, Flaw::Cycle(_)), "{text}: {error}");
     }
+}
+
+/// Entities of which each lies in the next, `deep` times; `step` makes the ids.
+fn chain(deep: usize, step: fn(usize) -> (String, String)) -> String {
+    let row = |at: usize| {
+        let ((own, _), (_, parent)) = (step(at), step(at + 1));
+        format!(r#"{{"uid":{{"type":"Path","id":"{own}"}},"parents":[{{"type":"Path","id":"{parent}"}}]}}"#)
+    };
+    format!("[{}]", (0..deep).map(row).collect::<Vec<_>>().join(",\n"))
+}
+
+#[test]
+fn entities_in_a_chain_that_is_too_deep_are_refused_with_file_and_entity() {
+    let plain = |at| (format!("/{at}"), format!("/{at}"));
+    // Each lies beneath a directory of the next, so that the chain goes over directories which no file names.
+    let beneath = |at| (format!("/{at}"), format!("/{at}/a/b"));
+    for step in [plain, beneath] {
+        let load = |deep| Policies::load(&[], &[Source::new("e.json", chain(deep, step))]);
+        load(64).unwrap();
+        for deep in [65, 66, 5_000] {
+            let error = load(deep).err().unwrap();
+            let [problem] = error.problems() else { panic!("{:?}", told(&error)) };
+            let said = "e.json:1:29: entity `Path::\"/0\"` lies more than 64 parents deep";
+            assert!(format!("{}: {problem}", problem.place).starts_with(said), "{:?}", told(&error));
+            assert!(problem.help().is_some_and(|help| help.contains("directly")), "{problem:?}");
+        }
+    }
+}
+
+#[test]
+fn more_entities_than_the_bound_are_refused_in_all_files_together() {
+    let file = |name: &str, count: usize| {
+        let row = |at| format!(r#"{{"uid":{{"type":"EnvVar","id":"{name}{at}"}}}}"#);
+        Source::new(name, format!("[{}]", (0..count).map(row).collect::<Vec<_>>().join(",\n")))
+    };
+    let error = Policies::load(&[], &[file("a.json", 50_000), file("b.json", 50_001)]).err().unwrap();
+    let [problem] = error.problems() else { panic!("{:?}", told(&error).len()) };
+    assert_eq!(problem.place.to_string(), "b.json:50001:30");
+    assert!(
+        problem.to_string().starts_with("`EnvVar::\"b.json50000\"` is one entity more than the 100000"),
+        "{problem}"
+    );
+    assert!(problem.help().is_some_and(|help| help.contains("directories")), "{problem:?}");
+}
+
+#[test]
+fn entities_that_lie_in_more_sets_than_can_be_kept_are_refused() {
+    let id = |id: String| format!(r#"{{"type":"Path","id":"{id}"}}"#);
+    let sets = (0..5_000).map(|at| id(format!("/set/{at}"))).collect::<Vec<_>>().join(",");
+    let hub = format!(r#"{{"uid":{},"parents":[{sets}]}}"#, id("/hub".into()));
+    let member =
+        |at: usize| format!(r#"{{"uid":{},"parents":[{}]}}"#, id(format!("/{at}")), id("/hub".into()));
+    let text = |count| format!("[{hub},{}]", (0..count).map(member).collect::<Vec<_>>().join(",\n"));
+    Policies::load(&[], &[Source::new("e.json", text(10))]).unwrap();
+    let error = Policies::load(&[], &[Source::new("e.json", text(5_000))]).err().unwrap();
+    let [problem] = error.problems() else { panic!("{:?}", told(&error).len()) };
+    assert_eq!(problem.place.file.as_ref(), "e.json");
+    assert!(problem.to_string().contains("lie in more than 4000000 others"), "{problem}");
+}
+
+#[test]
+fn a_file_of_many_mistakes_tells_the_first_of_them() {
+    let row = |at| format!(r#"{{"uid":{{"type":"Path","id":"/{at}/"}}}}"#);
+    let text = format!("[{}]", (0..30_000).map(row).collect::<Vec<_>>().join(",\n"));
+    assert_eq!(entities(&text).problems().len(), 100);
+}
+
+#[test]
+fn a_wide_file_of_entities_loads() {
+    let row = |at| {
+        format!(
+            r#"{{"uid":{{"type":"Path","id":"/data/{at}/file"}},"parents":[{{"type":"Path","id":"/sets/{}"}}]}}"#,
+            at % 7
+        )
+    };
+    let text = format!("[{}]", (0..40_000).map(row).collect::<Vec<_>>().join(",\n"));
+    let permit = Source::new("t.cedar", "permit (principal, action, resource in Path::\"/sets/3\");");
+    let policies = Policies::load(&[permit], &[Source::new("e.json", text)]).unwrap();
+    assert_eq!(policy_support::reads(&policies, "/data/10/file/x").0, Outcome::Allow);
+    assert_eq!(policy_support::reads(&policies, "/data/11/file/x").0, Outcome::Deny);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! separator in a guest's string stays text. It is also what `jq -ac` prints, which is why a log can be checked
 //! without this program.
 
-use crate::audit::record::Record;
+use crate::audit::record::{FORMAT, Record};
 use crate::audit::value::Hash;
 use serde::Serialize;
 use serde_json::ser::Formatter;
@@ -93,6 +93,33 @@ pub(super) fn read_line(line: &[u8], scratch: &mut Vec<u8>) -> Result<Record<'st
     }
     record.hash = Some(hash);
     Ok(record)
+}
+
+/// A line of another version of the format, as far as every version has it alike.
+pub(super) struct Foreign {
+    pub(super) seq: u64,
+    pub(super) prev: Hash,
+    /// The version.
+    pub(super) format: u64,
+}
+
+/// Reads a line that says it begins a log, or its continuation, in another format than ours.
+///
+/// *Invariant:* only a line that matches its own hash is believed. Else the change of one digit would turn tampering
+/// into a mere difference of versions.
+pub(super) fn read_foreign(line: &[u8]) -> Option<Foreign> {
+    const FIELD: &[u8] = b",\"hash\":\"";
+    let (body, hash) = line.strip_suffix(b"\"}")?.split_last_chunk::<64>()?;
+    let body = [body.strip_suffix(FIELD)?, b"}"].concat();
+    let stated = str::from_utf8(hash).ok()?.parse::<Hash>().ok()?;
+    if stated != Hash::of(&body) {
+        return None;
+    }
+    // Such a record may have other fields than ours.
+    let loose = serde_json::from_slice::<serde_json::Value>(&body).ok()?;
+    let format = loose.pointer("/open/format")?.as_u64().filter(|format| *format != u64::from(FORMAT))?;
+    let prev = loose.get("prev")?.as_str()?.parse().ok()?;
+    Some(Foreign { seq: loose.get("seq")?.as_u64()?, prev, format })
 }
 
 /// True when `tail`, which no line feed ends, can be what a crash left of record `seq`: the beginning of its line,

@@ -99,6 +99,16 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// True when something a verdict rests on was too long for the record: then the question cannot be asked again.
+    pub fn is_cut(&self) -> bool {
+        let long = |text: &Option<Cow<'_, str>>, most| text.as_ref().is_some_and(|text| text.len() > most);
+        // What was cut is longer than what never was, by its mark.
+        long(&self.subject, NAME)
+            || long(&self.digest, NAME)
+            || long(&self.import, TEXT)
+            || self.resource.as_ref().is_some_and(|resource| resource.id.len() > ID)
+    }
+
     pub(super) fn note(subject: &'a Subject, import: &'a str, text: &'a str) -> Record<'a> {
         let (import, text) = (Some(cut(import, TEXT)), Some(cut(text, TEXT)));
         Record { import, text, ..Record::about(Kind::Note, subject) }

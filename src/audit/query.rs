@@ -1,6 +1,6 @@
 //! What happened? Records by filter, by number, and with what is needed to decide one again.
 
-use crate::audit::canonical::read_line;
+use crate::audit::canonical::{BadLine, Foreign, read_foreign, read_line};
 use crate::audit::error::AuditError;
 use crate::audit::facts::PolicySet;
 use crate::audit::lines::{Lines, Text};
@@ -67,10 +67,11 @@ pub struct Records<R> {
 impl<R: BufRead> Records<R> {
     fn advance(&mut self) -> Result<Option<Record<'static>>, AuditError> {
         while let Some(line) = self.lines.next()? {
-            let bad = |bad| AuditError::BadLine { line: line.number, bad };
             let record = match line.text {
-                Text::Whole(bytes) => read_line(bytes, &mut self.scratch).map_err(bad)?,
-                Text::TooLong => return Err(bad(crate::audit::BadLine::TooLong)),
+                Text::Whole(bytes) => read(bytes, line.number, &mut self.scratch)?,
+                Text::TooLong => {
+                    return Err(AuditError::BadLine { line: line.number, bad: BadLine::TooLong });
+                }
                 Text::Unfinished(_) => return Ok(None),
             };
             if self.filter.admits(&record) {
@@ -79,6 +80,17 @@ impl<R: BufRead> Records<R> {
         }
         Ok(None)
     }
+}
+
+fn read(bytes: &[u8], line: u64, scratch: &mut Vec<u8>) -> Result<Record<'static>, AuditError> {
+    let read = read_line(bytes, scratch);
+    let opens = |record: &Record<'_>| record.kind == Kind::Open;
+    if !read.as_ref().is_ok_and(|record| !opens(record))
+        && let Some(Foreign { format: found, .. }) = read_foreign(bytes)
+    {
+        return Err(AuditError::UnknownFormat { found });
+    }
+    read.map_err(|bad| AuditError::BadLine { line, bad })
 }
 
 impl<R: BufRead> Iterator for Records<R> {

@@ -23,9 +23,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// True when nothing was found; the tail may be unproven all the same.
+    /// True when there are records and nothing was found; the tail may be unproven all the same.
     pub fn is_sound(&self) -> bool {
-        self.finding.is_none()
+        self.finding.is_none() && !self.is_empty()
+    }
+
+    /// True when there was nothing to verify. Each log begins with a record, so it was emptied or never written to.
+    pub fn is_empty(&self) -> bool {
+        self.finding.is_none() && self.records == 0
     }
 }
 
@@ -146,6 +151,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.finding {
             Some(finding) => write!(f, "tampered: {finding}; {} records before it are sound", self.records)?,
+            None if self.is_empty() => f.write_str("nothing to verify: 0 records")?,
             None => write!(f, "sound: {} records", self.records)?,
         }
         match self.head {
@@ -172,7 +178,7 @@ impl fmt::Display for Report {
                 "\ntorn: {} bytes of an unfinished record at the end, as a crash leaves",
                 self.torn_bytes
             )?;
-        } else if self.finding.is_none() && !self.closed {
+        } else if self.is_sound() && !self.closed {
             f.write_str("\nnot closed: the writer still runs, or ended without a word")?;
         }
         Ok(())

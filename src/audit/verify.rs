@@ -6,7 +6,7 @@
 //!
 //! *Invariant:* a log that is not byte for byte as written, but for a cut at its end, has a finding.
 
-use crate::audit::canonical::{BadLine, is_torn, read_line};
+use crate::audit::canonical::{BadLine, is_torn, read_foreign, read_line};
 use crate::audit::error::AuditError;
 use crate::audit::lines::{Line, Lines, Text};
 use crate::audit::record::{FORMAT, Kind, Record};
@@ -17,8 +17,9 @@ use std::io::BufRead;
 /// Verifies a log, and that it holds `head`, if one is given.
 ///
 /// # Errors
-/// [`AuditError::Read`] when it cannot be read and [`AuditError::UnknownFormat`] when it is of another format.
-/// Tampering is no error but the report's [`Finding`].
+/// [`AuditError::Read`] when it cannot be read and [`AuditError::UnknownFormat`] when it is, or goes on, in another
+/// format: only a record that matches its own hash and follows the one before it is believed to say so. Tampering is
+/// no error but the report's [`Finding`].
 pub fn verify(reader: impl BufRead, head: Option<Head>) -> Result<Report, AuditError> {
     let mut lines = Lines::new(reader);
     let mut walk = Walk::new(head);
@@ -120,17 +121,17 @@ impl Walk {
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<Result<Seen, BadLine>, AuditError> {
-        let record = match read_line(bytes, &mut self.scratch) {
-            Ok(record) => record,
-            Err(bad) if self.records == 0 => return known_format(bytes).map(|()| Err(bad)),
-            Err(bad) => return Ok(Err(bad)),
-        };
-        if let Some(found) = record.open.as_ref().map(|open| open.format)
-            && found != FORMAT
+        let read = read_line(bytes, &mut self.scratch);
+        let known = read.as_ref().is_ok_and(|record| record.open.as_ref().is_none_or(|o| o.format == FORMAT));
+        // Behind an odd line something else is wrong already, whatever stands on this one.
+        if !known
+            && self.odd.is_none()
+            && let Some(foreign) = read_foreign(bytes)
+            && (foreign.seq, foreign.prev) == (self.link.next, self.link.prev)
         {
-            return Err(AuditError::UnknownFormat { found: found.into() });
+            return Err(AuditError::UnknownFormat { found: foreign.format });
         }
-        Ok(seen(&record))
+        Ok(read.and_then(|record| seen(&record)))
     }
 
     fn go_on(&mut self, line: u64, seen: Result<Seen, BadLine>) {
@@ -258,14 +259,4 @@ fn seen(record: &Record<'_>) -> Result<Seen, BadLine> {
         return Err(BadLine::NotRecord("it has no hash".to_owned()));
     };
     Ok(Seen { seq, prev, hash, kind })
-}
-
-/// Another version of the format may have other fields, so its first line is looked at loosely.
-fn known_format(first: &[u8]) -> Result<(), AuditError> {
-    let loose = serde_json::from_slice::<serde_json::Value>(first).unwrap_or_default();
-    let found = loose.pointer("/open/format").and_then(serde_json::Value::as_u64);
-    match found {
-        Some(found) if found != u64::from(FORMAT) => Err(AuditError::UnknownFormat { found }),
-        Some(_) | None => Ok(()),
-    }
 }

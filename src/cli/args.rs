@@ -1,6 +1,6 @@
 //! Arguments: the commands there are, and the way from an argument to a status.
 
-use super::console::Console;
+use super::console::{Console, usage};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::files::args_ambient;
@@ -105,9 +105,7 @@ fn decline(error: &clap::Error, arguments: &[OsString]) -> Exit {
             let message = message.trim_start_matches("error: ");
             Console::new(true).fail(&Failure::wrong(message.trim(), rest.trim()));
         }
-        _ => {
-            let _ = error.print();
-        }
+        _ => usage(error),
     }
     Exit::Own
 }

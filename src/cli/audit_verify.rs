@@ -1,6 +1,6 @@
 //! `airssys audit verify`: is the log as it was written?
 
-use super::console::Console;
+use super::console::{Console, printable_lines, shown_path};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs;
@@ -14,7 +14,8 @@ use std::path::PathBuf;
 ///
 /// Prints the head, `SEQ:HASH`: noted elsewhere and given back with `--head`, it proves that nothing was cut off the
 /// end either. Without one the tail is unproven, and it says so. An unfinished last line, as a crash leaves it, is told
-/// from tampering. Ends with 126 when the log was altered.
+/// from tampering. Ends with 126 when the log was altered, or cut off before the head given, and with 125 when there is
+/// no record to verify.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   airssys audit verify audit.jsonl
@@ -34,16 +35,21 @@ impl Verify {
             .map_err(|error| inputs::bad_log(&self.log, &error))?;
         let mut value = serde_json::to_value(&report).unwrap_or_default();
         merge(&mut value, json!({ "sound": report.is_sound() }));
-        console.answer(&report.to_string(), &value)?;
+        console.answer(&printable_lines(&report.to_string()), &value)?;
         self.judge(&report)
     }
 
     fn judge(&self, report: &Report) -> Result<u8, Failure> {
         match &report.finding {
+            None if report.is_empty() => Err(Failure::wrong(
+                format!("log `{}` holds no record: there is nothing to verify", shown_path(&self.log)),
+                "a log begins with a record: this one was emptied or never written to, which a head given with \
+                 `--head` would tell",
+            )),
             None => Ok(0),
             Some(finding) => Err(Failure::said(
                 Exit::Refused,
-                format!("log `{}` was altered: {finding}", self.log.display()),
+                format!("log `{}` was altered: {finding}", shown_path(&self.log)),
                 format!("keep the file as it is, and rely on its first {} records only", report.records),
             )),
         }

@@ -201,6 +201,11 @@ mod tests {
             ("[[mount]]\nhost = ''\nguest = '/a'", "conf/airssys.toml:2:8: no host directory"),
             ("[[mount]]\nhost = 'a'", "conf/airssys.toml:1:1: missing field `guest`"),
             ("[env]\n'A=B' = 'x'", "conf/airssys.toml:2:1: `A=B` cannot name a variable"),
+            ("[env]\n'A B' = 'x'", "conf/airssys.toml:2:1: `A B` cannot name a variable"),
+            (
+                "[[mount]]\nhost = 'a'\nguest = \"/a\\u0007\"",
+                "conf/airssys.toml:3:9: guest path `/a\\u{7}` holds",
+            ),
             ("[env]\nA = \"\\u0000\"", "conf/airssys.toml:2:5: the value holds a NUL"),
             ("[env]\nA = 3", "conf/airssys.toml:2:5: "),
             ("policy = 'p.cedar'", "conf/airssys.toml:1:10: "),

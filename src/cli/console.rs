@@ -13,6 +13,7 @@ use comfy_table::{ContentArrangement, Table};
 use miette::GraphicalTheme;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 /// The person's side of one command.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +95,16 @@ fn theme() -> GraphicalTheme {
     }
 }
 
+/// Tells of wrong usage in the words of the parser, which repeat what was typed as it was typed.
+pub(super) fn usage(error: &clap::Error) {
+    let plain = error.render().to_string();
+    match plain.lines().any(hides) {
+        true => complain(printable_lines(&plain).trim_end()),
+        // Nobody is left to tell when that fails.
+        false => drop(error.print()),
+    }
+}
+
 /// A line on standard error; nobody is left to tell when that fails.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
@@ -159,9 +170,39 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(shown).collect::<String>()
 }
 
+/// A host path for a message: what does not show, a line break too, is escaped.
+pub(super) fn shown_path(path: &Path) -> String {
+    printable(&path.display().to_string())
+}
+
+/// The longest name of a component's own that is shown, in characters.
+const LONGEST_NAME: usize = 120;
+
+/// A name that a component gave, printable, by its beginning and its length where it would fill the screen.
+pub(super) fn short(name: &str) -> String {
+    shortened(name, LONGEST_NAME)
+}
+
+/// The text, printable, or its first `most` characters and how many it has.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => printable(text),
+        Some((end, _)) => {
+            let (kept, count) = (text.get(..end).unwrap_or_default(), text.chars().count());
+            format!("{}…({count} characters)", printable(kept))
+        }
+    }
+}
+
+/// As [`printable`], but that the lines stay.
+pub(super) fn printable_lines(text: &str) -> String {
+    text.lines().map(|line| printable(line) + "\n").collect()
+}
+
 fn is_hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -169,8 +210,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_that_fills_the_screen_is_shown_by_its_beginning_and_its_length() {
+        assert_eq!(short(&"x".repeat(120)), "x".repeat(120));
+        assert_eq!(short(&"\u{e9}".repeat(121)), format!("{}\u{2026}(121 characters)", "\u{e9}".repeat(120)));
+        assert_eq!(
+            short(&"\u{1b}".repeat(500)).len(),
+            120 * "\\u{1b}".len() + "\u{2026}(500 characters)".len()
+        );
+    }
+
+    #[test]
     fn control_and_reordering_characters_do_not_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[2J\r\u{202e}b"), "a\\u{1b}[2J\\u{d}\\u{202e}b");
+        let others = "\u{9b}\u{7f}\u{ad}\u{180e}\u{200e}\u{2066}\u{fff9}\u{e0041}";
+        assert!(printable(others).chars().all(|c| matches!(c, ' '..='~')), "{}", printable(others));
+        assert_eq!(printable_lines("a\n\u{1b}b"), "a\n\\u{1b}b\n");
         let text = facts(&[("name", "x\u{7}y".to_owned())]);
         assert!(text.contains("x\\u{7}y") && !text.contains('\u{7}'), "{text}");
     }

@@ -1,6 +1,6 @@
 //! The development key: one a user, made when first needed, trusted by `--dev` alone.
 
-use super::console::Console;
+use super::console::{Console, shown_path};
 use super::failure::Failure;
 use super::files::{
     HostFileError, Privacy, create_dir_all_ambient, data_directory_ambient, directory_of, exists_ambient,
@@ -48,7 +48,7 @@ fn make(console: Console, path: &Path) -> Result<(), Failure> {
     create_dir_all_ambient(directory_of(path)).map_err(unwritable)?;
     match write_new_ambient(path, secret.to_pem().as_bytes(), Privacy::Private) {
         Ok(()) => {
-            console.note(&format!("made a development key: {}", path.display()));
+            console.note(&format!("made a development key: {}", shown_path(path)));
             Ok(())
         }
         // Another run was quicker; its key is as good.

@@ -1,6 +1,6 @@
 //! `airssys policy explain`: why was it, or would it be, allowed or denied?
 
-use super::console::{Console, printable};
+use super::console::{Console, printable, shown_path};
 use super::failure::Failure;
 use super::verify::merge;
 use super::{inputs, values};
@@ -116,13 +116,16 @@ fn recorded(path: &Path, seq: u64, policies: &Policies) -> Result<Case, Failure>
     let log = inputs::log(path)?;
     let found = audit::situation(log, seq).map_err(|error| inputs::bad_log(path, &error))?;
     let none = || {
-        Failure::wrong(format!("`{}` has no record {seq}", path.display()), "`airssys audit show` lists them")
+        Failure::wrong(
+            format!("`{}` has no record {seq}", shown_path(path)),
+            "`airssys audit show` lists them",
+        )
     };
     let situation = found.ok_or_else(none)?;
     let question = question(&situation).map_err(|why| {
         Failure::wrong(
             format!("record {seq} cannot be explained: {why}"),
-            "choose a record of kind `decision`",
+            "choose a record of kind `decision` that was not cut",
         )
     })?;
     let mut notes = Vec::new();
@@ -158,6 +161,9 @@ fn question(situation: &Situation) -> Result<Question, String> {
         dev: component.dev,
         groups: groups.map(|group| group.id.to_string()).collect(),
     };
+    if record.is_cut() || load.is_cut() {
+        return Err("a part of it was cut, being too long for the log".to_owned());
+    }
     let action = record.action_id().ok_or("its action is not known here")?;
     let import = record.import.as_deref().unwrap_or_default().to_owned();
     Ok(Question { principal, action, resource: record.resource_value()?, import })

@@ -1,5 +1,6 @@
 //! Failures: what went wrong, with the status it ends in.
 
+use super::console::{short, shortened, shown_path};
 use super::exit::Exit;
 use super::files::HostFileError;
 use miette::Diagnostic;
@@ -15,6 +16,8 @@ pub(super) struct Failure {
     pub(super) exit: Exit,
     /// What is said, with help and, where a file is at fault, the place in it.
     pub(super) report: Box<dyn Diagnostic + Send + Sync>,
+    /// Whether names in it are a component's own, which may have any length.
+    theirs: bool,
 }
 
 /// A failure that is one sentence and its remedy.
@@ -29,7 +32,7 @@ struct Sentence {
 impl Failure {
     /// Any failure.
     pub(super) fn new(exit: Exit, report: impl Diagnostic + Send + Sync + 'static) -> Failure {
-        Failure { exit, report: Box::new(report) }
+        Failure { exit, report: Box::new(report), theirs: false }
     }
 
     /// A failure in words of its own.
@@ -47,15 +50,21 @@ impl Failure {
         Failure::said(Exit::Own, message, help)
     }
 
-    /// What we were given is not let through.
+    /// A component is not let through.
     pub(super) fn refused(report: impl Diagnostic + Send + Sync + 'static) -> Failure {
-        Failure::new(Exit::Refused, report)
+        Failure::new(Exit::Refused, report).with_their_names()
+    }
+
+    /// The same failure, whose names are a component's own.
+    pub(super) fn with_their_names(self) -> Failure {
+        Failure { theirs: true, ..self }
     }
 
     /// A file of the host that could not be used: `what` it is for, as in `policy file`.
     pub(super) fn file(what: &str, error: &HostFileError) -> Failure {
-        let failure =
-            |path: &Path, why: &str, help| Failure::wrong(format!("{what} `{}` {why}", path.display()), help);
+        let failure = |path: &Path, why: &str, help| {
+            Failure::wrong(format!("{what} `{}` {why}", shown_path(path)), help)
+        };
         match error {
             HostFileError::Read { path, source } => {
                 let help = match source.kind() {
@@ -90,11 +99,22 @@ impl Failure {
     /// The failure on one line: what and why, then the remedy.
     pub(super) fn sentence(&self) -> String {
         let message = one_line(&self.report);
+        let message = if self.theirs { short_names(&message) } else { message };
         match self.report.help() {
             Some(help) => format!("{message}; {}", one_line(help)),
             None => message,
         }
     }
+}
+
+/// The longest sentence about a component, in characters, whatever it calls itself.
+const LONGEST: usize = 1000;
+
+/// The sentence with what stands between backticks shortened.
+fn short_names(message: &str) -> String {
+    let parts = message.split('`').enumerate();
+    let parts = parts.map(|(at, part)| if at % 2 == 1 { short(part) } else { part.to_owned() });
+    shortened(&parts.collect::<Vec<_>>().join("`"), LONGEST)
 }
 
 /// What the system said, without its number, which helps nobody.
@@ -118,6 +138,24 @@ mod tests {
     fn a_failure_of_several_lines_is_told_on_one() {
         let failure = Failure::wrong("a\n  b", "c\nd");
         assert_eq!(failure.sentence(), "a b; c d");
+    }
+
+    #[test]
+    fn names_of_any_length_in_a_refusal_do_not_fill_the_screen() {
+        let refused = |message: String| Failure::refused(Sentence { message, help: None }).sentence();
+        let said = refused(format!("it imports `{}`, which is not offered", "x".repeat(5000)));
+        assert!(said.len() < 200 && said.ends_with("(5000 characters)`, which is not offered"), "{said}");
+        let ticks = refused(format!("it imports `{}`", "`x".repeat(5000)));
+        assert!(ticks.len() < 1100, "{}", ticks.len());
+        let path = Failure::said(Exit::Refused, format!("log `{}` was altered", "p".repeat(200)), "");
+        assert!(path.sentence().contains(&"p".repeat(200)), "a path is the caller's own");
+    }
+
+    #[test]
+    fn a_path_cannot_pass_for_two_words_or_two_lines() {
+        let error = HostFileError::NotText { path: "a\nb\u{202e}".into() };
+        let said = Failure::file("policy file", &error).sentence();
+        assert!(said.starts_with("policy file `a\\u{a}b\\u{202e}` is not"), "{said}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Grants: what a component is given, from flags and from the configuration they name.
 
 use super::config::{Config as File, MAX_CONFIG_BYTES};
-use super::console::Console;
+use super::console::{Console, shown_path};
 use super::denials::{self, When};
 use super::failure::Failure;
 use super::files::directory_of;
@@ -32,7 +32,7 @@ pub(super) struct Grants {
     /// A directory and where the component sees it: `HOST`, or `HOST::GUEST`, with `:ro` to keep it unchanged.
     #[arg(long, value_name = "HOST::GUEST[:ro]", value_parser = values::dir)]
     dir: Vec<values::Dir>,
-    /// A variable for the component; none is taken over from here.
+    /// A variable for the component, named by letters, digits and `_`; none is taken over from here.
     #[arg(long, value_name = "NAME=VALUE", value_parser = values::env)]
     env: Vec<(String, String)>,
     /// A log of every verdict, continued if it exists.
@@ -104,13 +104,10 @@ impl Grants {
 
     fn sources(&self, file: &File, mut config: Config) -> Result<Config, Failure> {
         for path in file.policies.iter().chain(&self.policies) {
-            config =
-                config.policy(path.display().to_string(), inputs::text("policy file", path)?).protect(path);
+            config = config.policy(shown_path(path), inputs::text("policy file", path)?).protect(path);
         }
         for path in file.entities.iter().chain(&self.entities) {
-            config = config
-                .entities(path.display().to_string(), inputs::text("entities file", path)?)
-                .protect(path);
+            config = config.entities(shown_path(path), inputs::text("entities file", path)?).protect(path);
         }
         Ok(config)
     }

@@ -1,5 +1,6 @@
 //! Inputs: the files that commands share, read and parsed with their own words for what is wrong.
 
+use super::console::shown_path;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::files::{HostFileError, directory_of, read_ambient, reader_ambient};
@@ -19,7 +20,7 @@ pub(super) fn component(path: &Path) -> Result<Vec<u8>, Failure> {
     read_ambient(path, MAX_COMPONENT_BYTES as u64).map_err(|error| match &error {
         HostFileError::Read { source, .. } if is_nowhere(source) => Failure::said(
             Exit::NotFound,
-            format!("there is no component `{}`", path.display()),
+            format!("there is no component `{}`", shown_path(path)),
             "correct the path",
         ),
         error => Failure::file("component", error),
@@ -42,7 +43,7 @@ pub(super) fn bounded_text(what: &str, path: &Path, limit: u64) -> Result<String
 }
 
 fn not_text(what: &str, path: &Path, at: usize) -> Failure {
-    let message = format!("{what} `{}` is not text: byte {at} is not UTF-8", path.display());
+    let message = format!("{what} `{}` is not text: byte {at} is not UTF-8", shown_path(path));
     Failure::wrong(message, "save the file as UTF-8")
 }
 
@@ -62,7 +63,7 @@ pub(super) fn trust(path: &Path) -> Result<Trusted, Failure> {
         files.borrow_mut().push(path);
         String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
     };
-    let trust = Trust::parse(&text, &path.display().to_string(), &key_file).map_err(Failure::own)?;
+    let trust = Trust::parse(&text, &shown_path(path), &key_file).map_err(Failure::own)?;
     Ok(Trusted { trust, files: files.into_inner() })
 }
 
@@ -82,7 +83,7 @@ pub(super) fn secret_key(path: &Path) -> Result<SecretKey, Failure> {
     let bytes = bytes.map_err(|error| Failure::file("key", &error))?;
     let text = std::str::from_utf8(&bytes).map_err(|error| not_text("key", path, error.valid_up_to()))?;
     SecretKey::from_pem_or_openssh(text).map_err(|error| {
-        let said = format!("key `{}`: {error}", path.display());
+        let said = format!("key `{}`: {error}", shown_path(path));
         Failure::wrong(said, IdentityError::from(error).remedy().unwrap_or_default())
     })
 }
@@ -96,7 +97,7 @@ pub(super) fn policies(policies: &[PathBuf], entities: &[PathBuf]) -> Result<Pol
 
 /// Reads files that policies or entities stand in.
 pub(super) fn sources(what: &str, paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
-    let source = |path: &PathBuf| Ok(Source { name: path.display().to_string(), text: text(what, path)? });
+    let source = |path: &PathBuf| Ok(Source { name: shown_path(path), text: text(what, path)? });
     paths.iter().map(source).collect()
 }
 
@@ -112,7 +113,7 @@ pub(super) fn bad_log(path: &Path, error: &AuditError) -> Failure {
         AuditError::UnknownFormat { .. } => (Exit::Own, "read it with the version of airssys that wrote it"),
         _ => (Exit::Own, "name a log that `--audit` wrote"),
     };
-    Failure::said(exit, format!("log `{}`: {error}", path.display()), help)
+    Failure::said(exit, format!("log `{}`: {error}", shown_path(path)), help)
 }
 
 /// A log that cannot be written.

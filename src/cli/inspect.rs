@@ -1,9 +1,9 @@
 //! `airssys inspect`: what a component is, offers and asks for, without running any of it.
 
-use super::console::{Console, facts, printable, shown, table};
+use super::console::{Console, facts, printable, short, shortened, shown, table};
 use super::failure::Failure;
 use super::outline::Outline;
-use super::verify::{manifest_facts, manifest_json, merge};
+use super::verify::{asked, manifest_facts, manifest_json, merge};
 use super::{dev, inputs};
 use crate::embed::{Config, ImportView, Inspection, blocking::ComponentRuntime};
 use crate::identity::{self, Claims, Trust};
@@ -85,8 +85,8 @@ impl Inspect {
                 merge(&mut value, json!({ "identity": error.to_string() }));
             }
         }
-        rows.extend(outline.exports.iter().map(|name| ("Exports", name.clone())));
-        rows.extend(outline.imports.iter().map(|name| ("Imports", name.clone())));
+        rows.extend(outline.exports.iter().map(|name| ("Exports", short(name))));
+        rows.extend(outline.imports.iter().map(|name| ("Imports", short(name))));
         console.answer(&facts(&rows), &value)?;
         Ok(0)
     }
@@ -95,7 +95,7 @@ impl Inspect {
 fn claimed(claims: &Claims) -> Vec<(&'static str, String)> {
     let manifest = &claims.manifest;
     let mut rows = vec![
-        ("Claims to be", manifest.principal_name()),
+        ("Claims to be", short(&manifest.principal_name())),
         ("Version", format!("{}, release {}", manifest.component.version, manifest.component.release)),
         ("Signed by key", claims.key_ids.join(", ")),
         ("Digest", claims.digest.clone()),
@@ -112,7 +112,7 @@ fn claims_json(claims: &Claims) -> Value {
 
 fn text(inspection: &Inspection) -> String {
     let mut rows = vec![
-        ("Component", inspection.name.clone()),
+        ("Component", short(&inspection.name)),
         ("Version", format!("{}, release {}", inspection.version, inspection.release)),
         ("Key id", inspection.key_id.clone()),
         ("Digest", inspection.digest.clone()),
@@ -124,7 +124,7 @@ fn text(inspection: &Inspection) -> String {
         rows.push(("Groups", inspection.groups.join(", ")));
     }
     for (action, resources) in &inspection.requests {
-        rows.push(("Asks for", format!("{action} on {}", resources.join(", "))));
+        rows.push(("Asks for", asked(action, resources)));
     }
     [facts(&rows), exports(inspection), imports(inspection), conditions(inspection)].join("\n")
 }
@@ -134,12 +134,15 @@ fn limits(inspection: &Inspection) -> String {
     format!("{} MiB, {} ms of processor, {} ms in all", limits.memory_mib, limits.cpu_ms, limits.wall_ms)
 }
 
+/// The longest type that is shown, in characters.
+const LONGEST_TYPE: usize = 1000;
+
 fn exports(inspection: &Inspection) -> String {
     let mut listing = table(&["Export", "Type"]);
     for export in &inspection.exports {
         listing.add_row([
-            printable(&full_name(export.interface.as_deref(), &export.function)),
-            printable(&export.signature),
+            full_name(export.interface.as_deref(), &export.function),
+            shortened(&export.signature, LONGEST_TYPE),
         ]);
     }
     shown(&listing)
@@ -149,14 +152,15 @@ fn imports(inspection: &Inspection) -> String {
     let mut listing = table(&["Import", "Permitted", "Asks", "On"]);
     for import in &inspection.imports {
         let asks = if import.asks.is_empty() { "-".to_owned() } else { import.asks.join(", ") };
-        let name = printable(&full_name(Some(&import.interface), &import.function));
+        let name = full_name(Some(&import.interface), &import.function);
         listing.add_row([name, permitted(inspection, import), asks, import.on.unwrap_or("-").to_owned()]);
     }
     shown(&listing)
 }
 
 fn full_name(interface: Option<&str>, function: &str) -> String {
-    interface.map_or_else(|| function.to_owned(), |interface| format!("{interface}#{function}"))
+    let function = short(function);
+    interface.map_or_else(|| function.clone(), |interface| format!("{}#{function}", short(interface)))
 }
 
 /// How an import stands: one word if all its actions agree, else one for each.

@@ -1,6 +1,6 @@
 //! `airssys keygen`: a key to sign components with.
 
-use super::console::Console;
+use super::console::{Console, shown_path};
 use super::failure::Failure;
 use super::files::{HostFileError, Privacy, exists_ambient, remove_file_ambient, write_new_ambient};
 use crate::identity::SecretKey;
@@ -32,8 +32,8 @@ impl Keygen {
         let lines = trust_lines(&key);
         let text = format!(
             "Secret key: {}\nPublic key: {}\nKey id:     {id}\n\nWho trusts it adds to trust.toml:\n\n{lines}",
-            self.output.display(),
-            public_path.display(),
+            shown_path(&self.output),
+            shown_path(&public_path),
         );
         let value = json!({
             "secret_key": self.output.display().to_string(),
@@ -54,7 +54,7 @@ fn trust_lines(key: &str) -> String {
 fn public_path(secret: &Path) -> Result<PathBuf, Failure> {
     let public = secret.with_extension("pub");
     if secret.file_name().is_none() || public == secret {
-        let message = format!("`{}` cannot name a secret key", secret.display());
+        let message = format!("`{}` cannot name a secret key", shown_path(secret));
         return Err(Failure::wrong(message, "name a file that does not end in `.pub`, such as `author.key`"));
     }
     Ok(public)

@@ -27,7 +27,8 @@ impl From<Error> for Failure {
                 let remedy = suggest(&denied).to_string();
                 Failure::said(Exit::Trap, format!("a denial stopped the component: {denied}"), remedy)
             }
-            error @ Error::Trap(_) => Failure::new(Exit::Trap, error),
+            error @ Error::Trap(_) => Failure::new(Exit::Trap, error).with_their_names(),
+            error @ Error::Value(_) => Failure::own(error).with_their_names(),
             error @ (Error::Engine(_)
             | Error::Policy(_)
             | Error::HostFile(_)
@@ -38,7 +39,6 @@ impl From<Error> for Failure {
             | Error::Record(_)
             | Error::Exited(_)
             | Error::Ended
-            | Error::Value(_)
             | Error::Guest(_)
             | Error::BlockingInsideAsync
             | Error::Executor(_)) => Failure::own(error),

@@ -1,6 +1,6 @@
 //! `airssys sign`: a component and its manifest become one signed file.
 
-use super::console::{Console, facts};
+use super::console::{Console, facts, shown_path};
 use super::failure::Failure;
 use super::files::{Privacy, is_same_ambient, replace_ambient};
 use super::inputs;
@@ -43,8 +43,7 @@ impl Sign {
         self.keep_inputs()?;
         let bytes = inputs::component(&self.component)?;
         let manifest_text = inputs::text("manifest", &self.manifest)?;
-        let manifest =
-            Manifest::parse(&manifest_text, &self.manifest.display().to_string()).map_err(Failure::own)?;
+        let manifest = Manifest::parse(&manifest_text, &shown_path(&self.manifest)).map_err(Failure::own)?;
         let key = inputs::secret_key(&self.key)?;
         let signed = identity::sign(&bytes, &manifest_text, &key).map_err(Failure::refused)?;
         replace_ambient(&self.output, &signed, Privacy::Public)
@@ -57,7 +56,7 @@ impl Sign {
         let same = |path: &Path| path == self.output || is_same_ambient(path, &self.output);
         match read.into_iter().find(|(_, path)| same(path)) {
             Some((what, path)) => Err(Failure::wrong(
-                format!("the output `{}` is the {what} itself", path.display()),
+                format!("the output `{}` is the {what} itself", shown_path(path)),
                 "choose another name with `-o`",
             )),
             None => Ok(()),

@@ -1,6 +1,7 @@
 //! Values on the command line: `--dir HOST::GUEST[:ro]`, `--env NAME=VALUE`, `--resource Type::"id"`.
 
-use airssys_osl::{EnvName, GuestPath, Resource};
+use super::console::{hides, printable};
+use airssys_osl::{GuestPath, Resource};
 use std::path::PathBuf;
 
 /// A directory of the host and where the component sees it.
@@ -33,7 +34,13 @@ pub(super) fn dir(text: &str) -> Result<Dir, String> {
 /// Reads the path at which a component sees a directory.
 pub(super) fn guest_path(text: &str) -> Result<GuestPath, String> {
     if let Some((path, mode)) = text.rsplit_once(':').filter(|(_, mode)| !mode.contains('/')) {
+        let (path, mode) = (printable(path), printable(mode));
         return Err(format!("`:{mode}` is not a way to mount; write `{path}` or `{path}:ro`"));
+    }
+    // A guest may find such names on the disk; nobody mounts at one on purpose.
+    if hides(text) {
+        let path = printable(text);
+        return Err(format!("guest path `{path}` holds a character that does not show; leave it out"));
     }
     GuestPath::parse(text).map_err(|error| format!("guest {error}"))
 }
@@ -49,12 +56,16 @@ pub(super) fn env(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Checks the name of a variable.
+/// Checks the name of a variable. Narrower than what the interface lets pass: what no shell could have set is a slip.
 pub(super) fn env_name(name: &str) -> Result<(), String> {
-    EnvName::parse(name).map(|_| ()).ok_or_else(|| {
-        let name = name.escape_debug();
-        format!("`{name}` cannot name a variable; use letters, digits and `_`")
-    })
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let wrong = || {
+        format!(
+            "`{}` cannot name a variable; use the letters a to z and A to Z, digits and `_`",
+            printable(name)
+        )
+    };
+    plain.then_some(()).ok_or_else(wrong)
 }
 
 /// Reads `Type::"id"`; the quotes may be left out.
@@ -116,6 +127,11 @@ mod tests {
             ("a::/x/", "not canonical"),
             ("a::/x:rw", "`:rw` is not a way to mount"),
             ("a::/x:ro:ro", "`:ro` is not a way to mount"),
+            ("a::/x\u{7}", "guest path `/x\\u{7}` holds"),
+            ("a::/x\ny", "guest path `/x\\u{a}y` holds"),
+            ("a::/\u{9b}2J", "guest path `/\\u{9b}2J` holds"),
+            ("a::/x\u{200b}", "guest path `/x\\u{200b}` holds"),
+            ("a::/x:\u{1b}[2J", "`:\\u{1b}[2J` is not a way to mount"),
         ] {
             let error = dir(text).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");
@@ -135,6 +151,11 @@ mod tests {
         for text in ["", "A", "=x", "A\0=x", "A=\0"] {
             assert!(env(text).is_err(), "{text:?}");
         }
+        for text in ["A B=x", "A-B=x", "A.B=x", "\u{e9}=x", "A\u{1b}[2J=x", " A=x", "A\n=x"] {
+            let error = env(text).unwrap_err();
+            assert!(error.contains("cannot name a variable") && !error.contains('\u{1b}'), "{error}");
+        }
+        assert_eq!(env("_a1=\u{1b}"), Ok(("_a1".into(), "\u{1b}".into())));
         assert_eq!(env("A=b=c"), Ok(("A".into(), "b=c".into())));
         assert_eq!(env("A="), Ok(("A".into(), String::new())));
     }

@@ -1,6 +1,6 @@
 //! `airssys verify`: who signed a component, and that nothing changed since.
 
-use super::console::{Console, facts};
+use super::console::{Console, facts, short, shortened};
 use super::failure::Failure;
 use super::inputs;
 use crate::identity::{self, Manifest, VerifiedComponent};
@@ -39,8 +39,8 @@ pub(super) fn verified_facts(verified: &VerifiedComponent) -> Vec<(&'static str,
     let principal = verified.principal();
     let manifest = verified.manifest();
     let mut rows = vec![
-        ("Component", principal.name.clone()),
-        ("Publisher", principal.publisher.clone()),
+        ("Component", short(&principal.name)),
+        ("Publisher", short(&principal.publisher)),
         ("Version", format!("{}, release {}", manifest.component.version, principal.release)),
         ("Key id", verified.key_id().to_owned()),
         ("Digest", principal.digest.clone()),
@@ -61,7 +61,7 @@ pub(super) fn verified_facts(verified: &VerifiedComponent) -> Vec<(&'static str,
 pub(super) fn manifest_facts(manifest: &Manifest) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     for (action, resources) in &manifest.requests {
-        rows.push(("Asks for", format!("{action} on {}", resources.join(", "))));
+        rows.push(("Asks for", asked(action, resources)));
     }
     let limits = &manifest.limits;
     for (name, limit) in [
@@ -72,6 +72,12 @@ pub(super) fn manifest_facts(manifest: &Manifest) -> Vec<(&'static str, String)>
         rows.extend(limit.map(|limit| ("Needs at most", format!("{limit} {name}"))));
     }
     rows
+}
+
+/// What a manifest asks for, of which it may name any number.
+pub(super) fn asked(action: &str, resources: &[String]) -> String {
+    let named: Vec<_> = resources.iter().map(|resource| short(resource)).collect();
+    shortened(&format!("{} on {}", short(action), named.join(", ")), 1000)
 }
 
 /// What a verified component is, as JSON.

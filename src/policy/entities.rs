@@ -1,5 +1,6 @@
 //! Resources described in entity files: what a path is in beside its directories.
 
+use super::depth::Depths;
 use super::error::{Flaw, Problem};
 use super::literal::misspelt;
 use super::parse;
@@ -9,6 +10,15 @@ use super::walk::{Map, prefixes};
 use cedar_policy_core::ast::{Entity, EntityUID};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+
+/// The most entities that files may define together.
+const MAX_ENTITIES: usize = 100_000;
+
+/// The most pairs of an entity and one it lies in, directly or not: what is worked out at load, and kept.
+const MAX_MEMBERSHIPS: usize = 4_000_000;
+
+/// The most problems that one file is told of; each is looked up in its text.
+const MOST_PROBLEMS: usize = 100;
 
 /// All resource entities from files, closed under their ancestors.
 #[derive(Debug, Default)]
@@ -38,18 +48,31 @@ struct Row {
 }
 
 impl Known {
-    /// Reads entity files. What is wrong goes to `problems`.
+    /// Reads entity files. What is wrong goes to `problems`, of each file the first [`MOST_PROBLEMS`].
     pub(crate) fn read(texts: &[Arc<Text>], words: &Vocabulary, problems: &mut Vec<Problem>) -> Known {
-        let mut known = Known::default();
+        let (mut known, mut order, mut room) = (Known::default(), Vec::new(), MAX_ENTITIES);
         for text in texts {
-            for row in rows(text, problems) {
-                match entity(&row, text, words) {
-                    Ok(entity) => known.insert(entity, &row, text, problems),
+            let (rows, most) = (rows(text, problems), problems.len() + MOST_PROBLEMS);
+            if let Some(over) = rows.get(room) {
+                let (entity, most) = (shown(over), MAX_ENTITIES);
+                problems.push(at(text, &over.uid.id, Flaw::Crowded { entity, most }));
+                return known;
+            }
+            room -= rows.len();
+            for row in &rows {
+                if problems.len() == most {
+                    break;
+                }
+                match entity(row, text, words) {
+                    Ok(entity) => {
+                        order.push((entity.uid().clone(), text));
+                        known.insert(entity, row, text, problems);
+                    }
                     Err(problem) => problems.push(*problem),
                 }
             }
         }
-        known.close(texts, words, problems);
+        problems.extend(known.close(&order, words).err().map(|problem| *problem));
         known
     }
 
@@ -61,14 +84,23 @@ impl Known {
         }
     }
 
-    fn close(&mut self, texts: &[Arc<Text>], words: &Vocabulary, problems: &mut Vec<Problem>) {
-        for uid in self.entities.keys() {
+    /// Finds out what each entity lies in, for which that must have an end.
+    fn close(&mut self, order: &[(EntityUID, &Arc<Text>)], words: &Vocabulary) -> Result<(), Box<Problem>> {
+        let mut depths = Depths::new(&self.entities, words);
+        for (uid, text) in order {
+            depths.check(uid).map_err(|wrong| {
+                let (uid, flaw) = *wrong;
+                let text = order.iter().find(|(own, _)| *own == uid).map_or(*text, |(_, text)| *text);
+                Box::new(at(text, id_of(&uid), flaw))
+            })?;
+        }
+        let mut room = MAX_MEMBERSHIPS;
+        for (uid, text) in order {
             let reached = self.reach(uid, words);
-            if reached.contains(uid) {
-                let text = texts.iter().find(|t| find(t, id_of(uid)).is_some());
-                let flaw = Flaw::Cycle(uid.to_string());
-                problems.extend(text.map(|text| at(text, id_of(uid), flaw)));
-            }
+            room = room.checked_sub(reached.len()).ok_or_else(|| {
+                let flaw = Flaw::Entangled { entity: uid.to_string(), most: MAX_MEMBERSHIPS };
+                Box::new(at(text, id_of(uid), flaw))
+            })?;
             if *uid.entity_type() == words.path {
                 let plain: HashSet<_> = prefixes(id_of(uid)).map(|(_, text)| text).collect();
                 let is_beyond = |a: &&EntityUID| *a.entity_type() != words.path || !plain.contains(id_of(a));
@@ -76,6 +108,7 @@ impl Known {
                 self.beyond.update(id_of(uid), |beyond| *beyond = more);
             }
         }
+        Ok(())
     }
 
     /// Everything an entity lies in, by files and by directories.
@@ -164,8 +197,12 @@ fn rows(text: &Text, problems: &mut Vec<Problem>) -> Vec<Row> {
     })
 }
 
+fn shown(row: &Row) -> String {
+    format!("{}::\"{}\"", row.uid.r#type.escape_debug(), row.uid.id.escape_debug())
+}
+
 fn entity(row: &Row, text: &Text, words: &Vocabulary) -> Result<Entity, Box<Problem>> {
-    let shown = format!("{}::\"{}\"", row.uid.r#type, row.uid.id.escape_debug());
+    let shown = shown(row);
     if IDENTITY_TYPES.contains(&row.uid.r#type.as_str()) {
         return Err(Box::new(at(text, &row.uid.id, Flaw::Identity(shown))));
     }

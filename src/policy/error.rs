@@ -157,6 +157,30 @@ pub enum Flaw {
     /// An entity that is its own ancestor.
     #[error("entity `{0}` is its own ancestor")]
     Cycle(String),
+    /// More entities than the bound, in all entity files together.
+    #[error("`{entity}` is one entity more than the {most} that entity files may define together")]
+    Crowded {
+        /// The first that is too many.
+        entity: String,
+        /// The bound.
+        most: usize,
+    },
+    /// A chain of parents longer than the bound.
+    #[error("entity `{entity}` lies more than {most} parents deep")]
+    Nested {
+        /// The entity.
+        entity: String,
+        /// The bound.
+        most: usize,
+    },
+    /// More pairs of an entity and one it lies in, directly or not, than the bound.
+    #[error("`{entity}` and the entities before it lie in more than {most} others, counted for each")]
+    Entangled {
+        /// The entity at which the bound is met.
+        entity: String,
+        /// The bound.
+        most: usize,
+    },
     /// The schema or the base policies that are compiled in are broken.
     #[error("the built-in {0}")]
     BuiltIn(String),
@@ -179,6 +203,10 @@ impl Flaw {
             }
             Flaw::TooLarge { .. } | Flaw::TooMany { .. } => "split the policies over several runtimes",
             Flaw::Cycle(_) => "remove one of the `parents`; a path lies beneath its directories already",
+            Flaw::Crowded { .. } => "name directories rather than each of the files in them",
+            Flaw::Nested { .. } | Flaw::Entangled { .. } => {
+                "let it, and those above it, name directly the few sets that policies speak of"
+            }
             Flaw::NotCanonical { .. } => "write the name the way the kernel does",
             Flaw::Syntax(_) | Flaw::Invalid { .. } | Flaw::Entity { .. } | Flaw::BuiltIn(_) => return None,
         };

@@ -15,6 +15,7 @@
 mod authorizer;
 mod clause;
 mod decide;
+mod depth;
 mod entities;
 mod error;
 mod explain;

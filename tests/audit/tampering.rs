@@ -1,7 +1,7 @@
 //! Each way of tampering is found, and called by its name.
 
 use crate::support::{finding, forge, head_of, lines, report, sample};
-use airssys_wasm::audit::{AuditError, Finding, Head, MAX_LINE, Tail, verify};
+use airssys_wasm::audit::{AuditError, Filter, Finding, Head, MAX_LINE, Tail, query, verify};
 
 fn log() -> Vec<Vec<u8>> {
     lines(&sample(8))
@@ -121,6 +121,63 @@ fn a_log_of_another_format_is_refused_and_not_called_tampered() {
     for first in [log[0].clone(), later] {
         let refused = verify(&*first, None);
         assert!(matches!(refused, Err(AuditError::UnknownFormat { found: 2 })), "{refused:?}");
+        let shown = query(&*first, Filter::default()).next().unwrap();
+        assert!(matches!(shown, Err(AuditError::UnknownFormat { found: 2 })), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_changed_format_that_no_hash_covers_is_tampering_and_no_other_format() {
+    let original = log();
+    let first = String::from_utf8(original[0].clone()).unwrap();
+    for line in [
+        first.replace("\"format\":1", "\"format\":2"),
+        first.replace("\"format\":1", "\"colour\":\"red\",\"format\":2"),
+        first.replace("\"format\":1", "\"format\":2").replace("\"hash\":\"", "\"hash\":\"0"),
+        "{\"open\":{\"format\":2}}\n".to_owned(),
+        "{\"open\":{\"format\":2},\"hash\":\"\"}\n".to_owned(),
+    ] {
+        let mut log = original.clone();
+        log[0] = line.into_bytes();
+        assert!(matches!(finding(&log), Finding::Changed { seq: 0, line: 1, .. }), "{:?}", finding(&log));
+        let shown = query(&*log.concat(), Filter::default()).next().unwrap();
+        assert!(matches!(shown, Err(AuditError::BadLine { line: 1, .. })), "{shown:?}");
+    }
+}
+
+#[test]
+fn another_format_is_believed_only_of_a_record_that_follows_the_one_before_it() {
+    let foreign = forge(&log()[0], "\"format\":1", "\"format\":2");
+    let mut inserted = log();
+    inserted.insert(3, foreign.clone());
+    assert_eq!(finding(&inserted), Finding::Duplicate { seq: 0, line: 4 });
+    let mut behind_a_gap = log();
+    behind_a_gap.splice(0..3, [foreign]);
+    behind_a_gap.remove(0);
+    assert_eq!(finding(&behind_a_gap), Finding::Dropped { first: 0, last: 2, line: 1 });
+    // A later program went on with this log: what follows can be read by that one alone.
+    let mut continued = log();
+    let opening = String::from_utf8(continued[0].clone()).unwrap();
+    let own = |line: &[u8], name: &str| {
+        let text = String::from_utf8(line.to_vec()).unwrap();
+        text.split(name).nth(1).unwrap().chars().take(64).collect::<String>()
+    };
+    let (before, zeros) = (own(&continued[7], "\"hash\":\""), "00".repeat(32));
+    let mut next = forge(opening.as_bytes(), &zeros, &before);
+    next = forge(&next, "\"seq\":0", "\"seq\":8");
+    continued.push(forge(&next, "\"format\":1", "\"colour\":\"red\",\"format\":2"));
+    let refused = verify(&*continued.concat(), None);
+    assert!(matches!(refused, Err(AuditError::UnknownFormat { found: 2 })), "{refused:?}");
+}
+
+#[test]
+fn an_empty_log_is_not_called_sound() {
+    for nothing in [&b""[..], b"{\"seq\":0,"] {
+        let report = report(nothing);
+        assert!(!report.is_sound() && report.records == 0 && report.tail == Tail::Unproven, "{report:?}");
+        let said = report.to_string();
+        assert!(said.starts_with("nothing to verify: 0 records") && said.contains("tail unproven"), "{said}");
+        assert!(!said.contains("sound") && !said.contains("not closed"), "{said}");
     }
 }
 
