@@ -187,5 +187,11 @@ fn json_says_nothing_that_acts_on_a_terminal() {
     let (desk, _) = desk();
     let said = desk.run(&["--json", "run", "a\u{9b}\u{202e}\u{7f}.wasm"]);
     assert!(said.err.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{:?}", said.err);
-    assert!(said.err.contains("a\\u009b\\u202e\\u007f.wasm"), "{:?}", said.err);
+    assert!(said.err.contains(r"`a\\u{9b}\\u{202e}\\u{7f}.wasm`"), "{:?}", said.err);
+    let said = desk.run(&["--json", "keygen", "-o", "a\u{9b}\u{202e}\u{7f}"]);
+    assert!(
+        said.is_done().out.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)),
+        "{said:?}"
+    );
+    assert!(said.out.contains(r#""a\u009b\u202e\u007f""#), "{said:?}");
 }

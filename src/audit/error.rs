@@ -51,7 +51,7 @@ pub enum AuditError {
     #[error("the log could not be read: {0}")]
     Read(#[from] io::Error),
     /// A line is no record, so what the log says cannot be told.
-    #[error("line {line} is not as it was written: {bad}; `airssys audit verify` says more")]
+    #[error("line {line} is not as it was written: {bad}")]
     BadLine {
         /// Which, from 1.
         line: u64,

@@ -43,8 +43,8 @@ impl Verify {
         match &report.finding {
             None if report.is_empty() => Err(Failure::wrong(
                 format!("log `{}` holds no record: there is nothing to verify", shown_path(&self.log)),
-                "a log begins with a record: this one was emptied or never written to, which a head given with \
-                 `--head` would tell",
+                "a log begins with a record: this one was never written to or was emptied, and only a head \
+                 given with `--head` tells which",
             )),
             None => Ok(0),
             Some(finding) => Err(Failure::said(
