@@ -3,7 +3,8 @@
 use crate::action::{ActionId, StdioRead};
 use crate::gate::{Lease, Permit};
 use crate::resource::Stdio;
-use crate::stdio::{BUDGET_BYTES, StdioError};
+use crate::stdio::system::{is_passing, wait_for_input};
+use crate::stdio::{BUDGET_BYTES, StdioError, lock};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::Read;
@@ -153,7 +154,9 @@ impl Shared {
         let mut piece = vec![0; BUDGET_BYTES / 8];
         loop {
             let read = std::io::stdin().lock().read(&mut piece);
-            if matches!(&read, Err(error) if error.kind() == std::io::ErrorKind::Interrupted) {
+            if matches!(&read, Err(error) if is_passing(error)) {
+                // Another process may have made the file that it shares with us non-blocking; that is no end.
+                wait_for_input();
                 continue;
             }
             let mut state = lock(&self.state);
@@ -170,8 +173,4 @@ impl Shared {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

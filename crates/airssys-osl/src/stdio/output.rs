@@ -1,17 +1,14 @@
 //! Standard output and error.
 
 use crate::action::{ActionId, StdioWrite};
-use crate::gate::{Lease, Permit};
-use crate::handle::Handle;
+use crate::gate::{Lease, Permit, Session};
 use crate::resource::Stdio;
+use crate::stdio::channel::Channel;
+use crate::stdio::system::Stream;
+use crate::stdio::writer::Writer;
 use crate::stdio::{BUDGET_BYTES, Memory, StdioError};
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a stalled reader is left alone before the next look, at first and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
 /// Where output goes.
 #[derive(Debug, Clone, Default)]
@@ -34,11 +31,17 @@ pub struct Output {
 
 #[derive(Debug, Clone)]
 enum Target {
-    /// A stream, and how much it takes at once when it takes anything.
-    Stream(Arc<Handle>, usize),
+    /// A regular file, which makes nobody wait for a reader.
+    File(Arc<Stream>),
+    /// Anything else that the process may have for a stream.
+    Stream(Arc<Channel>),
     Memory(Memory),
     Null,
 }
+
+/// The writers of the process's own streams.
+static STDOUT: Writer = Writer::new("stdout");
+static STDERR: Writer = Writer::new("stderr");
 
 impl Output {
     /// The stream that was permitted, into `sink`.
@@ -46,39 +49,49 @@ impl Output {
     /// # Errors
     /// [`StdioError::Closed`] when the process has no such stream; the permission is for input.
     pub fn new(permit: Permit<StdioWrite>, sink: Sink) -> Result<Output, StdioError> {
-        let target = match sink {
+        match sink {
             Sink::Inherit => {
-                let file = own_stream_ambient(*permit.resource())?;
-                let most = waiting::most_at_once(&file);
-                Target::Stream(Arc::new(file), most)
+                let stream = Stream::own_ambient(*permit.resource())?;
+                let writer = writer_ambient(*permit.resource(), &stream);
+                Ok(Output::onto(permit, stream, writer))
             }
-            Sink::Memory(memory) => Target::Memory(memory),
-            Sink::Null => Target::Null,
-        };
-        Ok(Output { lease: permit.into_lease(), target })
+            Sink::Memory(memory) => Ok(Output { lease: permit.into_lease(), target: Target::Memory(memory) }),
+            Sink::Null => Ok(Output { lease: permit.into_lease(), target: Target::Null }),
+        }
     }
 
-    /// How many bytes the next write may bring; 0 when it has to wait for [`Output::ready`].
+    pub(in crate::stdio) fn onto(
+        permit: Permit<StdioWrite>,
+        stream: Stream,
+        writer: &'static Writer,
+    ) -> Output {
+        let lease = permit.into_lease();
+        let target = match stream.is_regular() {
+            true => Target::File(Arc::new(stream)),
+            false => Target::Stream(Arc::new(Channel::new(lease.clone(), stream, writer))),
+        };
+        Output { lease, target }
+    }
+
+    /// How many bytes the next write may bring, whatever others write meanwhile; 0 when it has to wait for
+    /// [`Output::ready`].
     ///
     /// # Errors
-    /// [`StdioError`].
+    /// [`StdioError`]; what went wrong with earlier writes is told here, too.
     pub fn budget(&self, import: &'static str) -> Result<usize, StdioError> {
         self.lease.enter(ActionId::StdioWrite, import)?;
-        self.room()
-    }
-
-    fn room(&self) -> Result<usize, StdioError> {
         match &self.target {
-            Target::Stream(file, most) => Ok(if waiting::has_room(file) { *most } else { 0 }),
+            Target::File(_) | Target::Null => Ok(BUDGET_BYTES),
+            Target::Stream(channel) => channel.budget(),
             Target::Memory(memory) => match memory.room() {
                 0 => Err(StdioError::Closed),
                 room => Ok(room.min(BUDGET_BYTES)),
             },
-            Target::Null => Ok(BUDGET_BYTES),
         }
     }
 
-    /// Writes all of `bytes`, in place. An empty write has no effect.
+    /// Writes all of `bytes`, or takes them over to write them in order. Never waits for a reader. An empty write has
+    /// no effect.
     ///
     /// # Errors
     /// [`StdioError`].
@@ -89,37 +102,39 @@ impl Output {
         }
         match &self.target {
             _ if bytes.is_empty() => Ok(()),
-            // A guest that did not ask for the room must not make the host wait for it.
-            Target::Stream(..) if bytes.len() > self.room()? => Err(StdioError::TooMuch),
-            Target::Stream(file, _) => (&**file).write_all(bytes).map_err(ended),
+            Target::File(file) => file.write_all(bytes).map_err(ended),
+            Target::Stream(channel) => channel.write(bytes, import),
             Target::Memory(memory) if memory.write(bytes) => Ok(()),
             Target::Memory(_) => Err(StdioError::Closed),
             Target::Null => Ok(()),
         }
     }
 
-    /// Nothing is kept back, so there is nothing to flush but the permission.
+    /// Asks that all that was written gets out: until it is, [`Output::budget`] is 0.
     ///
     /// # Errors
-    /// [`StdioError::Denied`].
+    /// [`StdioError`].
     pub fn flush(&self, import: &'static str) -> Result<(), StdioError> {
-        Ok(self.lease.enter(ActionId::StdioWrite, import)?)
+        self.lease.enter(ActionId::StdioWrite, import)?;
+        match &self.target {
+            Target::Stream(channel) => channel.flush(),
+            Target::File(_) | Target::Memory(_) | Target::Null => Ok(()),
+        }
     }
 
     /// True when [`Output::ready`] would return at once.
     pub fn is_ready(&self) -> bool {
-        self.lease.is_revoked() || !matches!(self.room(), Ok(0))
+        match &self.target {
+            Target::Stream(channel) => self.lease.is_revoked() || channel.is_ready(),
+            Target::File(_) | Target::Memory(_) | Target::Null => true,
+        }
     }
 
     /// Returns when there is room, the stream is closed, or the permission was taken back.
     pub async fn ready(&self) {
-        let mut pause = FIRST_PAUSE;
-        while !self.is_ready() {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.lease.revoked() => return,
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+        match &self.target {
+            Target::Stream(channel) => channel.ready().await,
+            Target::File(_) | Target::Memory(_) | Target::Null => {}
         }
     }
 
@@ -129,6 +144,15 @@ impl Output {
     }
 }
 
+/// Returns when everything that the session wrote to the process's own streams is out, or never will be: its
+/// permission was taken back, or the stream has ended. As long as a reader stands still this waits, so bound it.
+///
+/// A session's end takes its permissions back, and with them what is still queued. So wait here before.
+pub async fn settled(session: &Arc<Session>) {
+    STDOUT.settled(session).await;
+    STDERR.settled(session).await;
+}
+
 fn ended(error: io::Error) -> StdioError {
     match error.kind() {
         io::ErrorKind::BrokenPipe => StdioError::Closed,
@@ -136,61 +160,13 @@ fn ended(error: io::Error) -> StdioError {
     }
 }
 
-/// A handle on one of the process's own streams, without the buffer that the standard library puts before it.
-#[cfg(unix)]
-fn own_stream_ambient(stream: Stdio) -> Result<Handle, StdioError> {
-    use std::os::fd::AsFd;
-    let owned = match stream {
-        Stdio::Stdout => io::stdout().as_fd().try_clone_to_owned(),
-        Stdio::Stderr => io::stderr().as_fd().try_clone_to_owned(),
-        Stdio::Stdin => return Err(StdioError::Closed),
-    };
-    Ok(owned.map_err(StdioError::Io)?.into())
-}
-
-#[cfg(windows)]
-fn own_stream_ambient(stream: Stdio) -> Result<Handle, StdioError> {
-    use std::os::windows::io::AsHandle;
-    let owned = match stream {
-        Stdio::Stdout => io::stdout().as_handle().try_clone_to_owned(),
-        Stdio::Stderr => io::stderr().as_handle().try_clone_to_owned(),
-        Stdio::Stdin => return Err(StdioError::Closed),
-    };
-    Ok(owned.map_err(StdioError::Io)?.into())
-}
-
-#[cfg(unix)]
-mod waiting {
-    use crate::handle::Handle;
-    use crate::stdio::BUDGET_BYTES;
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-    /// What a pipe takes without waiting once it says that it takes anything.
-    const PIPE_BYTES: usize = 4096;
-
-    /// True when a write would not wait. An error of the stream counts as room: the write reports it.
-    pub(super) fn has_room(file: &Handle) -> bool {
-        let mut fds = [PollFd::new(file, PollFlags::OUT)];
-        !matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
-    }
-
-    pub(super) fn most_at_once(file: &Handle) -> usize {
-        let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        if regular { BUDGET_BYTES } else { PIPE_BYTES }
-    }
-}
-
-#[cfg(not(unix))]
-mod waiting {
-    use crate::handle::Handle;
-    use crate::stdio::BUDGET_BYTES;
-
-    /// Without a way to ask, as much as may be written at all: a stalled reader then holds the caller's thread.
-    pub(super) fn has_room(_: &Handle) -> bool {
-        true
-    }
-
-    pub(super) fn most_at_once(_: &Handle) -> usize {
-        BUDGET_BYTES
+/// Where both streams are one, such as on a terminal, they have one queue: what came first is seen first.
+fn writer_ambient(which: Stdio, stream: &Stream) -> &'static Writer {
+    match which {
+        Stdio::Stderr => match Stream::own_ambient(Stdio::Stdout) {
+            Ok(stdout) if stream.is_same(&stdout) => &STDOUT,
+            Ok(_) | Err(_) => &STDERR,
+        },
+        Stdio::Stdout | Stdio::Stdin => &STDOUT,
     }
 }
