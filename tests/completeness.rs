@@ -12,8 +12,8 @@
 
 mod support;
 
-use airssys_osl::GuestPath;
 use airssys_osl::fs::MountSpec;
+use airssys_osl::{ActionId, GuestPath};
 use airssys_wasm::embed::{Component, ComponentRuntime, Error};
 use airssys_wasm::host::wasi::TABLE;
 use airssys_wasm::kernel::{Class, Denial, Row};
@@ -80,7 +80,7 @@ async fn probe(resolve: &wit_parser::Resolve, offered: &Offered, row: &Row) {
         .args(["program"])
         .mount(MountSpec::new(directory.path(), GuestPath::root()));
     let runtime = ComponentRuntime::new(config).unwrap();
-    let bytes = build(resolve, offered, &Plan { path: "file", flags: (0, 0, 1) });
+    let bytes = build(resolve, offered, &Plan { path: "file", second: "file", flags: (0, 0, 1) });
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
     let prepared: u32 = component.call("prepare", &()).await.unwrap();
     assert_eq!(prepared, 0, "{id}: prepare");
@@ -112,6 +112,7 @@ fn check(id: &str, row: &Row, answer: Result<u32, Error>, records: &[serde_json:
                 (&"decision".into(), &"deny".into()),
                 "{id}"
             );
+            assert_eq!(records[0]["import"], id, "recorded under another function's name");
             let action = records[0]["action"].as_str().unwrap();
             assert!(row.asks.iter().any(|ask| ask.name() == action), "{id} asked for {action}");
         }
@@ -136,4 +137,100 @@ fn assert_untouched(directory: &std::path::Path, id: &str) {
     names.sort();
     assert_eq!(names, ["file", "sub"], "{id}");
     assert_eq!(std::fs::read(directory.join("file")).unwrap(), b"contents", "{id}");
+}
+
+/// Policies under which a row may ask for more than its main question: everything allowed, and all but one action.
+fn policies(id: &str) -> Vec<String> {
+    let mut policies = vec![support::ALLOW_ALL.to_owned()];
+    if id.starts_with("wasi:filesystem/types") {
+        policies.extend(ActionId::ALL.iter().filter(|action| action.name().starts_with("fs:")).map(|action| {
+            let name = action.name();
+            format!(
+                "{}@id(\"but\") forbid (principal, action == Action::\"{name}\", resource == Path::\"/file\");",
+                support::ALLOW_ALL
+            )
+        }));
+    }
+    policies
+}
+
+/// What a path may lead over: nothing, a step back, a link, and what is not there.
+const PATHS: [(&str, &str); 5] =
+    [("file", "new"), ("sub/../file", "sub/new"), ("link", "file"), ("none", "new"), ("sub", "other")];
+
+/// Reading; following links, creating, truncating, and writing too.
+const FLAGS: [(u32, u32, u32); 2] = [(0, 0, 1), (1, 9, 3)];
+
+/// Leaves in `root` what each run begins with.
+fn furnish(root: &std::path::Path) {
+    for entry in std::fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        let is_dir = std::fs::symlink_metadata(&path).unwrap().is_dir();
+        if is_dir { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
+    }
+    for name in ["sub", "other"] {
+        std::fs::create_dir(root.join(name)).unwrap();
+    }
+    std::fs::write(root.join("file"), "contents").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("file", root.join("link")).unwrap();
+}
+
+/// What is recorded while one function runs, once under each of the policies.
+async fn recorded(
+    resolve: &wit_parser::Resolve,
+    offered: &Offered,
+    plan: &Plan<'_>,
+) -> Vec<serde_json::Value> {
+    let directory = tempfile::tempdir().unwrap();
+    furnish(directory.path());
+    let (config, memory) = support::config(support::ALLOW_ALL);
+    let config = config
+        .env("VARIABLE", "value")
+        .args(["program"])
+        .mount(MountSpec::new(directory.path(), GuestPath::root()));
+    let runtime = ComponentRuntime::new(config).unwrap();
+    let bytes = build(resolve, offered, plan);
+    let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
+    let mut records = Vec::new();
+    for policy in policies(&offered.id) {
+        furnish(directory.path());
+        runtime.swap_policy(&[Source::new("all.cedar", support::ALLOW_ALL)], &[]).unwrap();
+        let instance = component.instantiate().await.unwrap();
+        assert_eq!(instance.call::<_, u32>("prepare", &()).await.unwrap(), 0, "{}: prepare", offered.id);
+        // Another epoch, so that what was decided for the handles is asked once more.
+        runtime.swap_policy(&[Source::new("other.cedar", policy)], &[]).unwrap();
+        let () = instance.call("failing", &()).await.unwrap();
+        let before = support::of_kind(&memory, "decision").len();
+        let _: Result<u32, Error> = instance.call("run", &()).await;
+        records.extend(support::of_kind(&memory, "decision").split_off(before));
+    }
+    records
+}
+
+#[tokio::test]
+async fn no_function_is_recorded_asking_what_its_row_does_not_say() {
+    let mut untrue = BTreeSet::new();
+    let resolve = support::wit();
+    for offered in offered(&resolve) {
+        let row = TABLE.iter().find(|row| row.id == offered.id).unwrap();
+        let by_path = offered.id.ends_with("-at");
+        let (paths, flags) = if by_path { (&PATHS[..], &FLAGS[..]) } else { (&PATHS[..1], &FLAGS[..1]) };
+        let mut records = Vec::new();
+        for (path, second) in paths {
+            for flags in flags {
+                records.extend(recorded(&resolve, &offered, &Plan { path, second, flags: *flags }).await);
+            }
+        }
+        for record in &records {
+            let action = record["action"].as_str().unwrap();
+            let said = row.asks.iter().any(|ask| ask.name() == action);
+            if !said || record["import"] != row.id {
+                untrue.insert(format!("{}: {action} by {}", row.id, record["import"]));
+            }
+        }
+        let asks = matches!(row.class, Class::Decide | Class::Use);
+        assert_eq!(!records.is_empty(), asks, "{}: {records:?}", row.id);
+    }
+    assert!(untrue.is_empty(), "{untrue:#?}");
 }

@@ -9,9 +9,19 @@ use airssys_osl::Lease;
 #[derive(Debug, Clone)]
 pub(crate) enum Holder {
     /// A decision that can be revoked.
-    Lease(#[expect(dead_code, reason = "held, so that the lease lives as long as the handle")] Lease),
+    Lease(Lease),
     /// The instance itself: closed streams and errors, which give access to nothing.
     Instance,
+}
+
+impl Holder {
+    /// True when the decision was taken back.
+    pub(crate) fn is_revoked(&self) -> bool {
+        match self {
+            Holder::Lease(lease) => lease.is_revoked(),
+            Holder::Instance => false,
+        }
+    }
 }
 
 /// Holders by the handle's number in the store's table.

@@ -3,7 +3,7 @@
 use crate::kernel::{Fail, Fault, Handles, Holder, Row, State};
 use airssys_osl::Session;
 use std::sync::Arc;
-use wasmtime::component::Resource;
+use wasmtime::component::{Resource, ResourceTableError};
 
 /// The store's state as host functions see it.
 pub(crate) struct Guarded<'a> {
@@ -32,6 +32,7 @@ impl Guarded<'_> {
     /// Enters a function: every handle among its arguments must be attributed.
     pub(crate) fn enter(&self, row: &'static Row, arguments: &[&dyn Handles]) -> Result<Call, Fault> {
         let call = Call { row };
+        self.state.current.enter(row);
         for argument in arguments {
             self.check(&call, *argument)?;
         }
@@ -70,6 +71,20 @@ impl Guarded<'_> {
     pub(crate) fn holder<T: 'static>(&self, call: &Call, handle: &Resource<T>) -> Result<Holder, Fault> {
         let missing = || Fault::Unattributed { import: call.row.id, rep: handle.rep() };
         self.state.attribution.of(handle.rep()).cloned().ok_or_else(missing)
+    }
+
+    /// True when what vouches for a handle was taken back: nobody may wait for it any more.
+    pub(crate) fn is_revoked<T: 'static>(&self, handle: &Resource<T>) -> bool {
+        // Entering has found a holder; a handle without one is not waited for either.
+        self.state.attribution.of(handle.rep()).is_none_or(Holder::is_revoked)
+    }
+
+    /// Makes sure that one more handle fits into the table, before an effect whose handle it is to be.
+    ///
+    /// It stays so until the effect is done: while a host function runs, nobody else reaches the store.
+    pub(crate) fn make_room(&mut self) -> Result<(), ResourceTableError> {
+        let probe = self.state.table.push(())?;
+        self.state.table.delete(probe)
     }
 
     /// Ends a handle's attribution.

@@ -29,4 +29,12 @@ pub(crate) use attribution::Holder;
 pub(crate) use failure::Fail;
 pub(crate) use guarded::{Call, Closed, Guarded, guard};
 pub(crate) use handles::{Handles, no_handles};
-pub(crate) use state::State;
+#[cfg(test)]
+pub(crate) use state::MAX_POOLED;
+pub(crate) use state::{Current, State};
+
+/// A meter for a store that a test makes without an instance.
+#[cfg(test)]
+pub(crate) fn meter(limits: Limits) -> limits::Meter {
+    limits::Meter::new(limits)
+}

@@ -1,15 +1,23 @@
 //! What a store holds.
 
+use crate::kernel::Row;
 use crate::kernel::attribution::Attribution;
 use crate::kernel::instance::Grants;
 use crate::kernel::limits::Meter;
 use airssys_osl::Session;
 use airssys_osl::{clock, random};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
 
 /// How many handles an instance may hold at once.
 const MAX_HANDLES: usize = 10_000;
+/// How many files, directories and listings an instance may have open at once, those being closed among them. The
+/// process's own descriptors are few, and shared by all.
+pub(crate) const MAX_OPEN_FILES: usize = 256;
+/// How many threads of the blocking pool an instance may occupy at once; the pool is shared by all.
+pub(crate) const MAX_POOLED: usize = 4;
 
 /// The data of one store.
 ///
@@ -23,6 +31,11 @@ pub(crate) struct State {
     pub(crate) meter: Meter,
     /// Ticks of processor time left for the call under way.
     pub(crate) ticks: u64,
+    /// Places for open files.
+    pub(crate) open_files: Arc<Semaphore>,
+    /// Places on the blocking pool.
+    pub(crate) pooled: Arc<Semaphore>,
+    pub(crate) current: Current,
 }
 
 /// Standing permissions for what has no handle; each is made at its first allowed use.
@@ -35,11 +48,38 @@ pub(crate) struct Ambient {
     pub(crate) insecure: Option<random::Source>,
 }
 
+/// Which function the guest is in, shared with its streams: they are called through interfaces that do not say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Current(Arc<AtomicUsize>);
+
+impl Current {
+    pub(crate) fn enter(&self, row: &Row) {
+        // One store runs on one thread at a time; what goes to another thread takes the name along.
+        self.0.store(row.index, Ordering::Relaxed);
+    }
+
+    /// The row's place in the table.
+    pub(crate) fn index(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 impl State {
     pub(crate) fn new(session: Arc<Session>, grants: Grants, meter: Meter) -> State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
-        let (attribution, ambient) = (Attribution::default(), Ambient::default());
-        State { table, attribution, session, grants, ambient, meter, ticks: 0 }
+        let places = |most| Arc::new(Semaphore::new(most));
+        State {
+            table,
+            attribution: Attribution::default(),
+            session,
+            grants,
+            ambient: Ambient::default(),
+            meter,
+            ticks: 0,
+            open_files: places(MAX_OPEN_FILES),
+            pooled: places(MAX_POOLED),
+            current: Current::default(),
+        }
     }
 }

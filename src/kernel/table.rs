@@ -5,6 +5,8 @@ use airssys_osl::ActionId;
 /// One function offered to components: what it asks and how it says no.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Row {
+    /// Its place in the table.
+    pub index: usize,
     /// `package/interface#function`, without a version.
     pub id: &'static str,
     /// The interface, without a version.
@@ -30,7 +32,7 @@ pub enum Class {
     Use,
     /// Never: it is recorded.
     Record,
-    /// Never, and leaves no record; its handles must be attributed.
+    /// Never, and leaves no record; its handles must be attributed, and what was revoked is not waited for.
     Free,
 }
 

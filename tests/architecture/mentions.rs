@@ -222,6 +222,12 @@ impl<'ast> Visit<'ast> for Reader {
         visit::visit_path(self, path);
     }
 
+    /// A method has no path; it is said after a dot, where only `*::method` finds it.
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        self.say(vec![".".to_owned(), call.method.to_string()], call.method.span().start().line);
+        visit::visit_expr_method_call(self, call);
+    }
+
     fn visit_macro(&mut self, mac: &'ast syn::Macro) {
         visit::visit_macro(self, mac);
         self.tokens(mac.tokens.clone());

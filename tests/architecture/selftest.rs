@@ -112,6 +112,21 @@ fn a_hazard_named_outside_its_home_is_found_however_it_is_said() {
 }
 
 #[test]
+fn the_blocking_pool_is_found_outside_its_door() {
+    for text in [
+        "use tokio::task::spawn_blocking;",
+        "fn f() { tokio::task::spawn_blocking(work); }",
+        "fn f() { tokio::runtime::Handle::current().spawn_blocking(work); }",
+        "fn f() { set.spawn_blocking(work); }",
+        "fn f() { tokio::task::block_in_place(work); }",
+    ] {
+        assert!(!owners("src/host/wasi/file_streams.rs", text).is_empty(), "{text}");
+        assert!(!owners("src/kernel/instance.rs", text).is_empty(), "{text}");
+        found(&owners("src/host/wasi/pool.rs", text), 0, text);
+    }
+}
+
+#[test]
 fn the_linker_and_the_runtime_are_found_outside_their_homes() {
     for text in ["use wasmtime::component::Linker;", "use wasmtime::component::*; fn f(_: Linker<u8>) {}"] {
         assert!(!owners("src/host/wasi/clocks.rs", text).is_empty(), "{text}");

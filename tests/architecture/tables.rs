@@ -84,6 +84,16 @@ pub(crate) const OWNERS: &[Owner] = &[
         tests_may: false,
     },
     Owner {
+        names: &["*::spawn_blocking", "*::block_in_place"],
+        except: &[],
+        homes: &[
+            Home("src/host/wasi/pool.rs", "bounds what an instance has there"),
+            Home("src/embed/runtime.rs", "verifies and compiles, when the embedder asks"),
+        ],
+        reason: "a guest must not be able to occupy the blocking pool: its work goes through `host::wasi::pool`",
+        tests_may: true,
+    },
+    Owner {
         names: &["cap_fs_ext", "cap_primitives", "cap_std", "libc", "rustix", "windows_sys"],
         except: &[],
         homes: &[

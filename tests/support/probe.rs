@@ -1,6 +1,6 @@
 //! For any offered function, a component that calls it: `prepare` gets the handles it needs, `run` calls it.
 //!
-//! The function's arguments are zeros, its strings a path at 1024, its handles what `prepare` got. `run` answers
+//! The function's arguments are zeros, its strings paths at 1024 and 1536, its handles what `prepare` got. `run` answers
 //! 1000 + the error's number for an `err`, else 1.
 
 use super::{MEMORY, component};
@@ -39,6 +39,8 @@ pub(crate) fn offered(resolve: &Resolve) -> Vec<Offered> {
 pub(crate) struct Plan<'a> {
     /// The path given for strings.
     pub(crate) path: &'a str,
+    /// The path given for a second string.
+    pub(crate) second: &'a str,
     /// Path flags, open flags and descriptor flags.
     pub(crate) flags: (u32, u32, u32),
 }
@@ -77,6 +79,7 @@ struct Call {
     before: String,
     push: String,
     used: usize,
+    strings: usize,
 }
 
 impl Call {
@@ -91,7 +94,9 @@ impl Call {
                 list,
             );
         } else if *ty == Type::String {
-            let _ = write!(self.push, "(i32.const 1024) (i32.const {}) ", plan.path.len());
+            let (at, path) = if self.strings == 0 { (1024, plan.path) } else { (1536, plan.second) };
+            let _ = write!(self.push, "(i32.const {at}) (i32.const {}) ", path.len());
+            self.strings += 1;
         } else if let Some(flags) = flags_of(resolve, ty, plan) {
             let _ = write!(self.push, "(i32.const {flags}) ");
         } else {
@@ -220,7 +225,7 @@ fn core(offered: &Offered, signature: &WasmSignature, call: &Call, plan: &Plan<'
         r#"(module
   (import "{interface}" "{name}" (func $target (param {params}) (result {results})))
   {IMPORTS}{MEMORY}{GLOBALS}
-  (data (i32.const 1024) "{path}") (data (i32.const 2048) "sub") (data (i32.const 2052) "file")
+  (data (i32.const 1024) "{path}") (data (i32.const 1536) "{second}") (data (i32.const 2048) "sub") (data (i32.const 2052) "file")
   (func (export "prepare") (result i32) {prepare} (i32.const 0))
   (func (export "failing") {failing})
   (func (export "run") (result i32) {before} (call $target {push}) {drops} {answer}))"#,
@@ -229,6 +234,7 @@ fn core(offered: &Offered, signature: &WasmSignature, call: &Call, plan: &Plan<'
         params = types(&signature.params),
         results = types(&signature.results),
         path = plan.path,
+        second = plan.second,
         prepare = prepare(call),
         before = call.before,
         push = call.push,

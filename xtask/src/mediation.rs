@@ -80,6 +80,7 @@ struct Generator<'a> {
     used: BTreeSet<(String, String)>,
     rows: String,
     names: String,
+    count: usize,
     wrappers: String,
     links: String,
 }
@@ -101,7 +102,8 @@ impl<'a> Generator<'a> {
         }
         interfaces.sort();
         let (rows, names, wrappers, links) = Default::default();
-        Ok(Generator { resolve, table, interfaces, used: BTreeSet::new(), rows, names, wrappers, links })
+        let used = BTreeSet::new();
+        Ok(Generator { resolve, table, interfaces, used, rows, names, count: 0, wrappers, links })
     }
 
     fn generate(mut self) -> miette::Result<String> {
@@ -222,9 +224,10 @@ impl<'a> Generator<'a> {
         let asks = row.asks.iter().map(|a| format!("ActionId::{}", action(a))).collect::<Vec<_>>().join(", ");
         let _ = write!(
             self.rows,
-            "static {constant}: Row = Row {{\n    id: \"{interface}#{function}\",\n    interface: \"{interface}\",\n    function: \"{function}\",\n    class: Class::{:?},\n    asks: &[{asks}],\n    on: {:?},\n    denial: Denial::{:?},\n}};\n",
-            row.class, row.on, row.denial
+            "static {constant}: Row = Row {{\n    index: {},\n    id: \"{interface}#{function}\",\n    interface: \"{interface}\",\n    function: \"{function}\",\n    class: Class::{:?},\n    asks: &[{asks}],\n    on: {:?},\n    denial: Denial::{:?},\n}};\n",
+            self.count, row.class, row.on, row.denial
         );
+        self.count += 1;
         let _ = writeln!(self.names, "    &{constant},");
     }
 }

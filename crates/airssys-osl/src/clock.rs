@@ -27,17 +27,33 @@ impl Reader {
         Reader { clock: *permit.resource(), lease: permit.into_lease() }
     }
 
+    /// A reader and the time, which is what the permit was asked for: the first use is no reuse.
+    ///
+    /// # Errors
+    /// [`Denied`] when the permission no longer stands.
+    pub fn begin(permit: Permit<ClockRead>) -> Result<(Reader, Duration), Denied> {
+        let reader = Reader::new(permit);
+        let time = reader.time();
+        Ok((reader, time))
+    }
+
+    /// A reader and its resolution, which is what the permit was asked for.
+    ///
+    /// # Errors
+    /// As [`Reader::begin`].
+    pub fn begin_resolution(permit: Permit<ClockRead>) -> Result<(Reader, Duration), Denied> {
+        let reader = Reader::new(permit);
+        let step = resolution(reader.clock);
+        Ok((reader, step))
+    }
+
     /// The time: since an arbitrary start for the monotonic clock, since 1970 for the wall clock.
     ///
     /// # Errors
     /// [`Denied`] when the permission no longer stands.
     pub fn now(&self, import: &'static str) -> Result<Duration, Denied> {
         self.lease.enter(ActionId::ClockRead, import)?;
-        Ok(match self.clock {
-            Clock::Monotonic => ORIGIN.elapsed(),
-            // A host whose clock stands before 1970 has no time to tell; nothing is the closest.
-            Clock::Wall => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
-        })
+        Ok(self.time())
     }
 
     /// [`Reader::now`] in nanoseconds.
@@ -45,7 +61,15 @@ impl Reader {
     /// # Errors
     /// As [`Reader::now`].
     pub fn nanoseconds(&self, import: &'static str) -> Result<u64, Denied> {
-        self.now(import).map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+        self.now(import).map(nanoseconds)
+    }
+
+    fn time(&self) -> Duration {
+        match self.clock {
+            Clock::Monotonic => ORIGIN.elapsed(),
+            // A host whose clock stands before 1970 has no time to tell; nothing is the closest.
+            Clock::Wall => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+        }
     }
 
     /// The smallest step of the clock that can be told.
@@ -61,6 +85,11 @@ impl Reader {
     pub fn lease(&self) -> &Lease {
         &self.lease
     }
+}
+
+/// A time in nanoseconds; as many as can be told where there are more.
+pub fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(unix)]
@@ -94,14 +123,41 @@ impl Sleeper {
         Sleeper { lease: permit.into_lease() }
     }
 
+    /// A sleeper and a timer until `nanoseconds`, which is what the permit was asked for: the first use is no reuse.
+    ///
+    /// # Errors
+    /// [`Denied`] when the permission no longer stands.
+    pub fn begin_until(
+        permit: Permit<ClockSleep>,
+        nanoseconds: u64,
+        import: &'static str,
+    ) -> Result<(Sleeper, Timer), Denied> {
+        let sleeper = Sleeper::new(permit);
+        let timer = sleeper.timer(at(nanoseconds), import);
+        Ok((sleeper, timer))
+    }
+
+    /// A sleeper and a timer of `nanoseconds` from now, which is what the permit was asked for.
+    ///
+    /// # Errors
+    /// As [`Sleeper::begin_until`].
+    pub fn begin_after(
+        permit: Permit<ClockSleep>,
+        nanoseconds: u64,
+        import: &'static str,
+    ) -> Result<(Sleeper, Timer), Denied> {
+        let sleeper = Sleeper::new(permit);
+        let timer = sleeper.timer(from_now(nanoseconds), import);
+        Ok((sleeper, timer))
+    }
+
     /// A timer that ends when the monotonic clock shows `nanoseconds`.
     ///
     /// # Errors
     /// [`Denied`] when the permission no longer stands.
     pub fn until(&self, nanoseconds: u64, import: &'static str) -> Result<Timer, Denied> {
         self.lease.enter(ActionId::ClockSleep, import)?;
-        let deadline = ORIGIN.checked_add(Duration::from_nanos(nanoseconds));
-        Ok(Timer { deadline, lease: self.lease.clone(), import })
+        Ok(self.timer(at(nanoseconds), import))
     }
 
     /// A timer that ends `nanoseconds` from now.
@@ -110,9 +166,20 @@ impl Sleeper {
     /// As [`Sleeper::until`].
     pub fn after(&self, nanoseconds: u64, import: &'static str) -> Result<Timer, Denied> {
         self.lease.enter(ActionId::ClockSleep, import)?;
-        let deadline = Instant::now().checked_add(Duration::from_nanos(nanoseconds));
-        Ok(Timer { deadline, lease: self.lease.clone(), import })
+        Ok(self.timer(from_now(nanoseconds), import))
     }
+
+    fn timer(&self, deadline: Option<Instant>, import: &'static str) -> Timer {
+        Timer { deadline, lease: self.lease.clone(), import }
+    }
+}
+
+fn at(nanoseconds: u64) -> Option<Instant> {
+    ORIGIN.checked_add(Duration::from_nanos(nanoseconds))
+}
+
+fn from_now(nanoseconds: u64) -> Option<Instant> {
+    Instant::now().checked_add(Duration::from_nanos(nanoseconds))
 }
 
 /// A wait that was permitted.

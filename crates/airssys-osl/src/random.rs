@@ -33,16 +33,23 @@ impl Source {
         Source { lease: permit.into_lease(), buffer: [0; BUFFER_BYTES], left: 0 }
     }
 
+    /// A source, and the bytes that the permit was asked for: the first use is no reuse.
+    ///
+    /// # Errors
+    /// [`RandomError`]; `bytes` then holds nothing to rely on.
+    pub fn begin(permit: Permit<RandomRead>, bytes: &mut [u8]) -> Result<Source, RandomError> {
+        let mut source = Source::new(permit);
+        source.give(bytes)?;
+        Ok(source)
+    }
+
     /// Fills `bytes`.
     ///
     /// # Errors
     /// [`RandomError`]; `bytes` then holds nothing to rely on.
     pub fn fill(&mut self, bytes: &mut [u8], import: &'static str) -> Result<(), RandomError> {
         self.lease.enter(ActionId::RandomRead, import)?;
-        if bytes.len() > BUFFER_BYTES / 4 {
-            return getrandom::fill(bytes).map_err(RandomError::Unavailable);
-        }
-        self.draw(bytes)
+        self.give(bytes)
     }
 
     /// A number.
@@ -54,6 +61,13 @@ impl Source {
         let mut bytes = [0; 8];
         self.draw(&mut bytes)?;
         Ok(u64::from_ne_bytes(bytes))
+    }
+
+    fn give(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        if bytes.len() > BUFFER_BYTES / 4 {
+            return getrandom::fill(bytes).map_err(RandomError::Unavailable);
+        }
+        self.draw(bytes)
     }
 
     fn draw(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {

@@ -130,7 +130,7 @@ async fn output_to_nowhere_and_to_the_process_itself_takes_what_it_says() {
     for sink in [Sink::Null, Sink::Inherit] {
         let permit = session.authorize::<StdioWrite>(Stdio::Stderr, IMPORT).unwrap();
         let output = Output::new(permit, sink).unwrap();
-        output.ready().await;
+        output.ready(IMPORT).await;
         assert!((1..=BUDGET_BYTES).contains(&output.budget(IMPORT).unwrap()));
         output.write(b"", IMPORT).unwrap();
         output.flush(IMPORT).unwrap();
@@ -144,12 +144,12 @@ async fn input_ends_and_stops_with_its_permission() {
     let (script, _log, session) = open();
     let input = |source| Input::new(session.authorize::<StdioRead>(Stdio::Stdin, IMPORT).unwrap(), source);
     let memory = input(Source::Bytes(bytes::Bytes::from_static(b"hello")));
-    memory.ready().await;
+    memory.ready(IMPORT).await;
     assert_eq!(memory.read(3, IMPORT).unwrap(), "hel");
     assert_eq!(memory.read(9, IMPORT).unwrap(), "lo");
     assert!(matches!(memory.read(9, IMPORT), Err(StdioError::Closed)));
     let null = input(Source::Null);
-    null.ready().await;
+    null.ready(IMPORT).await;
     assert!(matches!(null.read(9, IMPORT), Err(StdioError::Closed)));
     let permit = session.authorize::<StdioRead>(Stdio::Stdout, IMPORT).unwrap();
     let wrong = Input::new(permit, Source::Bytes(bytes::Bytes::from_static(b"hello")));

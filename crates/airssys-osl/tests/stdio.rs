@@ -70,7 +70,7 @@ fn tell(line: &str) {
 /// Writes a record as a guest does that asks before, and lets others run in between.
 async fn write(output: &Output, record: &str, slowest: &Cell<Duration>) {
     while output.budget(IMPORT).unwrap() < record.len() {
-        output.ready().await;
+        output.ready(IMPORT).await;
     }
     tokio::task::yield_now().await;
     let before = Instant::now();
@@ -128,7 +128,7 @@ async fn both_streams() {
 async fn read_all(input: &Input) -> usize {
     let mut read = 0;
     loop {
-        input.ready().await;
+        input.ready(IMPORT).await;
         match input.read(5000, IMPORT) {
             Ok(bytes) => read += bytes.len(),
             Err(StdioError::Closed) => return read,
@@ -147,7 +147,7 @@ async fn two_readers() {
 async fn slow_reader() {
     let input = input(&session());
     assert!(!input.is_ready());
-    input.ready().await;
+    input.ready(IMPORT).await;
     tell("waiting");
     // Long enough for the parent to see how much is taken meanwhile.
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -157,7 +157,7 @@ async fn slow_reader() {
 async fn revoked_reader() {
     let (revoked, standing) = (input(&session()), input(&session()));
     let ready = async {
-        tokio::join!(revoked.ready(), async {
+        tokio::join!(revoked.ready(IMPORT), async {
             tokio::time::sleep(Duration::from_millis(200)).await;
             revoked.lease().revoke();
         })

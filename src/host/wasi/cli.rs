@@ -56,7 +56,8 @@ pub(super) fn stdin_get_stdin(g: &mut Guarded<'_>, call: Call) -> Result<Resourc
     let permit = g.session().authorize(Stdio::Stdin, call.import())?;
     let input = stdio::Input::new(permit, g.state.grants.stdin.clone());
     let holder = Holder::Lease(input.lease().clone());
-    g.push(Box::new(InputPipe::new(input)) as DynInputStream, holder)
+    let pipe = InputPipe::new(input, g.state.current.clone());
+    g.push(Box::new(pipe) as DynInputStream, holder)
 }
 
 pub(super) fn stdout_get_stdout(g: &mut Guarded<'_>, call: Call) -> Result<Resource<DynOutputStream>, Fail> {
@@ -81,7 +82,8 @@ fn output(
         return g.push(Closed::closed(), Holder::Instance);
     };
     let holder = Holder::Lease(output.lease().clone());
-    g.push(Box::new(OutputPipe::new(output)) as DynOutputStream, holder)
+    let pipe = OutputPipe::new(output, g.state.current.clone());
+    g.push(Box::new(pipe) as DynOutputStream, holder)
 }
 
 pub(super) fn terminal_stdin_get_terminal_stdin(

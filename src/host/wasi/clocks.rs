@@ -1,54 +1,75 @@
 //! wasi:clocks: the monotonic and the wall clock, and waiting for one.
 
 use crate::host::bindings::clocks::wall_clock::Datetime;
-use crate::kernel::{Call, Fail, Guarded, Holder};
-use airssys_osl::{Clock, clock};
+use crate::kernel::{Call, Fail, Guarded, Holder, State};
+use airssys_osl::action::{ClockRead, ClockSleep};
+use airssys_osl::{Clock, Denied, Permit, clock};
 use std::time::Duration;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 
-/// The standing permission to read a clock, asked for at its first use.
-fn reader<'a>(g: &'a mut Guarded<'_>, call: &Call, which: Clock) -> Result<&'a clock::Reader, Fail> {
-    let session = g.state.session.clone();
+/// What a reader tells, once there is one, and what the permit for one tells at once.
+struct Look {
+    again: fn(&clock::Reader, &'static str) -> Result<Duration, Denied>,
+    first: fn(Permit<ClockRead>) -> Result<(clock::Reader, Duration), Denied>,
+}
+
+const NOW: Look = Look { again: clock::Reader::now, first: clock::Reader::begin };
+const RESOLUTION: Look = Look { again: clock::Reader::resolution, first: clock::Reader::begin_resolution };
+
+/// Looks at a clock by the standing permission, which is asked for at its first use.
+fn look(g: &mut Guarded<'_>, call: Call, which: Clock, look: &Look) -> Result<Duration, Fail> {
+    let State { session, ambient, .. } = &mut *g.state;
     let slot = match which {
-        Clock::Monotonic => &mut g.state.ambient.monotonic,
-        Clock::Wall => &mut g.state.ambient.wall,
+        Clock::Monotonic => &mut ambient.monotonic,
+        Clock::Wall => &mut ambient.wall,
     };
-    match slot {
-        Some(reader) => Ok(reader),
-        None => Ok(slot.insert(clock::Reader::new(session.authorize(which, call.import())?))),
+    if let Some(reader) = slot {
+        return Ok((look.again)(reader, call.import())?);
     }
+    let (reader, told) = (look.first)(session.authorize(which, call.import())?)?;
+    *slot = Some(reader);
+    Ok(told)
 }
 
 pub(super) fn monotonic_clock_now(g: &mut Guarded<'_>, call: Call) -> Result<u64, Fail> {
-    Ok(reader(g, &call, Clock::Monotonic)?.nanoseconds(call.import())?)
+    Ok(clock::nanoseconds(look(g, call, Clock::Monotonic, &NOW)?))
 }
 
 pub(super) fn monotonic_clock_resolution(g: &mut Guarded<'_>, call: Call) -> Result<u64, Fail> {
-    let resolution = reader(g, &call, Clock::Monotonic)?.resolution(call.import())?;
-    Ok(u64::try_from(resolution.as_nanos()).unwrap_or(u64::MAX))
+    Ok(clock::nanoseconds(look(g, call, Clock::Monotonic, &RESOLUTION)?))
 }
 
 pub(super) fn wall_clock_now(g: &mut Guarded<'_>, call: Call) -> Result<Datetime, Fail> {
-    Ok(datetime(reader(g, &call, Clock::Wall)?.now(call.import())?))
+    Ok(datetime(look(g, call, Clock::Wall, &NOW)?))
 }
 
 pub(super) fn wall_clock_resolution(g: &mut Guarded<'_>, call: Call) -> Result<Datetime, Fail> {
-    Ok(datetime(reader(g, &call, Clock::Wall)?.resolution(call.import())?))
+    Ok(datetime(look(g, call, Clock::Wall, &RESOLUTION)?))
 }
 
 fn datetime(since_epoch: Duration) -> Datetime {
     Datetime { seconds: since_epoch.as_secs(), nanoseconds: since_epoch.subsec_nanos() }
 }
 
-/// The standing permission to wait, asked for at its first use.
-fn sleeper<'a>(g: &'a mut Guarded<'_>, call: &Call) -> Result<&'a clock::Sleeper, Fail> {
-    let session = g.state.session.clone();
-    let slot = &mut g.state.ambient.sleeper;
-    match slot {
-        Some(sleeper) => Ok(sleeper),
-        None => Ok(slot.insert(clock::Sleeper::new(session.authorize(Clock::Monotonic, call.import())?))),
+/// How a wait is told to a sleeper, once there is one, and to the permit for one.
+struct Wait {
+    again: fn(&clock::Sleeper, u64, &'static str) -> Result<clock::Timer, Denied>,
+    first: fn(Permit<ClockSleep>, u64, &'static str) -> Result<(clock::Sleeper, clock::Timer), Denied>,
+}
+
+const UNTIL: Wait = Wait { again: clock::Sleeper::until, first: clock::Sleeper::begin_until };
+const AFTER: Wait = Wait { again: clock::Sleeper::after, first: clock::Sleeper::begin_after };
+
+/// A timer by the standing permission to wait, which is asked for at its first use.
+fn timer(g: &mut Guarded<'_>, call: Call, when: u64, wait: &Wait) -> Result<clock::Timer, Fail> {
+    if let Some(sleeper) = &g.state.ambient.sleeper {
+        return Ok((wait.again)(sleeper, when, call.import())?);
     }
+    let permit = g.session().authorize(Clock::Monotonic, call.import())?;
+    let (sleeper, timer) = (wait.first)(permit, when, call.import())?;
+    g.state.ambient.sleeper = Some(sleeper);
+    Ok(timer)
 }
 
 /// A point in time that a guest waits for; a revoked permission wakes it.
@@ -66,7 +87,7 @@ pub(super) fn monotonic_clock_subscribe_instant(
     call: Call,
     when: u64,
 ) -> Result<Resource<DynPollable>, Fail> {
-    let timer = sleeper(g, &call)?.until(when, call.import())?;
+    let timer = timer(g, call, when, &UNTIL)?;
     alarm(g, timer)
 }
 
@@ -75,7 +96,7 @@ pub(super) fn monotonic_clock_subscribe_duration(
     call: Call,
     when: u64,
 ) -> Result<Resource<DynPollable>, Fail> {
-    let timer = sleeper(g, &call)?.after(when, call.import())?;
+    let timer = timer(g, call, when, &AFTER)?;
     alarm(g, timer)
 }
 

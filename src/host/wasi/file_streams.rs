@@ -2,39 +2,46 @@
 //!
 //! A stream holds at most one piece of at most 64 KiB: one read ahead, or one being written. Every piece asks the
 //! file's lease right before its system call, also on the pool, and what was read ahead is asked for again when it is
-//! handed out.
+//! handed out. A stream that is dropped gives up what it would have read, and waits for what is under way: no guest
+//! leaves work behind by opening the next stream.
 
-use super::streams::{CHECK, FLUSH, MAX_BYTES, READ, WRITE, denied};
+use super::filesystem::Descriptor;
+use super::streams::{CHECK, FLUSH, MAX_BYTES, READ, WRITE, named};
+use crate::kernel::Current;
 use airssys_osl::fs::{File, FsError};
+use airssys_osl::{ActionId, Lease};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
 
-fn failed(error: FsError) -> StreamError {
-    match error {
-        FsError::Denied(why) => denied(why),
-        error => StreamError::LastOperationFailed(wasmtime::Error::new(error)),
-    }
+/// A denial stays among the errors of files, so that `filesystem-error-code` answers `access` for it too.
+pub(super) fn failed(error: FsError) -> StreamError {
+    StreamError::LastOperationFailed(wasmtime::Error::new(error))
 }
 
-/// What became of a piece of work on the pool.
-async fn finished<T>(work: &mut JoinHandle<Result<T, FsError>>) -> Result<T, FsError> {
+/// A piece of work on the pool.
+type Piece<T> = JoinHandle<Result<T, FsError>>;
+
+/// What became of a piece of work.
+async fn finished<T>(work: &mut Piece<T>) -> Result<T, FsError> {
     work.await.unwrap_or_else(|error| Err(FsError::Io(std::io::Error::other(error))))
 }
 
 /// A file read from an offset on.
 pub(crate) struct FileReader {
-    file: File,
+    opened: Descriptor,
+    lease: Lease,
     offset: u64,
+    current: Current,
     /// The piece read ahead, where reading in place is not allowed.
     ahead: Option<Result<Bytes, FsError>>,
-    work: Option<JoinHandle<Result<Vec<u8>, FsError>>>,
+    work: Option<Piece<Vec<u8>>>,
 }
 
 impl FileReader {
-    pub(crate) fn new(file: File, offset: u64) -> FileReader {
-        FileReader { file, offset, ahead: None, work: None }
+    pub(crate) fn new(opened: Descriptor, lease: Lease, offset: u64, current: Current) -> FileReader {
+        FileReader { opened, lease, offset, current, ahead: None, work: None }
     }
 
     fn taken(&mut self, bytes: Bytes, size: usize) -> StreamResult<Bytes> {
@@ -47,7 +54,8 @@ impl FileReader {
 
     /// Hands out at most `size` bytes of the piece read ahead; nothing when there is none yet.
     fn piece_ahead(&mut self, size: usize) -> StreamResult<Bytes> {
-        self.file.enter_reading(READ).map_err(failed)?;
+        let file = self.opened.file().map_err(failed)?;
+        file.enter_reading(named(&self.current, READ)).map_err(failed)?;
         match self.ahead.take() {
             None => Ok(Bytes::new()),
             Some(Err(error)) => Err(failed(error)),
@@ -60,23 +68,38 @@ impl FileReader {
             }
         }
     }
+
+    /// The piece under way, or the next one.
+    async fn piece(&mut self) -> Result<&mut Piece<Vec<u8>>, FsError> {
+        if self.work.is_none() {
+            let (opened, offset, name) = (self.opened.clone(), self.offset, named(&self.current, READ));
+            let read = move || opened.file()?.read_at(MAX_BYTES as u64, offset, name);
+            self.work = Some(self.opened.pool().seat().await?.start(read));
+        }
+        self.work.as_mut().ok_or(FsError::BadDescriptor)
+    }
+
+    async fn read_ahead(&mut self) -> Result<Bytes, FsError> {
+        // Kept across a wait that is given up, so that no second piece is asked for.
+        let piece = finished(self.piece().await?).await;
+        self.work = None;
+        piece.map(Bytes::from)
+    }
 }
 
 #[async_trait::async_trait]
 impl Pollable for FileReader {
     async fn ready(&mut self) {
-        if self.file.in_place() || self.ahead.is_some() {
+        if self.opened.in_place() || self.ahead.is_some() {
             return;
         }
-        let (file, offset) = (self.file.clone(), self.offset);
-        // Kept across a wait that is given up, so that no second piece is asked for.
-        let read = move || file.read_at(MAX_BYTES as u64, offset, READ);
-        let work = self.work.get_or_insert_with(|| tokio::task::spawn_blocking(read));
-        tokio::select! {
-            piece = finished(work) => self.ahead = Some(piece.map(Bytes::from)),
-            () = self.file.lease().revoked() => {}
-        }
-        self.work = None;
+        let lease = self.lease.clone();
+        let name = named(&self.current, READ);
+        let piece = tokio::select! {
+            piece = self.read_ahead() => piece,
+            () = lease.lost(ActionId::FsRead, name) => return,
+        };
+        self.ahead = Some(piece);
     }
 }
 
@@ -84,49 +107,132 @@ impl Pollable for FileReader {
 impl InputStream for FileReader {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let size = size.min(MAX_BYTES);
-        if !self.file.in_place() {
+        if !self.opened.in_place() {
             return self.piece_ahead(size);
         }
-        let bytes = self.file.read_at(size as u64, self.offset, READ).map_err(failed)?;
+        let file = self.opened.file().map_err(failed)?;
+        let bytes = file.read_at(size as u64, self.offset, named(&self.current, READ)).map_err(failed)?;
         self.taken(bytes.into(), size)
     }
+
+    async fn cancel(&mut self) {
+        let Some(mut work) = self.work.take() else { return };
+        // What has not begun never does; what has begun is waited for, unless nothing is owed to the guest any more.
+        work.abort();
+        tokio::select! {
+            _ = finished(&mut work) => {}
+            () = self.lease.lost(ActionId::FsRead, READ) => {}
+        }
+    }
+}
+
+impl Drop for FileReader {
+    fn drop(&mut self) {
+        // Without `cancel`: the store is gone.
+        if let Some(work) = &self.work {
+            work.abort();
+        }
+    }
+}
+
+/// A piece of at most 64 KiB on its way into a file.
+struct Written {
+    opened: Descriptor,
+    at: Option<u64>,
+    bytes: Bytes,
+    name: &'static str,
+}
+
+impl Written {
+    fn write(self) -> Result<(), FsError> {
+        write_all(self.opened.file()?, self.at, &self.bytes, self.name)
+    }
+}
+
+/// How far the last piece is.
+enum Progress {
+    /// Done, or there was none.
+    Done,
+    /// Waiting for a place on the pool.
+    Waiting(Written),
+    Running(Piece<()>),
 }
 
 /// A file written from an offset on, or at its end.
 pub(crate) struct FileWriter {
-    file: File,
+    opened: Descriptor,
+    lease: Lease,
     at: Option<u64>,
+    current: Current,
     /// The piece being written, where writing in place is not allowed.
-    work: Option<JoinHandle<Result<(), FsError>>>,
+    last: Progress,
     /// How the last piece ended, until it is told.
     ended: Option<FsError>,
 }
 
 impl FileWriter {
-    pub(crate) fn new(file: File, at: Option<u64>) -> FileWriter {
-        FileWriter { file, at, work: None, ended: None }
+    pub(crate) fn new(opened: Descriptor, lease: Lease, at: Option<u64>, current: Current) -> FileWriter {
+        FileWriter { opened, lease, at, current, last: Progress::Done, ended: None }
     }
 
     fn write_piece(&mut self, bytes: Bytes) -> Result<(), FsError> {
-        let (file, at) = (self.file.clone(), self.at);
-        self.at = self.at.map(|offset| offset.saturating_add(bytes.len() as u64));
-        if self.file.in_place() {
-            return write_all(&file, at, &bytes);
+        let (at, name) = (self.at, named(&self.current, WRITE));
+        self.at = at.map(|offset| offset.saturating_add(bytes.len() as u64));
+        if self.opened.in_place() {
+            return write_all(self.opened.file()?, at, &bytes, name);
         }
-        self.work = Some(tokio::task::spawn_blocking(move || write_all(&file, at, &bytes)));
+        let piece = Written { opened: self.opened.clone(), at, bytes, name };
+        // Without a place it begins when somebody waits for the stream, or drops it.
+        self.last = match self.opened.pool().free_seat() {
+            Some(seat) => Progress::Running(seat.start(move || piece.write())),
+            None => Progress::Waiting(piece),
+        };
         Ok(())
+    }
+
+    /// Returns when nothing is under way. May be given up and called again.
+    async fn finish(&mut self) -> Result<(), FsError> {
+        if let Progress::Waiting(_) = self.last {
+            let seat = self.opened.pool().seat().await;
+            if let Progress::Waiting(piece) = std::mem::replace(&mut self.last, Progress::Done) {
+                self.last = Progress::Running(seat?.start(move || piece.write()));
+            }
+        }
+        let Progress::Running(work) = &mut self.last else { return Ok(()) };
+        let ended = finished(work).await;
+        self.last = Progress::Done;
+        ended
+    }
+
+    async fn finish_unless_lost(&mut self) {
+        let (lease, name) = (self.lease.clone(), named(&self.current, WRITE));
+        let ended = tokio::select! {
+            ended = self.finish() => ended,
+            () = lease.lost(ActionId::FsWrite, name) => return,
+        };
+        self.ended = self.ended.take().or(ended.err());
+    }
+
+    fn is_busy(&self) -> bool {
+        !matches!(self.last, Progress::Done)
     }
 
     fn told(&mut self) -> StreamResult<()> {
         self.ended.take().map_or(Ok(()), |error| Err(failed(error)))
     }
+
+    /// Asks the lease, without doing anything.
+    fn enter(&self, otherwise: &'static str) -> StreamResult<()> {
+        let enter = || self.opened.file()?.enter_writing(named(&self.current, otherwise));
+        enter().map_err(failed)
+    }
 }
 
-fn write_all(file: &File, mut at: Option<u64>, mut bytes: &[u8]) -> Result<(), FsError> {
+fn write_all(file: &File, mut at: Option<u64>, mut bytes: &[u8], name: &'static str) -> Result<(), FsError> {
     while !bytes.is_empty() {
         let written = match at {
-            Some(offset) => file.write_at(bytes, offset, WRITE)?,
-            None => file.append(bytes, WRITE)?,
+            Some(offset) => file.write_at(bytes, offset, name)?,
+            None => file.append(bytes, name)?,
         };
         if written == 0 {
             return Err(FsError::NoSpace);
@@ -140,13 +246,9 @@ fn write_all(file: &File, mut at: Option<u64>, mut bytes: &[u8]) -> Result<(), F
 #[async_trait::async_trait]
 impl Pollable for FileWriter {
     async fn ready(&mut self) {
-        let Some(work) = &mut self.work else { return };
-        let ended = tokio::select! {
-            ended = finished(work) => ended.err(),
-            () = self.file.lease().revoked() => None,
-        };
-        self.ended = ended;
-        self.work = None;
+        if self.is_busy() {
+            self.finish_unless_lost().await;
+        }
     }
 }
 
@@ -154,23 +256,28 @@ impl Pollable for FileWriter {
 impl OutputStream for FileWriter {
     fn check_write(&mut self) -> StreamResult<usize> {
         self.told()?;
-        self.file.enter_writing(CHECK).map_err(failed)?;
-        Ok(if self.work.is_some() { 0 } else { MAX_BYTES })
+        self.enter(CHECK)?;
+        Ok(if self.is_busy() { 0 } else { MAX_BYTES })
     }
 
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         // More than `check-write` allowed is a broken contract, which traps.
-        if bytes.len() > MAX_BYTES || (self.work.is_some() && !bytes.is_empty()) {
+        if bytes.len() > MAX_BYTES || (self.is_busy() && !bytes.is_empty()) {
             return Err(StreamError::trap("write exceeds what check-write allowed"));
         }
         if bytes.is_empty() {
-            return self.file.enter_writing(WRITE).map_err(failed);
+            return self.enter(WRITE);
         }
         self.write_piece(bytes).map_err(failed)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
         self.told()?;
-        self.file.enter_writing(FLUSH).map_err(failed)
+        self.enter(FLUSH)
+    }
+
+    async fn cancel(&mut self) {
+        // What was taken is written, as it is in place; a revoked stream's is not.
+        self.finish_unless_lost().await;
     }
 }

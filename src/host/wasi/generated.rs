@@ -10,6 +10,7 @@ use wasmtime::component::Resource;
 use wasmtime_wasi_io::streams::StreamError;
 
 static CLI_ENVIRONMENT_GET_ENVIRONMENT: Row = Row {
+    index: 0,
     id: "wasi:cli/environment#get-environment",
     interface: "wasi:cli/environment",
     function: "get-environment",
@@ -19,6 +20,7 @@ static CLI_ENVIRONMENT_GET_ENVIRONMENT: Row = Row {
     denial: Denial::Empty,
 };
 static CLI_ENVIRONMENT_GET_ARGUMENTS: Row = Row {
+    index: 1,
     id: "wasi:cli/environment#get-arguments",
     interface: "wasi:cli/environment",
     function: "get-arguments",
@@ -28,6 +30,7 @@ static CLI_ENVIRONMENT_GET_ARGUMENTS: Row = Row {
     denial: Denial::Empty,
 };
 static CLI_ENVIRONMENT_INITIAL_CWD: Row = Row {
+    index: 2,
     id: "wasi:cli/environment#initial-cwd",
     interface: "wasi:cli/environment",
     function: "initial-cwd",
@@ -37,6 +40,7 @@ static CLI_ENVIRONMENT_INITIAL_CWD: Row = Row {
     denial: Denial::None,
 };
 static CLI_EXIT_EXIT: Row = Row {
+    index: 3,
     id: "wasi:cli/exit#exit",
     interface: "wasi:cli/exit",
     function: "exit",
@@ -46,6 +50,7 @@ static CLI_EXIT_EXIT: Row = Row {
     denial: Denial::None,
 };
 static CLI_EXIT_EXIT_WITH_CODE: Row = Row {
+    index: 4,
     id: "wasi:cli/exit#exit-with-code",
     interface: "wasi:cli/exit",
     function: "exit-with-code",
@@ -55,6 +60,7 @@ static CLI_EXIT_EXIT_WITH_CODE: Row = Row {
     denial: Denial::None,
 };
 static CLI_STDERR_GET_STDERR: Row = Row {
+    index: 5,
     id: "wasi:cli/stderr#get-stderr",
     interface: "wasi:cli/stderr",
     function: "get-stderr",
@@ -64,6 +70,7 @@ static CLI_STDERR_GET_STDERR: Row = Row {
     denial: Denial::Closed,
 };
 static CLI_STDIN_GET_STDIN: Row = Row {
+    index: 6,
     id: "wasi:cli/stdin#get-stdin",
     interface: "wasi:cli/stdin",
     function: "get-stdin",
@@ -73,6 +80,7 @@ static CLI_STDIN_GET_STDIN: Row = Row {
     denial: Denial::Closed,
 };
 static CLI_STDOUT_GET_STDOUT: Row = Row {
+    index: 7,
     id: "wasi:cli/stdout#get-stdout",
     interface: "wasi:cli/stdout",
     function: "get-stdout",
@@ -82,6 +90,7 @@ static CLI_STDOUT_GET_STDOUT: Row = Row {
     denial: Denial::Closed,
 };
 static CLI_TERMINAL_STDERR_GET_TERMINAL_STDERR: Row = Row {
+    index: 8,
     id: "wasi:cli/terminal-stderr#get-terminal-stderr",
     interface: "wasi:cli/terminal-stderr",
     function: "get-terminal-stderr",
@@ -91,6 +100,7 @@ static CLI_TERMINAL_STDERR_GET_TERMINAL_STDERR: Row = Row {
     denial: Denial::None,
 };
 static CLI_TERMINAL_STDIN_GET_TERMINAL_STDIN: Row = Row {
+    index: 9,
     id: "wasi:cli/terminal-stdin#get-terminal-stdin",
     interface: "wasi:cli/terminal-stdin",
     function: "get-terminal-stdin",
@@ -100,6 +110,7 @@ static CLI_TERMINAL_STDIN_GET_TERMINAL_STDIN: Row = Row {
     denial: Denial::None,
 };
 static CLI_TERMINAL_STDOUT_GET_TERMINAL_STDOUT: Row = Row {
+    index: 10,
     id: "wasi:cli/terminal-stdout#get-terminal-stdout",
     interface: "wasi:cli/terminal-stdout",
     function: "get-terminal-stdout",
@@ -109,6 +120,7 @@ static CLI_TERMINAL_STDOUT_GET_TERMINAL_STDOUT: Row = Row {
     denial: Denial::None,
 };
 static CLOCKS_MONOTONIC_CLOCK_NOW: Row = Row {
+    index: 11,
     id: "wasi:clocks/monotonic-clock#now",
     interface: "wasi:clocks/monotonic-clock",
     function: "now",
@@ -118,6 +130,7 @@ static CLOCKS_MONOTONIC_CLOCK_NOW: Row = Row {
     denial: Denial::Trap,
 };
 static CLOCKS_MONOTONIC_CLOCK_RESOLUTION: Row = Row {
+    index: 12,
     id: "wasi:clocks/monotonic-clock#resolution",
     interface: "wasi:clocks/monotonic-clock",
     function: "resolution",
@@ -127,6 +140,7 @@ static CLOCKS_MONOTONIC_CLOCK_RESOLUTION: Row = Row {
     denial: Denial::Trap,
 };
 static CLOCKS_MONOTONIC_CLOCK_SUBSCRIBE_INSTANT: Row = Row {
+    index: 13,
     id: "wasi:clocks/monotonic-clock#subscribe-instant",
     interface: "wasi:clocks/monotonic-clock",
     function: "subscribe-instant",
@@ -136,6 +150,7 @@ static CLOCKS_MONOTONIC_CLOCK_SUBSCRIBE_INSTANT: Row = Row {
     denial: Denial::Trap,
 };
 static CLOCKS_MONOTONIC_CLOCK_SUBSCRIBE_DURATION: Row = Row {
+    index: 14,
     id: "wasi:clocks/monotonic-clock#subscribe-duration",
     interface: "wasi:clocks/monotonic-clock",
     function: "subscribe-duration",
@@ -145,6 +160,7 @@ static CLOCKS_MONOTONIC_CLOCK_SUBSCRIBE_DURATION: Row = Row {
     denial: Denial::Trap,
 };
 static CLOCKS_WALL_CLOCK_NOW: Row = Row {
+    index: 15,
     id: "wasi:clocks/wall-clock#now",
     interface: "wasi:clocks/wall-clock",
     function: "now",
@@ -154,6 +170,7 @@ static CLOCKS_WALL_CLOCK_NOW: Row = Row {
     denial: Denial::Trap,
 };
 static CLOCKS_WALL_CLOCK_RESOLUTION: Row = Row {
+    index: 16,
     id: "wasi:clocks/wall-clock#resolution",
     interface: "wasi:clocks/wall-clock",
     function: "resolution",
@@ -163,6 +180,7 @@ static CLOCKS_WALL_CLOCK_RESOLUTION: Row = Row {
     denial: Denial::Trap,
 };
 static FILESYSTEM_PREOPENS_GET_DIRECTORIES: Row = Row {
+    index: 17,
     id: "wasi:filesystem/preopens#get-directories",
     interface: "wasi:filesystem/preopens",
     function: "get-directories",
@@ -172,6 +190,7 @@ static FILESYSTEM_PREOPENS_GET_DIRECTORIES: Row = Row {
     denial: Denial::None,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_READ_VIA_STREAM: Row = Row {
+    index: 18,
     id: "wasi:filesystem/types#[method]descriptor.read-via-stream",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.read-via-stream",
@@ -181,6 +200,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_READ_VIA_STREAM: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_WRITE_VIA_STREAM: Row = Row {
+    index: 19,
     id: "wasi:filesystem/types#[method]descriptor.write-via-stream",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.write-via-stream",
@@ -190,6 +210,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_WRITE_VIA_STREAM: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_APPEND_VIA_STREAM: Row = Row {
+    index: 20,
     id: "wasi:filesystem/types#[method]descriptor.append-via-stream",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.append-via-stream",
@@ -199,6 +220,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_APPEND_VIA_STREAM: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_ADVISE: Row = Row {
+    index: 21,
     id: "wasi:filesystem/types#[method]descriptor.advise",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.advise",
@@ -208,15 +230,17 @@ static FILESYSTEM_TYPES_DESCRIPTOR_ADVISE: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SYNC_DATA: Row = Row {
+    index: 22,
     id: "wasi:filesystem/types#[method]descriptor.sync-data",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.sync-data",
     class: Class::Use,
-    asks: &[ActionId::FsWrite],
+    asks: &[ActionId::FsWrite, ActionId::FsStat],
     on: "the file",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_GET_FLAGS: Row = Row {
+    index: 23,
     id: "wasi:filesystem/types#[method]descriptor.get-flags",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.get-flags",
@@ -226,6 +250,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_GET_FLAGS: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_GET_TYPE: Row = Row {
+    index: 24,
     id: "wasi:filesystem/types#[method]descriptor.get-type",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.get-type",
@@ -235,6 +260,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_GET_TYPE: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SET_SIZE: Row = Row {
+    index: 25,
     id: "wasi:filesystem/types#[method]descriptor.set-size",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.set-size",
@@ -244,15 +270,17 @@ static FILESYSTEM_TYPES_DESCRIPTOR_SET_SIZE: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SET_TIMES: Row = Row {
+    index: 26,
     id: "wasi:filesystem/types#[method]descriptor.set-times",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.set-times",
     class: Class::Decide,
-    asks: &[ActionId::FsTimes],
+    asks: &[ActionId::FsTimes, ActionId::FsStat],
     on: "the object",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_READ: Row = Row {
+    index: 27,
     id: "wasi:filesystem/types#[method]descriptor.read",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.read",
@@ -262,6 +290,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_READ: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_WRITE: Row = Row {
+    index: 28,
     id: "wasi:filesystem/types#[method]descriptor.write",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.write",
@@ -271,33 +300,37 @@ static FILESYSTEM_TYPES_DESCRIPTOR_WRITE: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_READ_DIRECTORY: Row = Row {
+    index: 29,
     id: "wasi:filesystem/types#[method]descriptor.read-directory",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.read-directory",
     class: Class::Decide,
-    asks: &[ActionId::FsList],
+    asks: &[ActionId::FsList, ActionId::FsStat],
     on: "the directory",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SYNC: Row = Row {
+    index: 30,
     id: "wasi:filesystem/types#[method]descriptor.sync",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.sync",
     class: Class::Use,
-    asks: &[ActionId::FsWrite],
+    asks: &[ActionId::FsWrite, ActionId::FsStat],
     on: "the file",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_CREATE_DIRECTORY_AT: Row = Row {
+    index: 31,
     id: "wasi:filesystem/types#[method]descriptor.create-directory-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.create-directory-at",
     class: Class::Decide,
-    asks: &[ActionId::FsCreate],
+    asks: &[ActionId::FsCreate, ActionId::FsStat],
     on: "the new name",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_STAT: Row = Row {
+    index: 32,
     id: "wasi:filesystem/types#[method]descriptor.stat",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.stat",
@@ -307,6 +340,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_STAT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_STAT_AT: Row = Row {
+    index: 33,
     id: "wasi:filesystem/types#[method]descriptor.stat-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.stat-at",
@@ -316,24 +350,27 @@ static FILESYSTEM_TYPES_DESCRIPTOR_STAT_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SET_TIMES_AT: Row = Row {
+    index: 34,
     id: "wasi:filesystem/types#[method]descriptor.set-times-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.set-times-at",
     class: Class::Decide,
-    asks: &[ActionId::FsTimes],
+    asks: &[ActionId::FsTimes, ActionId::FsStat],
     on: "the object",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_LINK_AT: Row = Row {
+    index: 35,
     id: "wasi:filesystem/types#[method]descriptor.link-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.link-at",
     class: Class::Decide,
-    asks: &[ActionId::FsRead, ActionId::FsCreate, ActionId::FsWrite],
-    on: "both names",
+    asks: &[ActionId::FsRead, ActionId::FsCreate, ActionId::FsDelete, ActionId::FsWrite, ActionId::FsStat, ActionId::FsList, ActionId::FsTimes, ActionId::FsSymlink],
+    on: "both names; every action of files, where the new name would allow more than the old",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_OPEN_AT: Row = Row {
+    index: 36,
     id: "wasi:filesystem/types#[method]descriptor.open-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.open-at",
@@ -343,6 +380,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_OPEN_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_READLINK_AT: Row = Row {
+    index: 37,
     id: "wasi:filesystem/types#[method]descriptor.readlink-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.readlink-at",
@@ -352,42 +390,47 @@ static FILESYSTEM_TYPES_DESCRIPTOR_READLINK_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_REMOVE_DIRECTORY_AT: Row = Row {
+    index: 38,
     id: "wasi:filesystem/types#[method]descriptor.remove-directory-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.remove-directory-at",
     class: Class::Decide,
-    asks: &[ActionId::FsDelete],
+    asks: &[ActionId::FsDelete, ActionId::FsStat],
     on: "the directory",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_RENAME_AT: Row = Row {
+    index: 39,
     id: "wasi:filesystem/types#[method]descriptor.rename-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.rename-at",
     class: Class::Decide,
-    asks: &[ActionId::FsRead, ActionId::FsDelete, ActionId::FsCreate, ActionId::FsWrite],
-    on: "both names",
+    asks: &[ActionId::FsDelete, ActionId::FsRead, ActionId::FsCreate, ActionId::FsWrite, ActionId::FsStat, ActionId::FsList, ActionId::FsTimes, ActionId::FsSymlink],
+    on: "both names; every action of files, where the new name would allow more than the old",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SYMLINK_AT: Row = Row {
+    index: 40,
     id: "wasi:filesystem/types#[method]descriptor.symlink-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.symlink-at",
     class: Class::Decide,
-    asks: &[ActionId::FsSymlink],
+    asks: &[ActionId::FsSymlink, ActionId::FsStat],
     on: "the new name",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_UNLINK_FILE_AT: Row = Row {
+    index: 41,
     id: "wasi:filesystem/types#[method]descriptor.unlink-file-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.unlink-file-at",
     class: Class::Decide,
-    asks: &[ActionId::FsDelete],
+    asks: &[ActionId::FsDelete, ActionId::FsStat],
     on: "the file",
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_IS_SAME_OBJECT: Row = Row {
+    index: 42,
     id: "wasi:filesystem/types#[method]descriptor.is-same-object",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.is-same-object",
@@ -397,6 +440,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_IS_SAME_OBJECT: Row = Row {
     denial: Denial::Trap,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_METADATA_HASH: Row = Row {
+    index: 43,
     id: "wasi:filesystem/types#[method]descriptor.metadata-hash",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.metadata-hash",
@@ -406,6 +450,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_METADATA_HASH: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_METADATA_HASH_AT: Row = Row {
+    index: 44,
     id: "wasi:filesystem/types#[method]descriptor.metadata-hash-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.metadata-hash-at",
@@ -415,6 +460,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_METADATA_HASH_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DIRECTORY_ENTRY_STREAM_READ_DIRECTORY_ENTRY: Row = Row {
+    index: 45,
     id: "wasi:filesystem/types#[method]directory-entry-stream.read-directory-entry",
     interface: "wasi:filesystem/types",
     function: "[method]directory-entry-stream.read-directory-entry",
@@ -424,6 +470,7 @@ static FILESYSTEM_TYPES_DIRECTORY_ENTRY_STREAM_READ_DIRECTORY_ENTRY: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_FILESYSTEM_ERROR_CODE: Row = Row {
+    index: 46,
     id: "wasi:filesystem/types#filesystem-error-code",
     interface: "wasi:filesystem/types",
     function: "filesystem-error-code",
@@ -433,6 +480,7 @@ static FILESYSTEM_TYPES_FILESYSTEM_ERROR_CODE: Row = Row {
     denial: Denial::None,
 };
 static IO_ERROR_ERROR_TO_DEBUG_STRING: Row = Row {
+    index: 47,
     id: "wasi:io/error#[method]error.to-debug-string",
     interface: "wasi:io/error",
     function: "[method]error.to-debug-string",
@@ -442,6 +490,7 @@ static IO_ERROR_ERROR_TO_DEBUG_STRING: Row = Row {
     denial: Denial::None,
 };
 static IO_POLL_POLLABLE_READY: Row = Row {
+    index: 48,
     id: "wasi:io/poll#[method]pollable.ready",
     interface: "wasi:io/poll",
     function: "[method]pollable.ready",
@@ -451,6 +500,7 @@ static IO_POLL_POLLABLE_READY: Row = Row {
     denial: Denial::None,
 };
 static IO_POLL_POLLABLE_BLOCK: Row = Row {
+    index: 49,
     id: "wasi:io/poll#[method]pollable.block",
     interface: "wasi:io/poll",
     function: "[method]pollable.block",
@@ -460,6 +510,7 @@ static IO_POLL_POLLABLE_BLOCK: Row = Row {
     denial: Denial::None,
 };
 static IO_POLL_POLL: Row = Row {
+    index: 50,
     id: "wasi:io/poll#poll",
     interface: "wasi:io/poll",
     function: "poll",
@@ -469,6 +520,7 @@ static IO_POLL_POLL: Row = Row {
     denial: Denial::None,
 };
 static IO_STREAMS_INPUT_STREAM_READ: Row = Row {
+    index: 51,
     id: "wasi:io/streams#[method]input-stream.read",
     interface: "wasi:io/streams",
     function: "[method]input-stream.read",
@@ -478,6 +530,7 @@ static IO_STREAMS_INPUT_STREAM_READ: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_INPUT_STREAM_BLOCKING_READ: Row = Row {
+    index: 52,
     id: "wasi:io/streams#[method]input-stream.blocking-read",
     interface: "wasi:io/streams",
     function: "[method]input-stream.blocking-read",
@@ -487,6 +540,7 @@ static IO_STREAMS_INPUT_STREAM_BLOCKING_READ: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_INPUT_STREAM_SKIP: Row = Row {
+    index: 53,
     id: "wasi:io/streams#[method]input-stream.skip",
     interface: "wasi:io/streams",
     function: "[method]input-stream.skip",
@@ -496,6 +550,7 @@ static IO_STREAMS_INPUT_STREAM_SKIP: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_INPUT_STREAM_BLOCKING_SKIP: Row = Row {
+    index: 54,
     id: "wasi:io/streams#[method]input-stream.blocking-skip",
     interface: "wasi:io/streams",
     function: "[method]input-stream.blocking-skip",
@@ -505,6 +560,7 @@ static IO_STREAMS_INPUT_STREAM_BLOCKING_SKIP: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_INPUT_STREAM_SUBSCRIBE: Row = Row {
+    index: 55,
     id: "wasi:io/streams#[method]input-stream.subscribe",
     interface: "wasi:io/streams",
     function: "[method]input-stream.subscribe",
@@ -514,6 +570,7 @@ static IO_STREAMS_INPUT_STREAM_SUBSCRIBE: Row = Row {
     denial: Denial::None,
 };
 static IO_STREAMS_OUTPUT_STREAM_CHECK_WRITE: Row = Row {
+    index: 56,
     id: "wasi:io/streams#[method]output-stream.check-write",
     interface: "wasi:io/streams",
     function: "[method]output-stream.check-write",
@@ -523,6 +580,7 @@ static IO_STREAMS_OUTPUT_STREAM_CHECK_WRITE: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_WRITE: Row = Row {
+    index: 57,
     id: "wasi:io/streams#[method]output-stream.write",
     interface: "wasi:io/streams",
     function: "[method]output-stream.write",
@@ -532,6 +590,7 @@ static IO_STREAMS_OUTPUT_STREAM_WRITE: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_BLOCKING_WRITE_AND_FLUSH: Row = Row {
+    index: 58,
     id: "wasi:io/streams#[method]output-stream.blocking-write-and-flush",
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-write-and-flush",
@@ -541,6 +600,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_WRITE_AND_FLUSH: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_FLUSH: Row = Row {
+    index: 59,
     id: "wasi:io/streams#[method]output-stream.flush",
     interface: "wasi:io/streams",
     function: "[method]output-stream.flush",
@@ -550,6 +610,7 @@ static IO_STREAMS_OUTPUT_STREAM_FLUSH: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_BLOCKING_FLUSH: Row = Row {
+    index: 60,
     id: "wasi:io/streams#[method]output-stream.blocking-flush",
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-flush",
@@ -559,6 +620,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_FLUSH: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_SUBSCRIBE: Row = Row {
+    index: 61,
     id: "wasi:io/streams#[method]output-stream.subscribe",
     interface: "wasi:io/streams",
     function: "[method]output-stream.subscribe",
@@ -568,6 +630,7 @@ static IO_STREAMS_OUTPUT_STREAM_SUBSCRIBE: Row = Row {
     denial: Denial::None,
 };
 static IO_STREAMS_OUTPUT_STREAM_WRITE_ZEROES: Row = Row {
+    index: 62,
     id: "wasi:io/streams#[method]output-stream.write-zeroes",
     interface: "wasi:io/streams",
     function: "[method]output-stream.write-zeroes",
@@ -577,6 +640,7 @@ static IO_STREAMS_OUTPUT_STREAM_WRITE_ZEROES: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_BLOCKING_WRITE_ZEROES_AND_FLUSH: Row = Row {
+    index: 63,
     id: "wasi:io/streams#[method]output-stream.blocking-write-zeroes-and-flush",
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-write-zeroes-and-flush",
@@ -586,6 +650,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_WRITE_ZEROES_AND_FLUSH: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_SPLICE: Row = Row {
+    index: 64,
     id: "wasi:io/streams#[method]output-stream.splice",
     interface: "wasi:io/streams",
     function: "[method]output-stream.splice",
@@ -595,6 +660,7 @@ static IO_STREAMS_OUTPUT_STREAM_SPLICE: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_BLOCKING_SPLICE: Row = Row {
+    index: 65,
     id: "wasi:io/streams#[method]output-stream.blocking-splice",
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-splice",
@@ -604,6 +670,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_SPLICE: Row = Row {
     denial: Denial::Error,
 };
 static RANDOM_INSECURE_GET_INSECURE_RANDOM_BYTES: Row = Row {
+    index: 66,
     id: "wasi:random/insecure#get-insecure-random-bytes",
     interface: "wasi:random/insecure",
     function: "get-insecure-random-bytes",
@@ -613,6 +680,7 @@ static RANDOM_INSECURE_GET_INSECURE_RANDOM_BYTES: Row = Row {
     denial: Denial::Trap,
 };
 static RANDOM_INSECURE_GET_INSECURE_RANDOM_U64: Row = Row {
+    index: 67,
     id: "wasi:random/insecure#get-insecure-random-u64",
     interface: "wasi:random/insecure",
     function: "get-insecure-random-u64",
@@ -622,6 +690,7 @@ static RANDOM_INSECURE_GET_INSECURE_RANDOM_U64: Row = Row {
     denial: Denial::Trap,
 };
 static RANDOM_INSECURE_SEED_INSECURE_SEED: Row = Row {
+    index: 68,
     id: "wasi:random/insecure-seed#insecure-seed",
     interface: "wasi:random/insecure-seed",
     function: "insecure-seed",
@@ -631,6 +700,7 @@ static RANDOM_INSECURE_SEED_INSECURE_SEED: Row = Row {
     denial: Denial::Trap,
 };
 static RANDOM_RANDOM_GET_RANDOM_BYTES: Row = Row {
+    index: 69,
     id: "wasi:random/random#get-random-bytes",
     interface: "wasi:random/random",
     function: "get-random-bytes",
@@ -640,6 +710,7 @@ static RANDOM_RANDOM_GET_RANDOM_BYTES: Row = Row {
     denial: Denial::Trap,
 };
 static RANDOM_RANDOM_GET_RANDOM_U64: Row = Row {
+    index: 70,
     id: "wasi:random/random#get-random-u64",
     interface: "wasi:random/random",
     function: "get-random-u64",

@@ -2,6 +2,8 @@
 
 use crate::host::bindings::io::{error, poll, streams};
 use crate::kernel::{Call, Fail, Guarded, Holder};
+use airssys_osl::Denied;
+use airssys_osl::fs::FsError;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::poll::DynPollable;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream, StreamError, StreamResult};
@@ -29,8 +31,12 @@ pub(super) fn convert(g: &mut Guarded<'_>, error: StreamError) -> wasmtime::Resu
     match error {
         StreamError::Closed => Ok(streams::StreamError::Closed),
         StreamError::LastOperationFailed(error) => {
-            if error.downcast_ref::<airssys_osl::Denied>().is_some_and(airssys_osl::Denied::is_fatal) {
-                return Err(error);
+            if let Some(fatal) = denial(&error).filter(|denied| denied.is_fatal()) {
+                return Err(wasmtime::Error::new(fatal.clone()));
+            }
+            if g.make_room().is_err() {
+                // No handle is left for the reason, and want of handles must not end the guest.
+                return Ok(streams::StreamError::Closed);
             }
             Ok(streams::StreamError::LastOperationFailed(g.push(error, Holder::Instance)?))
         }
@@ -38,12 +44,39 @@ pub(super) fn convert(g: &mut Guarded<'_>, error: StreamError) -> wasmtime::Resu
     }
 }
 
+/// The denial in a stream's error, if it is one.
+fn denial(error: &wasmtime::Error) -> Option<&Denied> {
+    match error.downcast_ref::<FsError>() {
+        Some(FsError::Denied(denied)) => Some(denied),
+        Some(_) => None,
+        None => error.downcast_ref(),
+    }
+}
+
+// What was revoked is ready: whoever waits for it learns of it by using it, through that function's own error.
+
 pub(super) async fn poll_poll(
     g: &mut Guarded<'_>,
     _: Call,
     pollables: Vec<Resource<DynPollable>>,
 ) -> Result<Vec<u32>, Fail> {
-    poll::Host::poll(&mut g.state.table, pollables).await.map_err(Fail::Trap)
+    if !pollables.iter().any(|pollable| g.is_revoked(pollable)) {
+        return poll::Host::poll(&mut g.state.table, pollables).await.map_err(Fail::Trap);
+    }
+    let mut ready = Vec::new();
+    for (index, pollable) in (0..).zip(pollables) {
+        if is_ready(g, pollable).await? {
+            ready.push(index);
+        }
+    }
+    Ok(ready)
+}
+
+async fn is_ready(g: &mut Guarded<'_>, pollable: Resource<DynPollable>) -> Result<bool, Fail> {
+    if g.is_revoked(&pollable) {
+        return Ok(true);
+    }
+    poll::HostPollable::ready(&mut g.state.table, pollable).await.map_err(Fail::Trap)
 }
 
 pub(super) async fn pollable_ready(
@@ -51,7 +84,7 @@ pub(super) async fn pollable_ready(
     _: Call,
     this: Resource<DynPollable>,
 ) -> Result<bool, Fail> {
-    poll::HostPollable::ready(&mut g.state.table, this).await.map_err(Fail::Trap)
+    is_ready(g, this).await
 }
 
 pub(super) async fn pollable_block(
@@ -59,6 +92,9 @@ pub(super) async fn pollable_block(
     _: Call,
     this: Resource<DynPollable>,
 ) -> Result<(), Fail> {
+    if g.is_revoked(&this) {
+        return Ok(());
+    }
     poll::HostPollable::block(&mut g.state.table, this).await.map_err(Fail::Trap)
 }
 

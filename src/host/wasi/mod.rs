@@ -9,8 +9,11 @@ pub(crate) mod filesystem;
 #[allow(clippy::let_unit_value, reason = "generated: one shape for all functions")]
 mod generated;
 mod io;
+mod pool;
 mod random;
 mod streams;
+#[cfg(test)]
+mod trials;
 mod values;
 
 pub use generated::TABLE;

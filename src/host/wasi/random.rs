@@ -1,26 +1,33 @@
 //! wasi:random: both sources draw from the operating system's generator.
 
-use crate::kernel::{Call, Fail, Guarded};
+use crate::kernel::{Call, Fail, Guarded, State};
 use airssys_osl::{Random, random};
 
 /// The most bytes one call gives: 1 MiB. Asking for more is a trap, as the interface has no other way to say so.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The standing permission to draw from a source, asked for at its first use.
-fn source<'a>(g: &'a mut Guarded<'_>, call: &Call, which: Random) -> Result<&'a mut random::Source, Fail> {
-    let session = g.state.session.clone();
+/// Draws by the standing permission, which is asked for at its first use.
+fn draw(g: &mut Guarded<'_>, call: &Call, which: Random, bytes: &mut [u8]) -> Result<(), Fail> {
+    let State { session, ambient, .. } = &mut *g.state;
     let slot = match which {
-        Random::Secure => &mut g.state.ambient.secure,
-        Random::Insecure => &mut g.state.ambient.insecure,
+        Random::Secure => &mut ambient.secure,
+        Random::Insecure => &mut ambient.insecure,
     };
-    match slot {
-        Some(source) => Ok(source),
-        None => Ok(slot.insert(random::Source::new(session.authorize(which, call.import())?))),
+    if let Some(source) = slot {
+        return Ok(source.fill(bytes, call.import())?);
     }
+    let permit = session.authorize(which, call.import())?;
+    *slot = Some(random::Source::begin(permit, bytes)?);
+    Ok(())
+}
+
+fn number(g: &mut Guarded<'_>, call: &Call, which: Random) -> Result<u64, Fail> {
+    let mut bytes = [0; 8];
+    draw(g, call, which, &mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
 }
 
 fn bytes(g: &mut Guarded<'_>, call: &Call, which: Random, len: u64) -> Result<Vec<u8>, Fail> {
-    let source = source(g, call, which)?;
     let too_many =
         || Fail::Trap(wasmtime::format_err!("`{}`: more than {MAX_BYTES} bytes at once", call.import()));
     let len = usize::try_from(len.min(MAX_BYTES + 1)).map_err(|_| too_many())?;
@@ -28,7 +35,7 @@ fn bytes(g: &mut Guarded<'_>, call: &Call, which: Random, len: u64) -> Result<Ve
         return Err(too_many());
     }
     let mut bytes = vec![0; len];
-    source.fill(&mut bytes, call.import())?;
+    draw(g, call, which, &mut bytes)?;
     Ok(bytes)
 }
 
@@ -37,7 +44,7 @@ pub(super) fn random_get_random_bytes(g: &mut Guarded<'_>, call: Call, len: u64)
 }
 
 pub(super) fn random_get_random_u64(g: &mut Guarded<'_>, call: Call) -> Result<u64, Fail> {
-    Ok(source(g, &call, Random::Secure)?.u64(call.import())?)
+    number(g, &call, Random::Secure)
 }
 
 pub(super) fn insecure_get_insecure_random_bytes(
@@ -49,10 +56,13 @@ pub(super) fn insecure_get_insecure_random_bytes(
 }
 
 pub(super) fn insecure_get_insecure_random_u64(g: &mut Guarded<'_>, call: Call) -> Result<u64, Fail> {
-    Ok(source(g, &call, Random::Insecure)?.u64(call.import())?)
+    number(g, &call, Random::Insecure)
 }
 
 pub(super) fn insecure_seed_insecure_seed(g: &mut Guarded<'_>, call: Call) -> Result<(u64, u64), Fail> {
-    let source = source(g, &call, Random::Insecure)?;
-    Ok((source.u64(call.import())?, source.u64(call.import())?))
+    // One question for both halves, as it is one call.
+    let mut bytes = [[0; 8]; 2];
+    draw(g, &call, Random::Insecure, bytes.as_flattened_mut())?;
+    let [first, second] = bytes.map(u64::from_ne_bytes);
+    Ok((first, second))
 }

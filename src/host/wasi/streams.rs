@@ -3,7 +3,8 @@
 //! No stream here keeps a queue: a write is done when it returns, and an empty write does nothing at all, so a guest
 //! can make none of them grow. Each use asks the stream's lease.
 
-use crate::kernel::Closed;
+use super::TABLE;
+use crate::kernel::{Class, Closed, Current};
 use airssys_osl::{Denied, stdio};
 use bytes::Bytes;
 use wasmtime_wasi_io::poll::Pollable;
@@ -13,67 +14,82 @@ use wasmtime_wasi_io::streams::{
 
 /// The most bytes of one read or one write.
 pub(super) const MAX_BYTES: usize = 64 * 1024;
-/// The names under which uses of a stream are recorded.
+/// The names under which uses of a stream are recorded where no function of a stream was called: a wait that reads
+/// ahead, or makes room.
 pub(super) const READ: &str = "wasi:io/streams#[method]input-stream.read";
 pub(super) const WRITE: &str = "wasi:io/streams#[method]output-stream.write";
 pub(super) const CHECK: &str = "wasi:io/streams#[method]output-stream.check-write";
 pub(super) const FLUSH: &str = "wasi:io/streams#[method]output-stream.flush";
 
-pub(super) fn denied(denied: Denied) -> StreamError {
+/// The name of the function that the guest is in, if it is one that uses a handle.
+pub(super) fn named(current: &Current, otherwise: &'static str) -> &'static str {
+    match TABLE.get(current.index()) {
+        Some(row) if row.class == Class::Use => row.id,
+        Some(_) | None => otherwise,
+    }
+}
+
+fn denied(denied: Denied) -> StreamError {
     StreamError::LastOperationFailed(wasmtime::Error::new(denied))
 }
 
 /// Standard input.
-pub(crate) struct InputPipe(stdio::Input);
+pub(crate) struct InputPipe {
+    input: stdio::Input,
+    current: Current,
+}
 
 impl InputPipe {
-    pub(crate) fn new(input: stdio::Input) -> InputPipe {
-        InputPipe(input)
+    pub(crate) fn new(input: stdio::Input, current: Current) -> InputPipe {
+        InputPipe { input, current }
     }
 }
 
 #[async_trait::async_trait]
 impl Pollable for InputPipe {
     async fn ready(&mut self) {
-        self.0.ready().await;
+        self.input.ready(named(&self.current, READ)).await;
     }
 }
 
 #[async_trait::async_trait]
 impl InputStream for InputPipe {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        self.0.read(size, READ).map_err(stdio_failed)
+        self.input.read(size, named(&self.current, READ)).map_err(stdio_failed)
     }
 }
 
 /// Standard output or error.
-pub(crate) struct OutputPipe(stdio::Output);
+pub(crate) struct OutputPipe {
+    output: stdio::Output,
+    current: Current,
+}
 
 impl OutputPipe {
-    pub(crate) fn new(output: stdio::Output) -> OutputPipe {
-        OutputPipe(output)
+    pub(crate) fn new(output: stdio::Output, current: Current) -> OutputPipe {
+        OutputPipe { output, current }
     }
 }
 
 #[async_trait::async_trait]
 impl Pollable for OutputPipe {
     async fn ready(&mut self) {
-        self.0.ready().await;
+        self.output.ready(named(&self.current, CHECK)).await;
     }
 }
 
 #[async_trait::async_trait]
 impl OutputStream for OutputPipe {
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.0.budget(CHECK).map_err(stdio_failed)
+        self.output.budget(named(&self.current, CHECK)).map_err(stdio_failed)
     }
 
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.0.write(&bytes, WRITE).map_err(stdio_failed)
+        self.output.write(&bytes, named(&self.current, WRITE)).map_err(stdio_failed)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
-        self.0.flush(FLUSH).map_err(stdio_failed)
+        self.output.flush(named(&self.current, FLUSH)).map_err(stdio_failed)
     }
 }
 

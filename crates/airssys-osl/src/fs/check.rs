@@ -107,12 +107,10 @@ fn places_ambient(path: &Path) -> io::Result<Places> {
     while let Some(part) = ahead.pop_front() {
         if !is_name(&part) {
             // Up for `..`; a root or prefix begins anew.
-            if part.components().next() == Some(Component::ParentDir) {
-                at.pop()
-            } else {
-                at.push(part);
-                true
-            };
+            match part.components().next() {
+                Some(Component::ParentDir) => drop(at.pop()),
+                _ => at.push(part),
+            }
             continue;
         }
         let place = at.join(&part);

@@ -176,17 +176,6 @@ impl Lease {
         self.0.revoked.load(Ordering::SeqCst)
     }
 
-    /// Returns when the lease is revoked.
-    pub async fn revoked(&self) {
-        loop {
-            let woken = self.0.woken.notified();
-            if self.is_revoked() {
-                return;
-            }
-            woken.await;
-        }
-    }
-
     /// Returns when a wait that rests on `action` has to end: the lease was revoked, or the policies have changed
     /// since it was last asked and now say no.
     pub async fn lost(&self, action: ActionId, import: &'static str) {

@@ -1,5 +1,6 @@
 //! One stream handle on a stream of the process: what it was promised, what of it is still under way.
 
+use crate::action::ActionId;
 use crate::gate::Lease;
 use crate::stdio::system::Stream;
 use crate::stdio::writer::{Piece, Queue, Writer};
@@ -128,7 +129,7 @@ impl Channel {
     }
 
     /// Returns when it is ready, or the permission was taken back.
-    pub(super) async fn ready(&self) {
+    pub(super) async fn ready(&self, import: &'static str) {
         loop {
             let (news, room) = (self.share.news.notified(), self.writer.room.notified());
             tokio::pin!(news, room);
@@ -141,7 +142,7 @@ impl Channel {
             tokio::select! {
                 () = news => {}
                 () = room => {}
-                () = self.lease.revoked() => return,
+                () = self.lease.lost(ActionId::StdioWrite, import) => return,
             }
         }
     }

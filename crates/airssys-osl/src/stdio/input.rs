@@ -81,7 +81,7 @@ impl Input {
     }
 
     /// Returns when there is something to read, the stream has ended, or the permission was taken back.
-    pub async fn ready(&self) {
+    pub async fn ready(&self, import: &'static str) {
         let Origin::Process(shared) = &self.origin else { return };
         loop {
             let news = shared.news.notified();
@@ -93,7 +93,7 @@ impl Input {
             }
             tokio::select! {
                 () = news => {}
-                () = self.lease.revoked() => return,
+                () = self.lease.lost(ActionId::StdioRead, import) => return,
             }
         }
     }

@@ -131,9 +131,9 @@ impl Output {
     }
 
     /// Returns when there is room, the stream is closed, or the permission was taken back.
-    pub async fn ready(&self) {
+    pub async fn ready(&self, import: &'static str) {
         match &self.target {
-            Target::Stream(channel) => channel.ready().await,
+            Target::Stream(channel) => channel.ready(import).await,
             Target::File(_) | Target::Memory(_) | Target::Null => {}
         }
     }

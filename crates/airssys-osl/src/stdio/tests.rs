@@ -148,7 +148,7 @@ async fn chatter(output: Output, name: char, records: usize) {
     for number in 0..records {
         let record = format!("{name}{number:06}{}\n", ".".repeat(number * 97 % 4000));
         loop {
-            output.ready().await;
+            output.ready(IMPORT).await;
             if output.budget(IMPORT).unwrap() >= record.len() {
                 break;
             }
@@ -249,7 +249,7 @@ fn a_reader_that_went_away_is_a_closed_stream() {
         fill(&output, b'x');
         let Stage { reader, file, writer } = stage;
         drop(reader);
-        runtime().block_on(output.ready());
+        runtime().block_on(output.ready(IMPORT));
         until(|| matches!(output.budget(IMPORT), Err(StdioError::Closed)));
         assert!(matches!(output.write(b"x", IMPORT), Err(StdioError::Closed)));
         until(|| writer.lock().is_idle());
@@ -273,7 +273,7 @@ fn after_a_flush_there_is_no_room_until_everything_is_out() {
         assert!(!output.is_ready());
         let mut bytes = vec![0; filled + 4];
         (&stage.reader).read_exact(&mut bytes).unwrap();
-        runtime().block_on(output.ready());
+        runtime().block_on(output.ready(IMPORT));
         assert!(output.budget(IMPORT).unwrap() > 0 && bytes.ends_with(b"last"));
     });
 }

@@ -1,11 +1,11 @@
 //! Methods of a descriptor that name no path.
 
-use super::{Descriptor, EntryStream, FsFail, convert, node, work};
+use super::{Descriptor, EntryStream, FsFail, Place, convert, node, pool};
 use crate::host::bindings::filesystem::types as wasi;
 use crate::host::wasi::file_streams::{FileReader, FileWriter};
 use crate::kernel::{Call, Fail, Guarded, Holder};
 use airssys_osl::fs::FsError;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
@@ -18,10 +18,10 @@ pub(in crate::host::wasi) fn descriptor_read_via_stream(
     offset: u64,
 ) -> Result<Resource<DynInputStream>, FsFail> {
     let node = node(g, &this)?;
-    let file = node.file()?.clone();
-    file.enter_reading(call.import())?;
-    let holder = Holder::Lease(file.lease().clone());
-    Ok(g.push(Box::new(FileReader::new(file, offset)) as DynInputStream, holder)?)
+    node.file()?.enter_reading(call.import())?;
+    let lease = node.file()?.lease().clone();
+    let reader = FileReader::new(node, lease.clone(), offset, g.state.current.clone());
+    Ok(g.push(Box::new(reader) as DynInputStream, Holder::Lease(lease))?)
 }
 
 pub(in crate::host::wasi) fn descriptor_write_via_stream(
@@ -48,10 +48,10 @@ fn writer(
     at: Option<u64>,
 ) -> Result<Resource<DynOutputStream>, FsFail> {
     let node = node(g, this)?;
-    let file = node.file()?.clone();
-    file.enter_writing(call.import())?;
-    let holder = Holder::Lease(file.lease().clone());
-    Ok(g.push(Box::new(FileWriter::new(file, at)) as DynOutputStream, holder)?)
+    node.file()?.enter_writing(call.import())?;
+    let lease = node.file()?.lease().clone();
+    let writer = FileWriter::new(node, lease.clone(), at, g.state.current.clone());
+    Ok(g.push(Box::new(writer) as DynOutputStream, Holder::Lease(lease))?)
 }
 
 pub(in crate::host::wasi) async fn descriptor_advise(
@@ -64,7 +64,7 @@ pub(in crate::host::wasi) async fn descriptor_advise(
 ) -> Result<(), FsFail> {
     let node = node(g, &this)?;
     let advice = convert::advice(advice);
-    work(node.in_place(), move || node.file()?.advise(offset, length, advice, call.import())).await
+    node.work(move |node| node.file()?.advise(offset, length, advice, call.import())).await
 }
 
 pub(in crate::host::wasi) async fn descriptor_sync_data(
@@ -86,7 +86,7 @@ pub(in crate::host::wasi) async fn descriptor_sync(
 /// A sync waits for the disk, whatever the file system: never in place.
 async fn sync(g: &mut Guarded<'_>, call: Call, this: &This, data_only: bool) -> Result<(), FsFail> {
     let node = node(g, this)?;
-    work(false, move || node.sync(data_only, call.import())).await
+    node.work_if(false, move |node| node.sync(data_only, call.import())).await
 }
 
 pub(in crate::host::wasi) fn descriptor_get_flags(
@@ -94,7 +94,7 @@ pub(in crate::host::wasi) fn descriptor_get_flags(
     call: Call,
     this: This,
 ) -> Result<wasi::DescriptorFlags, FsFail> {
-    Ok(convert::flags(node(g, &this)?.flags(call.import())?))
+    Ok(convert::flags(node(g, &this)?.value()?.flags(call.import())?))
 }
 
 pub(in crate::host::wasi) fn descriptor_get_type(
@@ -102,7 +102,7 @@ pub(in crate::host::wasi) fn descriptor_get_type(
     call: Call,
     this: This,
 ) -> Result<wasi::DescriptorType, FsFail> {
-    Ok(convert::kind(node(g, &this)?.kind(call.import())?))
+    Ok(convert::kind(node(g, &this)?.value()?.kind(call.import())?))
 }
 
 pub(in crate::host::wasi) async fn descriptor_set_size(
@@ -112,7 +112,7 @@ pub(in crate::host::wasi) async fn descriptor_set_size(
     size: u64,
 ) -> Result<(), FsFail> {
     let node = node(g, &this)?;
-    work(node.in_place(), move || node.file()?.set_size(size, call.import())).await
+    node.work(move |node| node.file()?.set_size(size, call.import())).await
 }
 
 pub(in crate::host::wasi) async fn descriptor_set_times(
@@ -124,7 +124,7 @@ pub(in crate::host::wasi) async fn descriptor_set_times(
 ) -> Result<(), FsFail> {
     let node = node(g, &this)?;
     let times = convert::times(accessed, modified)?;
-    work(node.in_place(), move || node.set_times(&times, call.import())).await
+    node.work(move |node| node.set_times(&times, call.import())).await
 }
 
 pub(in crate::host::wasi) async fn descriptor_read(
@@ -135,7 +135,7 @@ pub(in crate::host::wasi) async fn descriptor_read(
     offset: u64,
 ) -> Result<(Vec<u8>, bool), FsFail> {
     let node = node(g, &this)?;
-    let bytes = work(node.in_place(), move || node.file()?.read_at(length, offset, call.import())).await?;
+    let bytes = node.work(move |node| node.file()?.read_at(length, offset, call.import())).await?;
     let at_end = bytes.is_empty();
     Ok((bytes, at_end))
 }
@@ -148,8 +148,7 @@ pub(in crate::host::wasi) async fn descriptor_write(
     offset: u64,
 ) -> Result<u64, FsFail> {
     let node = node(g, &this)?;
-    let written =
-        work(node.in_place(), move || node.file()?.write_at(&buffer, offset, call.import())).await?;
+    let written = node.work(move |node| node.file()?.write_at(&buffer, offset, call.import())).await?;
     Ok(written as u64)
 }
 
@@ -159,11 +158,15 @@ pub(in crate::host::wasi) async fn descriptor_read_directory(
     this: This,
 ) -> Result<Resource<EntryStream>, FsFail> {
     let node = node(g, &this)?;
-    let in_place = node.in_place();
-    let entries = work(in_place, move || node.directory()?.entries(call.import())).await?;
-    let holder = Holder::Lease(entries.lease().clone());
-    let stream = EntryStream { entries: Arc::new(Mutex::new(entries)), in_place };
-    Ok(g.push(stream, holder)?)
+    g.make_room()?;
+    let (place, pool, in_place) = (Place::take(g.state)?, pool(g), node.in_place());
+    let listing = node.work(move |node| {
+        let entries = node.directory()?.entries(call.import())?;
+        let lease = entries.lease().clone();
+        Ok((EntryStream::new(Mutex::new(entries), in_place, pool, place), lease))
+    });
+    let (listing, lease) = listing.await?;
+    Ok(g.push(listing, Holder::Lease(lease))?)
 }
 
 pub(in crate::host::wasi) async fn descriptor_stat(
@@ -172,7 +175,7 @@ pub(in crate::host::wasi) async fn descriptor_stat(
     this: This,
 ) -> Result<wasi::DescriptorStat, FsFail> {
     let node = node(g, &this)?;
-    Ok(convert::stat(work(node.in_place(), move || node.stat(call.import())).await?))
+    Ok(convert::stat(node.work(move |node| node.stat(call.import())).await?))
 }
 
 /// It has no error of its own: what cannot be told traps.
@@ -182,8 +185,9 @@ pub(in crate::host::wasi) fn descriptor_is_same_object(
     this: This,
     other: This,
 ) -> Result<bool, Fail> {
-    let (this, other) = (g.state.table.get(&this)?.0.clone(), g.state.table.get(&other)?.0.clone());
-    this.is_same_object(&other, call.import()).map_err(|error| match error {
+    let (this, other) = (g.state.table.get(&this)?.clone(), g.state.table.get(&other)?.clone());
+    let same = this.value().and_then(|this| this.is_same_object(other.value()?, call.import()));
+    same.map_err(|error| match error {
         FsError::Denied(denied) => denied.into(),
         error => Fail::Trap(wasmtime::Error::new(error)),
     })
@@ -195,5 +199,5 @@ pub(in crate::host::wasi) async fn descriptor_metadata_hash(
     this: This,
 ) -> Result<wasi::MetadataHashValue, FsFail> {
     let node = node(g, &this)?;
-    Ok(convert::hash(work(node.in_place(), move || node.metadata_hash(call.import())).await?))
+    Ok(convert::hash(node.work(move |node| node.metadata_hash(call.import())).await?))
 }

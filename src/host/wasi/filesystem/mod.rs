@@ -5,30 +5,21 @@
 
 mod convert;
 mod descriptor;
+mod opened;
 mod paths;
 
 pub(crate) use super::fail::FsFail;
 pub(super) use descriptor::*;
+#[expect(unreachable_pub, reason = "`bindgen!` re-exports them")]
+pub use opened::{Descriptor, EntryStream};
 pub(super) use paths::*;
 
 use crate::host::bindings::filesystem::types::{DirectoryEntry, ErrorCode};
 use crate::kernel::{Call, Fail, Guarded, Holder};
-use airssys_osl::fs::{Entries, FsError, Node};
-use std::sync::{Arc, Mutex, PoisonError};
+use airssys_osl::fs::FsError;
+use opened::{Opened, Place, pool};
+use std::sync::PoisonError;
 use wasmtime::component::Resource;
-
-/// What a descriptor's handle stands for.
-#[derive(Debug, Clone)]
-#[expect(unreachable_pub, reason = "`bindgen!` re-exports it")]
-pub struct Descriptor(pub(crate) Node);
-
-/// What a directory-entry-stream's handle stands for.
-#[derive(Debug, Clone)]
-#[expect(unreachable_pub, reason = "`bindgen!` re-exports it")]
-pub struct EntryStream {
-    entries: Arc<Mutex<Entries>>,
-    in_place: bool,
-}
 
 /// The guest's word for an error; none but a trap is left out.
 pub(super) fn convert(error: FsFail) -> wasmtime::Result<ErrorCode> {
@@ -39,24 +30,9 @@ pub(super) fn convert(error: FsFail) -> wasmtime::Result<ErrorCode> {
     }
 }
 
-/// The node behind a descriptor.
-fn node(g: &Guarded<'_>, handle: &Resource<Descriptor>) -> Result<Node, FsFail> {
-    Ok(g.state.table.get(handle)?.0.clone())
-}
-
-/// Does file work in place where it ends soon, elsewhere on the blocking pool. A guest waits for its own call, so it
-/// never has more than one there.
-async fn work<T: Send + 'static>(
-    in_place: bool,
-    work: impl FnOnce() -> Result<T, FsError> + Send + 'static,
-) -> Result<T, FsFail> {
-    if in_place {
-        return Ok(work()?);
-    }
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done?),
-        Err(error) => Err(FsFail::Trap(wasmtime::Error::new(error))),
-    }
+/// What is open behind a descriptor.
+fn node(g: &Guarded<'_>, handle: &Resource<Descriptor>) -> Result<Descriptor, FsFail> {
+    Ok(g.state.table.get(handle)?.clone())
 }
 
 pub(super) fn preopens_get_directories(
@@ -66,8 +42,9 @@ pub(super) fn preopens_get_directories(
     let roots = g.state.grants.mounts.roots(&g.state.session);
     let mut directories = Vec::with_capacity(roots.len());
     for (root, path) in roots {
-        let holder = Holder::Lease(root.lease().clone());
-        directories.push((g.push(Descriptor(root), holder)?, path.as_str().to_owned()));
+        let (holder, in_place) = (Holder::Lease(root.lease().clone()), root.in_place());
+        let root = Opened::new(root, in_place, pool(g), Place::shared());
+        directories.push((g.push(root, holder)?, path.as_str().to_owned()));
     }
     Ok(directories)
 }
@@ -77,9 +54,11 @@ pub(super) fn types_filesystem_error_code(
     _: Call,
     error: Resource<wasmtime::Error>,
 ) -> Result<Option<ErrorCode>, Fail> {
+    // A denial and the system's own refusal are one kind of error here, and so one word.
     Ok(g.state.table.get(&error)?.downcast_ref::<FsError>().map(super::fail::code))
 }
 
+/// What is open closes with the last that uses it, not here where that may take long: see [`Opened`].
 pub(super) fn descriptor_drop(g: &mut Guarded<'_>, this: Resource<Descriptor>) -> wasmtime::Result<()> {
     g.state.table.delete(this)?;
     Ok(())
@@ -91,10 +70,10 @@ pub(super) async fn directory_entry_stream_read_directory_entry(
     this: Resource<EntryStream>,
 ) -> Result<Option<DirectoryEntry>, FsFail> {
     let stream = g.state.table.get(&this)?.clone();
-    let next =
-        move || stream.entries.lock().unwrap_or_else(PoisonError::into_inner).next_entry(call.import());
-    let in_place = g.state.table.get(&this)?.in_place;
-    Ok(work(in_place, next).await?.map(convert::entry))
+    let next = stream.work(move |entries| {
+        entries.lock().unwrap_or_else(PoisonError::into_inner).next_entry(call.import())
+    });
+    Ok(next.await?.map(convert::entry))
 }
 
 pub(super) fn directory_entry_stream_drop(

@@ -1,6 +1,6 @@
 //! Methods of a descriptor that name a path.
 
-use super::{Descriptor, FsFail, convert, node, work};
+use super::{Descriptor, FsFail, Opened, Place, convert, node, pool};
 use crate::host::bindings::filesystem::types as wasi;
 use crate::kernel::{Call, Guarded, Holder};
 use wasmtime::component::Resource;
@@ -18,10 +18,17 @@ pub(in crate::host::wasi) async fn descriptor_open_at(
 ) -> Result<This, FsFail> {
     let node = node(g, &this)?;
     let options = convert::options(path_flags, open_flags, flags);
-    let opened =
-        work(node.in_place(), move || node.directory()?.open_at(&path, &options, call.import())).await?;
-    let holder = Holder::Lease(opened.lease().clone());
-    Ok(g.push(Descriptor(opened), holder)?)
+    // What is opened needs a handle and a place: without either nothing may be created or truncated.
+    g.make_room()?;
+    let (place, pool) = (Place::take(g.state)?, pool(g));
+    let in_place = node.in_place();
+    let opened = node.work_if(in_place, move |node| {
+        let opened = node.directory()?.open_at(&path, &options, call.import())?;
+        let (lease, in_place) = (opened.lease().clone(), opened.in_place());
+        Ok((Opened::new(opened, in_place, pool, place), lease))
+    });
+    let (opened, lease) = opened.await?;
+    Ok(g.push(opened, Holder::Lease(lease))?)
 }
 
 pub(in crate::host::wasi) async fn descriptor_stat_at(
@@ -33,7 +40,7 @@ pub(in crate::host::wasi) async fn descriptor_stat_at(
 ) -> Result<wasi::DescriptorStat, FsFail> {
     let node = node(g, &this)?;
     let follow = convert::follow(path_flags);
-    let stat = work(node.in_place(), move || node.directory()?.stat_at(&path, follow, call.import())).await?;
+    let stat = node.work(move |node| node.directory()?.stat_at(&path, follow, call.import())).await?;
     Ok(convert::stat(stat))
 }
 
@@ -47,8 +54,7 @@ pub(in crate::host::wasi) async fn descriptor_metadata_hash_at(
     let node = node(g, &this)?;
     let follow = convert::follow(path_flags);
     let hash =
-        work(node.in_place(), move || node.directory()?.metadata_hash_at(&path, follow, call.import()))
-            .await?;
+        node.work(move |node| node.directory()?.metadata_hash_at(&path, follow, call.import())).await?;
     Ok(convert::hash(hash))
 }
 
@@ -64,7 +70,7 @@ pub(in crate::host::wasi) async fn descriptor_set_times_at(
     let node = node(g, &this)?;
     let follow = convert::follow(path_flags);
     let times = convert::times(accessed, modified)?;
-    work(node.in_place(), move || node.directory()?.set_times_at(&path, follow, &times, call.import())).await
+    node.work(move |node| node.directory()?.set_times_at(&path, follow, &times, call.import())).await
 }
 
 pub(in crate::host::wasi) async fn descriptor_create_directory_at(
@@ -74,7 +80,7 @@ pub(in crate::host::wasi) async fn descriptor_create_directory_at(
     path: String,
 ) -> Result<(), FsFail> {
     let node = node(g, &this)?;
-    work(node.in_place(), move || node.directory()?.create_directory_at(&path, call.import())).await
+    node.work(move |node| node.directory()?.create_directory_at(&path, call.import())).await
 }
 
 pub(in crate::host::wasi) async fn descriptor_readlink_at(
@@ -84,7 +90,7 @@ pub(in crate::host::wasi) async fn descriptor_readlink_at(
     path: String,
 ) -> Result<String, FsFail> {
     let node = node(g, &this)?;
-    work(node.in_place(), move || node.directory()?.read_link_at(&path, call.import())).await
+    node.work(move |node| node.directory()?.read_link_at(&path, call.import())).await
 }
 
 pub(in crate::host::wasi) async fn descriptor_remove_directory_at(
@@ -94,7 +100,7 @@ pub(in crate::host::wasi) async fn descriptor_remove_directory_at(
     path: String,
 ) -> Result<(), FsFail> {
     let node = node(g, &this)?;
-    work(node.in_place(), move || node.directory()?.remove_directory_at(&path, call.import())).await
+    node.work(move |node| node.directory()?.remove_directory_at(&path, call.import())).await
 }
 
 pub(in crate::host::wasi) async fn descriptor_unlink_file_at(
@@ -104,7 +110,7 @@ pub(in crate::host::wasi) async fn descriptor_unlink_file_at(
     path: String,
 ) -> Result<(), FsFail> {
     let node = node(g, &this)?;
-    work(node.in_place(), move || node.directory()?.unlink_file_at(&path, call.import())).await
+    node.work(move |node| node.directory()?.unlink_file_at(&path, call.import())).await
 }
 
 pub(in crate::host::wasi) async fn descriptor_symlink_at(
@@ -115,7 +121,7 @@ pub(in crate::host::wasi) async fn descriptor_symlink_at(
     path: String,
 ) -> Result<(), FsFail> {
     let node = node(g, &this)?;
-    work(node.in_place(), move || node.directory()?.symlink_at(&target, &path, call.import())).await
+    node.work(move |node| node.directory()?.symlink_at(&target, &path, call.import())).await
 }
 
 pub(in crate::host::wasi) async fn descriptor_rename_at(
@@ -128,8 +134,10 @@ pub(in crate::host::wasi) async fn descriptor_rename_at(
 ) -> Result<(), FsFail> {
     let (node, to) = (node(g, &this)?, self::node(g, &to)?);
     let in_place = node.in_place() && to.in_place();
-    work(in_place, move || node.directory()?.rename_at(&old_path, to.directory()?, &new_path, call.import()))
-        .await
+    node.work_if(in_place, move |node| {
+        node.directory()?.rename_at(&old_path, to.value()?.directory()?, &new_path, call.import())
+    })
+    .await
 }
 
 pub(in crate::host::wasi) async fn descriptor_link_at(
@@ -144,8 +152,8 @@ pub(in crate::host::wasi) async fn descriptor_link_at(
     let (node, to) = (node(g, &this)?, self::node(g, &to)?);
     let in_place = node.in_place() && to.in_place();
     let follow = convert::follow(old_path_flags);
-    work(in_place, move || {
-        node.directory()?.link_at(&old_path, follow, to.directory()?, &new_path, call.import())
+    node.work_if(in_place, move |node| {
+        node.directory()?.link_at(&old_path, follow, to.value()?.directory()?, &new_path, call.import())
     })
     .await
 }
