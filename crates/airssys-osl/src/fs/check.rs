@@ -114,12 +114,7 @@ fn places_ambient(path: &Path) -> io::Result<Places> {
             continue;
         }
         let place = at.join(&part);
-        let found = match std::fs::symlink_metadata(&place) {
-            Ok(found) => Some(found),
-            // Not there yet, such as a log that is going to be written: its name is what counts.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
+        let found = found_ambient(&place)?;
         places.names.push(place.clone());
         places.is_directory = found.as_ref().is_some_and(std::fs::Metadata::is_dir);
         places.linked_on = found.as_ref().and_then(linked_on);
@@ -138,8 +133,18 @@ fn places_ambient(path: &Path) -> io::Result<Places> {
     Ok(places)
 }
 
+/// What lies at a name, links not followed. Nothing is there yet where a log is going to be written: then its name is what
+/// counts.
+#[expect(clippy::disallowed_methods, reason = "loading mounts looks at the host on the operator's behalf")]
+fn found_ambient(place: &Path) -> io::Result<Option<std::fs::Metadata>> {
+    match std::fs::symlink_metadata(place) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(unix)]
-#[expect(clippy::disallowed_types, reason = "loading mounts looks at the host on the operator's behalf")]
 fn linked_on(found: &std::fs::Metadata) -> Option<u64> {
     use std::os::unix::fs::MetadataExt;
     (found.is_file() && found.nlink() > 1).then(|| found.dev())

@@ -14,6 +14,7 @@
 
 mod asks;
 mod check;
+mod device;
 mod directory;
 mod effects;
 mod entries;
@@ -28,6 +29,7 @@ mod node;
 mod odd;
 mod open;
 mod path;
+mod remembered;
 mod spelling;
 mod sys;
 mod types;

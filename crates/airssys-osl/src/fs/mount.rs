@@ -3,8 +3,10 @@
 //! *Invariant:* a mount's root is held open from loading on; no host path is looked up again for a guest.
 
 use crate::fs::check;
+use crate::fs::device::Device;
 use crate::fs::node::Node;
 use crate::fs::path::child;
+use crate::fs::remembered::Remembered;
 use crate::fs::spelling::{Spellings, above};
 use crate::fs::sys::volume::{Spelling, Volume};
 use crate::fs::sys::{self, Identity, Meta, System};
@@ -12,11 +14,9 @@ use crate::fs::{Directory, FsError, MetadataHash, names};
 use crate::gate::{Lease, Session};
 use crate::handle::Handle;
 use crate::resource::GuestPath;
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
 
 /// A host directory to mount.
 #[derive(Debug, Clone)]
@@ -207,6 +207,7 @@ pub(in crate::fs) struct Mount {
     copies_up: bool,
     spelling: Spelling,
     spellings: Spellings,
+    plain: Remembered<()>,
     pub(in crate::fs) options: MountOptions,
     pub(in crate::fs) sys: &'static dyn System,
     device: Arc<Device>,
@@ -244,9 +245,10 @@ impl Mount {
             copies_up: volume.copies_up && !read_only,
             spelling,
             spellings: Spellings::default(),
+            plain: Remembered::default(),
             options,
             sys,
-            device: device(identity.device),
+            device: Device::of(identity),
             keys,
         })
     }
@@ -376,22 +378,36 @@ impl Mount {
 
     /// Held while something is decided and done: nothing moves meanwhile.
     pub(in crate::fs) fn still(&self) -> RwLockReadGuard<'_, ()> {
-        self.device.moves.read().unwrap_or_else(PoisonError::into_inner)
+        self.device.still()
     }
 
     /// Held while a move is decided and done: nothing else is.
     pub(in crate::fs) fn moving(&self) -> RwLockWriteGuard<'_, ()> {
-        self.device.moves.write().unwrap_or_else(PoisonError::into_inner)
+        self.device.moving()
     }
 
-    /// How many directories were moved on the device through this process.
-    pub(in crate::fs) fn directories_moved(&self) -> u64 {
-        self.device.directories_moved.load(Ordering::Acquire)
+    /// How often something other than a plain file was moved, or linked, on the device through this process.
+    pub(in crate::fs) fn moves(&self) -> u64 {
+        self.device.count()
     }
 
-    /// To be called after a directory was moved and while nothing else happens: what was known by paths may be wrong.
-    pub(in crate::fs) fn forget_spellings(&self) {
-        self.device.directories_moved.fetch_add(1, Ordering::Release);
+    /// To be called after something other than a plain file was moved or linked, and while nothing else happens: what is
+    /// remembered of paths may be wrong.
+    pub(in crate::fs) fn forget_paths(&self) {
+        self.device.count_one();
+    }
+
+    /// True when a file or directory was found at that canonical path, and no guest can have put anything of another
+    /// kind there since: it makes none, and what it moves is noticed.
+    pub(in crate::fs) fn was_plain(&self, path: &GuestPath) -> bool {
+        self.plain.find(self.moves(), path.as_str()).is_some()
+    }
+
+    /// Keeps that a file or directory was found at that canonical path. Nothing may have moved since.
+    pub(in crate::fs) fn remember_plain(&self, path: &GuestPath) {
+        if !self.was_plain(path) {
+            self.plain.keep(self.moves(), path.as_str(), ());
+        }
     }
 
     /// True when an object of that device may not be reached through this mount.
@@ -427,28 +443,7 @@ fn answering(native: &'static dyn System, root: &Handle) -> &'static dyn System 
     }
 }
 
-/// What all mounts on one device share, however often and wherever it is mounted in this process: a move through one
-/// instance's mount must not fall between decision and effect of another's, also when one mount lies within the other.
-#[derive(Debug, Default)]
-struct Device {
-    moves: RwLock<()>,
-    directories_moved: AtomicU64,
-}
-
-fn device(number: u64) -> Arc<Device> {
-    static DEVICES: LazyLock<Mutex<HashMap<u64, Weak<Device>>>> = LazyLock::new(Mutex::default);
-    let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
-    devices.retain(|_, device| device.strong_count() > 0);
-    if let Some(device) = devices.get(&number).and_then(Weak::upgrade) {
-        return device;
-    }
-    let device = Arc::default();
-    devices.insert(number, Arc::downgrade(&device));
-    device
-}
-
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test builds its directories by hand")]
 mod tests {
     use super::*;
     use crate::testing::path;
@@ -470,22 +465,5 @@ mod tests {
         assert!(!Node::Directory(copying.clone()).in_place_to_change() && copying.in_place());
         assert!(other.in_place_for(&look) && other.in_place_for(&write));
         assert!(Node::Directory(other).in_place_to_change());
-    }
-
-    #[test]
-    fn nothing_is_decided_in_a_mount_while_something_moves_in_one_that_lies_within() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("inner")).unwrap();
-        let mount = |host: PathBuf| {
-            let mounts = Mounts::open_ambient(vec![MountSpec::new(host, path("/m"))], &[]).unwrap();
-            Arc::clone(mounts.mounts.first().unwrap())
-        };
-        let (outer, inner) = (mount(dir.path().to_owned()), mount(dir.path().join("inner")));
-        let moving = inner.moving();
-        assert!(outer.device.moves.try_read().is_err());
-        drop(moving);
-        let still = outer.still();
-        assert!(inner.device.moves.try_write().is_err());
-        drop(still);
     }
 }

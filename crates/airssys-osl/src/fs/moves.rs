@@ -124,9 +124,7 @@ impl<'a> Move<'a> {
             },
         };
         let done = effects::rename(permits, self.from.mount(), &old, &new);
-        if old.found.is_none_or(|meta| meta.kind != Kind::File) {
-            self.from.mount().forget_spellings();
-        }
+        self.forget_paths(&old);
         done.map_err(|error| look.tell(blamed(&error, &old, &new), error))
     }
 
@@ -141,7 +139,15 @@ impl<'a> Move<'a> {
         let read = look.session.authorize::<FsRead>(old.path.clone(), self.import)?;
         let create = look.session.authorize::<FsCreate>(new.path.clone(), self.import)?;
         let done = effects::hard_link(read, create, self.from.mount(), &old, &new);
+        self.forget_paths(&old);
         done.map_err(|error| look.tell(blamed(&error, &old, &new), error))
+    }
+
+    /// After a move of what other paths lead through, or of what must not be opened unseen.
+    fn forget_paths(&self, old: &Spot) {
+        if old.found.is_none_or(|meta| meta.kind != Kind::File) {
+            self.from.mount().forget_paths();
+        }
     }
 
     fn ends(&self) -> Result<(Look<'a>, End, End), FsError> {

@@ -30,6 +30,7 @@ enum Folds {
 
 thread_local! {
     static FOLDS: RefCell<Folds> = const { RefCell::new(Folds::Nowhere) };
+    static OPENED: RefCell<Vec<Kind>> = const { RefCell::new(Vec::new()) };
     static LOOKS: Cell<usize> = const { Cell::new(0) };
     static ASKED: Cell<usize> = const { Cell::new(0) };
     static MEANWHILE: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
@@ -62,6 +63,14 @@ fn found(dir: &Handle, name: &str) -> String {
     alike.next().unwrap_or_else(|| name.to_owned())
 }
 
+/// Notes of what kind the object is that was opened.
+fn noted(opened: io::Result<Handle>) -> io::Result<Handle> {
+    opened.inspect(|opened| {
+        let kind = sys::native().stat_open(opened).unwrap().kind;
+        OPENED.with_borrow_mut(|kinds| kinds.push(kind));
+    })
+}
+
 impl Odd {
     /// The directory and name on disk of a path that may have several names.
     fn deep(dir: &Handle, path: &str) -> (Handle, String) {
@@ -82,7 +91,7 @@ impl System for Odd {
     }
     fn open_beneath(&self, dir: &Handle, path: &str, mode: Mode) -> Option<io::Result<Handle>> {
         let (dir, name) = Odd::deep(dir, path);
-        sys::native().open_beneath(&dir, &name, mode)
+        sys::native().open_beneath(&dir, &name, mode).map(noted)
     }
     fn walk_beneath(&self, dir: &Handle, path: &str, cross: bool) -> Option<io::Result<Handle>> {
         let (dir, name) = Odd::deep(dir, path);
@@ -93,7 +102,7 @@ impl System for Odd {
     }
     fn open(&self, dir: &Handle, name: &str, kind: Kind, mode: Mode) -> io::Result<Handle> {
         meanwhile();
-        sys::native().open(dir, &found(dir, name), kind, mode)
+        noted(sys::native().open(dir, &found(dir, name), kind, mode))
     }
     fn reopen_dir(&self, dir: &Handle, read: bool) -> io::Result<Handle> {
         sys::native().reopen_dir(dir, read)
@@ -173,7 +182,7 @@ fn world_that_folds_below() -> (tempfile::TempDir, Arc<Told>, Directory) {
     let mount = Arc::new(Mount::on_system(spec, &Odd));
     let fold = mount.walk_to(&path("/m/d/Fold")).unwrap();
     FOLDS.set(Folds::In(mount.sys.stat_open(&fold).unwrap().identity));
-    mount.forget_spellings();
+    mount.forget_paths();
     let (session, told) = session(|_, id| !id.ends_with("/Secret") && !id.contains("/Sub"));
     let root = Directory::root(mount, Lease::for_walking(session, path("/m").into()));
     (dir, told, root)
@@ -300,6 +309,49 @@ fn each_directory_is_asked_once_and_a_mount_where_one_folds_is_no_longer_served_
     assert!(!root.in_place());
 }
 
+fn make_pipe(at: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, at, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+}
+
+/// A mount that takes the fast way, with a pipe in it.
+fn world_with_a_pipe() -> (tempfile::TempDir, Directory) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("d")).unwrap();
+    std::fs::write(dir.path().join("d/file"), "mine").unwrap();
+    make_pipe(&dir.path().join("d/pipe"));
+    let mount = Arc::new(Mount::on_system(MountSpec::new(dir.path(), path("/m")), &Odd));
+    let root = Directory::root(mount, Lease::for_walking(session(|_, _| true).0, path("/m").into()));
+    (dir, root)
+}
+
+#[test]
+fn what_is_no_file_is_not_even_opened() {
+    let (_dir, root) = world_with_a_pipe();
+    let refuses = |name: &str| {
+        OPENED.take();
+        for how in [READ, CREATE, OpenOptions { directory: true, ..READ }] {
+            assert!(root.open_at(name, &how, "t").is_err(), "{name} {how:?}");
+        }
+        assert_eq!(OPENED.take(), [], "{name}");
+    };
+    refuses("d/pipe");
+    for _ in 0..2 {
+        assert!(root.open_at("d/file", &READ, "t").is_ok());
+    }
+    root.unlink_file_at("d/file", "t").unwrap();
+    root.link_at("d/pipe", false, &root, "d/file", "t").unwrap();
+    refuses("d/file");
+    root.open_at("d/new", &CREATE, "t").unwrap();
+    root.rename_at("d/pipe", &root, "d/new", "t").unwrap();
+    refuses("d/new");
+    root.open_at("d", &READ, "t").unwrap();
+    root.rename_at("d/new", &root, "pipe", "t").unwrap();
+    root.rename_at("d", &root, "e", "t").unwrap();
+    root.rename_at("pipe", &root, "d", "t").unwrap();
+    refuses("d");
+}
+
 #[test]
 fn two_handles_are_compared_without_a_look_at_the_disk() {
     let (_dir, _told, root) = world();
@@ -344,14 +396,7 @@ fn what_is_put_in_the_place_of_a_file_just_before_it_is_opened_is_found_and_deci
     let place = file.clone();
     once(move || {
         std::fs::remove_file(&place).unwrap();
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &place,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::from_raw_mode(0o600),
-            0,
-        )
-        .unwrap();
+        make_pipe(&place);
     });
     assert!(matches!(root.open_at("ok/File", &READ, "t"), Err(FsError::NotPermitted)));
 }

@@ -3,6 +3,11 @@
 //! The fast way decides on the text of the path and opens it in one call that fails if a link is on the way, so the
 //! text is the object. Everything else takes the slow way: find the object, decide on it, open it by its directory and
 //! name, and compare. Neither creates or truncates before the verdicts are recorded.
+//!
+//! Already opening a pipe or a device has effects: who waits for the other side of a pipe is woken. So where a mount
+//! does not allow special files, what is there is looked at before it is opened, and the fast way is for paths at which a
+//! file or directory was found before. No guest can change that unnoticed. Another program can, at such a path or between
+//! the look and the opening: then the pipe or device is opened once, without waiting, and closed at once.
 
 use crate::fs::asks::{Asks, Permits};
 use crate::fs::directory::Directory;
@@ -90,7 +95,7 @@ impl Open<'_> {
         // As if something were there: whether something is created is decided the slow way.
         let likely = if self.how.directory { Kind::Directory } else { Kind::File };
         let asks = self.asks(&path, Some(likely));
-        if !asks.all_allowed() {
+        if !asks.all_allowed() || self.may_disturb(&path) {
             return None;
         }
         let file = if self.base.is_root() {
@@ -105,6 +110,13 @@ impl Open<'_> {
         // The verdict that counts is the one for what was found.
         let asks = if meta.kind == likely { asks } else { self.asks(&path, Some(meta.kind)) };
         Some(self.finish(asks, Opened { file, meta, path }))
+    }
+
+    /// True when opening without a look before could have an effect on a pipe or device.
+    fn may_disturb(&self, path: &GuestPath) -> bool {
+        let mount = self.look.mount;
+        let opens = self.mode().read || self.mode().write;
+        opens && !mount.options.special_files && !mount.was_plain(path)
     }
 
     /// The slow way: find, decide, open, compare; again if it changed meanwhile.
@@ -224,6 +236,9 @@ impl Open<'_> {
         let Some(lease) = permits.into_lease(&path) else { return Err(FsError::Access) };
         let flags = Flags { read: self.how.read, write: self.how.write, mutate_directory: false };
         let mount = Arc::clone(self.look.mount);
+        if !meta.kind.is_special() {
+            mount.remember_plain(&path);
+        }
         if meta.kind == Kind::Directory {
             let flags = Flags { mutate_directory: self.how.mutate_directory && !mount.read_only, ..flags };
             return Ok(Node::Directory(Directory::opened(mount, path, file, meta.identity, lease, flags)));

@@ -5,31 +5,21 @@
 //! and the answer is kept under its canonical path, where it costs no call to find.
 //!
 //! *Invariant:* no guest makes an answer wrong. What it makes inherits; what it moves makes every mount of that device
-//! forget its answers ([`Mount::forget_spellings`]); all beneath a directory that folds counts as folding. Who sets a flag,
+//! forget its answers ([`Mount::forget_paths`]); all beneath a directory that folds counts as folding. Who sets a flag,
 //! or moves a directory with one, from outside after it was asked may as well rename what lies in it: that is the
 //! operator's affair, as hard links and bind mounts are.
 
 use crate::fs::FsError;
 use crate::fs::mount::Mount;
-use std::collections::HashMap;
+use crate::fs::remembered::Remembered;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-
-/// How many directories' answers a mount keeps; when there are more, all are forgotten.
-const MAX_KNOWN: usize = 1024;
 
 /// The answers of one mount.
 #[derive(Debug, Default)]
 pub(in crate::fs) struct Spellings {
-    known: RwLock<Known>,
+    kept: Remembered<bool>,
     folding_met: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    /// How many directories had been moved on the device when the first of these was found.
-    moved: u64,
-    kept: HashMap<Box<str>, bool>,
 }
 
 impl Spellings {
@@ -41,23 +31,18 @@ impl Spellings {
     /// True when every directory from the mount's root to this one keeps spellings apart. What cannot be asked, such as
     /// a directory that is not there, does not count as keeping them.
     pub(in crate::fs) fn kept(&self, mount: &Mount, directory: &str) -> bool {
-        let moved = mount.directories_moved();
-        match self.find(moved, directory) {
+        let moves = mount.moves();
+        match self.kept.find(moves, directory) {
             Some(kept) => kept,
-            None => self.ask(mount, moved, directory).unwrap_or(false),
+            None => self.ask(mount, moves, directory).unwrap_or(false),
         }
     }
 
-    fn find(&self, moved: u64, directory: &str) -> Option<bool> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.moved == moved { known.kept.get(directory).copied() } else { None }
-    }
-
     /// Asks from the nearest directory above whose answer is known.
-    fn ask(&self, mount: &Mount, moved: u64, directory: &str) -> Result<bool, FsError> {
+    fn ask(&self, mount: &Mount, moves: u64, directory: &str) -> Result<bool, FsError> {
         let mut from = directory;
         while from != mount.guest.as_str() {
-            match self.find(moved, from) {
+            match self.kept.find(moves, from) {
                 Some(true) => break,
                 Some(false) => return Ok(false),
                 None => from = above(from),
@@ -71,24 +56,13 @@ impl Spellings {
             path.push('/');
             path.push_str(name);
             let kept = !mount.sys.folds_case(&at);
-            self.keep(mount, moved, &path, kept);
+            self.kept.keep(moves, &path, kept);
             if !kept {
                 self.folding_met.store(true, Ordering::Relaxed);
                 return Ok(false);
             }
         }
         Ok(true)
-    }
-
-    fn keep(&self, mount: &Mount, moved: u64, directory: &str, kept: bool) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if mount.directories_moved() != moved {
-            return;
-        }
-        if known.moved != moved || known.kept.len() >= MAX_KNOWN {
-            *known = Known { moved, kept: HashMap::new() };
-        }
-        known.kept.insert(directory.into(), kept);
     }
 }
 
