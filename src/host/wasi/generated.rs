@@ -983,19 +983,19 @@ impl bindings::filesystem::types::Host for Guarded<'_> {
 }
 
 impl bindings::filesystem::types::HostDescriptor for Guarded<'_> {
-    fn read_via_stream(&mut self, this: Resource<bindings::filesystem::types::Descriptor>, offset: bindings::filesystem::types::Filesize) -> Result<Resource<bindings::filesystem::types::InputStream>, FsFail> {
+    async fn read_via_stream(&mut self, this: Resource<bindings::filesystem::types::Descriptor>, offset: bindings::filesystem::types::Filesize) -> Result<Resource<bindings::filesystem::types::InputStream>, FsFail> {
         let call = self.enter(&FILESYSTEM_TYPES_DESCRIPTOR_READ_VIA_STREAM, &[&this])?;
-        let out = super::filesystem::descriptor_read_via_stream(self, call, this, offset)?;
+        let out = super::filesystem::descriptor_read_via_stream(self, call, this, offset).await?;
         Ok(self.leave(&call, out)?)
     }
-    fn write_via_stream(&mut self, this: Resource<bindings::filesystem::types::Descriptor>, offset: bindings::filesystem::types::Filesize) -> Result<Resource<bindings::filesystem::types::OutputStream>, FsFail> {
+    async fn write_via_stream(&mut self, this: Resource<bindings::filesystem::types::Descriptor>, offset: bindings::filesystem::types::Filesize) -> Result<Resource<bindings::filesystem::types::OutputStream>, FsFail> {
         let call = self.enter(&FILESYSTEM_TYPES_DESCRIPTOR_WRITE_VIA_STREAM, &[&this])?;
-        let out = super::filesystem::descriptor_write_via_stream(self, call, this, offset)?;
+        let out = super::filesystem::descriptor_write_via_stream(self, call, this, offset).await?;
         Ok(self.leave(&call, out)?)
     }
-    fn append_via_stream(&mut self, this: Resource<bindings::filesystem::types::Descriptor>) -> Result<Resource<bindings::filesystem::types::OutputStream>, FsFail> {
+    async fn append_via_stream(&mut self, this: Resource<bindings::filesystem::types::Descriptor>) -> Result<Resource<bindings::filesystem::types::OutputStream>, FsFail> {
         let call = self.enter(&FILESYSTEM_TYPES_DESCRIPTOR_APPEND_VIA_STREAM, &[&this])?;
-        let out = super::filesystem::descriptor_append_via_stream(self, call, this)?;
+        let out = super::filesystem::descriptor_append_via_stream(self, call, this).await?;
         Ok(self.leave(&call, out)?)
     }
     async fn advise(&mut self, this: Resource<bindings::filesystem::types::Descriptor>, offset: bindings::filesystem::types::Filesize, length: bindings::filesystem::types::Filesize, advice: bindings::filesystem::types::Advice) -> Result<(), FsFail> {
@@ -1008,14 +1008,14 @@ impl bindings::filesystem::types::HostDescriptor for Guarded<'_> {
         let out = super::filesystem::descriptor_sync_data(self, call, this).await?;
         Ok(self.leave(&call, out)?)
     }
-    fn get_flags(&mut self, this: Resource<bindings::filesystem::types::Descriptor>) -> Result<bindings::filesystem::types::DescriptorFlags, FsFail> {
+    async fn get_flags(&mut self, this: Resource<bindings::filesystem::types::Descriptor>) -> Result<bindings::filesystem::types::DescriptorFlags, FsFail> {
         let call = self.enter(&FILESYSTEM_TYPES_DESCRIPTOR_GET_FLAGS, &[&this])?;
-        let out = super::filesystem::descriptor_get_flags(self, call, this)?;
+        let out = super::filesystem::descriptor_get_flags(self, call, this).await?;
         Ok(self.leave(&call, out)?)
     }
-    fn get_type(&mut self, this: Resource<bindings::filesystem::types::Descriptor>) -> Result<bindings::filesystem::types::DescriptorType, FsFail> {
+    async fn get_type(&mut self, this: Resource<bindings::filesystem::types::Descriptor>) -> Result<bindings::filesystem::types::DescriptorType, FsFail> {
         let call = self.enter(&FILESYSTEM_TYPES_DESCRIPTOR_GET_TYPE, &[&this])?;
-        let out = super::filesystem::descriptor_get_type(self, call, this)?;
+        let out = super::filesystem::descriptor_get_type(self, call, this).await?;
         Ok(self.leave(&call, out)?)
     }
     async fn set_size(&mut self, this: Resource<bindings::filesystem::types::Descriptor>, size: bindings::filesystem::types::Filesize) -> Result<(), FsFail> {
@@ -1103,9 +1103,9 @@ impl bindings::filesystem::types::HostDescriptor for Guarded<'_> {
         let out = super::filesystem::descriptor_unlink_file_at(self, call, this, path).await?;
         Ok(self.leave(&call, out)?)
     }
-    fn is_same_object(&mut self, this: Resource<bindings::filesystem::types::Descriptor>, other: Resource<bindings::filesystem::types::Descriptor>) -> wasmtime::Result<bool> {
+    async fn is_same_object(&mut self, this: Resource<bindings::filesystem::types::Descriptor>, other: Resource<bindings::filesystem::types::Descriptor>) -> wasmtime::Result<bool> {
         let call = self.enter(&FILESYSTEM_TYPES_DESCRIPTOR_IS_SAME_OBJECT, &[&this, &other])?;
-        let out = super::filesystem::descriptor_is_same_object(self, call, this, other)?;
+        let out = super::filesystem::descriptor_is_same_object(self, call, this, other).await?;
         Ok(self.leave(&call, out)?)
     }
     async fn metadata_hash(&mut self, this: Resource<bindings::filesystem::types::Descriptor>) -> Result<bindings::filesystem::types::MetadataHashValue, FsFail> {

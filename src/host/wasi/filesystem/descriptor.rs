@@ -11,44 +11,44 @@ use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
 type This = Resource<Descriptor>;
 
-pub(in crate::host::wasi) fn descriptor_read_via_stream(
+pub(in crate::host::wasi) async fn descriptor_read_via_stream(
     g: &mut Guarded<'_>,
     call: Call,
     this: This,
     offset: u64,
 ) -> Result<Resource<DynInputStream>, FsFail> {
     let node = node(g, &this)?;
-    node.file()?.enter_reading(call.import())?;
+    node.clone().work(move |node| node.file()?.enter_reading(call.import())).await?;
     let lease = node.file()?.lease().clone();
     let reader = FileReader::new(node, lease.clone(), offset, g.state.current.clone());
     Ok(g.push(Box::new(reader) as DynInputStream, Holder::Lease(lease))?)
 }
 
-pub(in crate::host::wasi) fn descriptor_write_via_stream(
+pub(in crate::host::wasi) async fn descriptor_write_via_stream(
     g: &mut Guarded<'_>,
     call: Call,
     this: This,
     offset: u64,
 ) -> Result<Resource<DynOutputStream>, FsFail> {
-    writer(g, call, &this, Some(offset))
+    writer(g, call, &this, Some(offset)).await
 }
 
-pub(in crate::host::wasi) fn descriptor_append_via_stream(
+pub(in crate::host::wasi) async fn descriptor_append_via_stream(
     g: &mut Guarded<'_>,
     call: Call,
     this: This,
 ) -> Result<Resource<DynOutputStream>, FsFail> {
-    writer(g, call, &this, None)
+    writer(g, call, &this, None).await
 }
 
-fn writer(
+async fn writer(
     g: &mut Guarded<'_>,
     call: Call,
     this: &This,
     at: Option<u64>,
 ) -> Result<Resource<DynOutputStream>, FsFail> {
     let node = node(g, this)?;
-    node.file()?.enter_writing(call.import())?;
+    node.clone().work(move |node| node.file()?.enter_writing(call.import())).await?;
     let lease = node.file()?.lease().clone();
     let writer = FileWriter::new(node, lease.clone(), at, g.state.current.clone());
     Ok(g.push(Box::new(writer) as DynOutputStream, Holder::Lease(lease))?)
@@ -89,20 +89,22 @@ async fn sync(g: &mut Guarded<'_>, call: Call, this: &This, data_only: bool) -> 
     node.work_if(false, move |node| node.sync(data_only, call.import())).await
 }
 
-pub(in crate::host::wasi) fn descriptor_get_flags(
+pub(in crate::host::wasi) async fn descriptor_get_flags(
     g: &mut Guarded<'_>,
     call: Call,
     this: This,
 ) -> Result<wasi::DescriptorFlags, FsFail> {
-    Ok(convert::flags(node(g, &this)?.value()?.flags(call.import())?))
+    let node = node(g, &this)?;
+    Ok(convert::flags(node.work(move |node| node.flags(call.import())).await?))
 }
 
-pub(in crate::host::wasi) fn descriptor_get_type(
+pub(in crate::host::wasi) async fn descriptor_get_type(
     g: &mut Guarded<'_>,
     call: Call,
     this: This,
 ) -> Result<wasi::DescriptorType, FsFail> {
-    Ok(convert::kind(node(g, &this)?.value()?.kind(call.import())?))
+    let node = node(g, &this)?;
+    Ok(convert::kind(node.work(move |node| node.kind(call.import())).await?))
 }
 
 pub(in crate::host::wasi) async fn descriptor_set_size(
@@ -124,7 +126,8 @@ pub(in crate::host::wasi) async fn descriptor_set_times(
 ) -> Result<(), FsFail> {
     let node = node(g, &this)?;
     let times = convert::times(accessed, modified)?;
-    node.work(move |node| node.set_times(&times, call.import())).await
+    let in_place = node.value()?.in_place_to_change();
+    node.work_if(in_place, move |node| node.set_times(&times, call.import())).await
 }
 
 pub(in crate::host::wasi) async fn descriptor_read(
@@ -179,17 +182,20 @@ pub(in crate::host::wasi) async fn descriptor_stat(
 }
 
 /// It has no error of its own: what cannot be told traps.
-pub(in crate::host::wasi) fn descriptor_is_same_object(
+pub(in crate::host::wasi) async fn descriptor_is_same_object(
     g: &mut Guarded<'_>,
     call: Call,
     this: This,
     other: This,
 ) -> Result<bool, Fail> {
     let (this, other) = (g.state.table.get(&this)?.clone(), g.state.table.get(&other)?.clone());
-    let same = this.value().and_then(|this| this.is_same_object(other.value()?, call.import()));
-    same.map_err(|error| match error {
-        FsError::Denied(denied) => denied.into(),
-        error => Fail::Trap(wasmtime::Error::new(error)),
+    let (import, in_place) = (call.import(), this.in_place() && other.in_place());
+    let same = this.work_if(in_place, move |this| this.is_same_object(other.value()?, import)).await;
+    same.map_err(|fail| match fail {
+        FsFail::Fs(FsError::Denied(denied)) => denied.into(),
+        FsFail::Fs(error) => Fail::Trap(wasmtime::Error::new(error)),
+        FsFail::Code(code) => Fail::Trap(wasmtime::format_err!("{code:?}")),
+        FsFail::Trap(error) => Fail::Trap(error),
     })
 }
 

@@ -21,7 +21,7 @@ pub(in crate::host::wasi) async fn descriptor_open_at(
     // What is opened needs a handle and a place: without either nothing may be created or truncated.
     g.make_room()?;
     let (place, pool) = (Place::take(g.state)?, pool(g));
-    let in_place = node.in_place();
+    let in_place = node.in_place() && node.value()?.directory()?.in_place_for(&options);
     let opened = node.work_if(in_place, move |node| {
         let opened = node.directory()?.open_at(&path, &options, call.import())?;
         let (lease, in_place) = (opened.lease().clone(), opened.in_place());
@@ -70,7 +70,9 @@ pub(in crate::host::wasi) async fn descriptor_set_times_at(
     let node = node(g, &this)?;
     let follow = convert::follow(path_flags);
     let times = convert::times(accessed, modified)?;
-    node.work(move |node| node.directory()?.set_times_at(&path, follow, &times, call.import())).await
+    let in_place = node.value()?.in_place_to_change();
+    node.work_if(in_place, move |node| node.directory()?.set_times_at(&path, follow, &times, call.import()))
+        .await
 }
 
 pub(in crate::host::wasi) async fn descriptor_create_directory_at(
@@ -133,7 +135,7 @@ pub(in crate::host::wasi) async fn descriptor_rename_at(
     new_path: String,
 ) -> Result<(), FsFail> {
     let (node, to) = (node(g, &this)?, self::node(g, &to)?);
-    let in_place = node.in_place() && to.in_place();
+    let in_place = node.value()?.in_place_to_change() && to.value()?.in_place_to_change();
     node.work_if(in_place, move |node| {
         node.directory()?.rename_at(&old_path, to.value()?.directory()?, &new_path, call.import())
     })
@@ -150,7 +152,7 @@ pub(in crate::host::wasi) async fn descriptor_link_at(
     new_path: String,
 ) -> Result<(), FsFail> {
     let (node, to) = (node(g, &this)?, self::node(g, &to)?);
-    let in_place = node.in_place() && to.in_place();
+    let in_place = node.value()?.in_place_to_change() && to.value()?.in_place_to_change();
     let follow = convert::follow(old_path_flags);
     node.work_if(in_place, move |node| {
         node.directory()?.link_at(&old_path, follow, to.value()?.directory()?, &new_path, call.import())
