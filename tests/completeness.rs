@@ -19,7 +19,7 @@ use airssys_wasm::host::wasi::TABLE;
 use airssys_wasm::kernel::{Class, Denial, Row};
 use airssys_wasm::policy::Source;
 use std::collections::BTreeSet;
-use support::probe::{Offered, Plan, build, offered};
+use support::probe::{Offered, Plan, build, build_with, offered};
 
 /// Rows that neither decide nor record, by name: a change here is a change of what the kernel promises.
 const FREE: &[&str] = &[
@@ -80,7 +80,7 @@ async fn probe(resolve: &wit_parser::Resolve, offered: &Offered, row: &Row) {
         .args(["program"])
         .mount(MountSpec::new(directory.path(), GuestPath::root()));
     let runtime = ComponentRuntime::new(config).unwrap();
-    let bytes = build(resolve, offered, &Plan { path: "file", second: "file", flags: (0, 0, 1) });
+    let bytes = build(resolve, offered, &Plan { path: "file", flags: (0, 0, 1) });
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
     let prepared: u32 = component.call("prepare", &()).await.unwrap();
     assert_eq!(prepared, 0, "{id}: prepare");
@@ -181,6 +181,7 @@ async fn recorded(
     resolve: &wit_parser::Resolve,
     offered: &Offered,
     plan: &Plan<'_>,
+    second: &str,
 ) -> Vec<serde_json::Value> {
     let directory = tempfile::tempdir().unwrap();
     furnish(directory.path());
@@ -190,7 +191,7 @@ async fn recorded(
         .args(["program"])
         .mount(MountSpec::new(directory.path(), GuestPath::root()));
     let runtime = ComponentRuntime::new(config).unwrap();
-    let bytes = build(resolve, offered, plan);
+    let bytes = build_with(resolve, offered, plan, second);
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
     let mut records = Vec::new();
     for policy in policies(&offered.id) {
@@ -219,7 +220,7 @@ async fn no_function_is_recorded_asking_what_its_row_does_not_say() {
         let mut records = Vec::new();
         for (path, second) in paths {
             for flags in flags {
-                records.extend(recorded(&resolve, &offered, &Plan { path, second, flags: *flags }).await);
+                records.extend(recorded(&resolve, &offered, &Plan { path, flags: *flags }, second).await);
             }
         }
         for record in &records {

@@ -39,8 +39,6 @@ pub(crate) fn offered(resolve: &Resolve) -> Vec<Offered> {
 pub(crate) struct Plan<'a> {
     /// The path given for strings.
     pub(crate) path: &'a str,
-    /// The path given for a second string.
-    pub(crate) second: &'a str,
     /// Path flags, open flags and descriptor flags.
     pub(crate) flags: (u32, u32, u32),
 }
@@ -74,7 +72,8 @@ fn descriptor_kind(function: &str) -> &'static str {
 
 /// What `run` does before the call, and what it pushes for it.
 #[derive(Default)]
-struct Call {
+struct Call<'a> {
+    second: &'a str,
     needs: BTreeSet<String>,
     before: String,
     push: String,
@@ -82,7 +81,7 @@ struct Call {
     strings: usize,
 }
 
-impl Call {
+impl Call<'_> {
     fn argument(&mut self, resolve: &Resolve, f: &Function, ty: &Type, core: &[WasmType], plan: &Plan<'_>) {
         let mut flat = [WasmType::I32; 16];
         let mut flat = FlatTypes::new(&mut flat);
@@ -94,7 +93,7 @@ impl Call {
                 list,
             );
         } else if *ty == Type::String {
-            let (at, path) = if self.strings == 0 { (1024, plan.path) } else { (1536, plan.second) };
+            let (at, path) = if self.strings == 0 { (1024, plan.path) } else { (1536, self.second) };
             let _ = write!(self.push, "(i32.const {at}) (i32.const {}) ", path.len());
             self.strings += 1;
         } else if let Some(flags) = flags_of(resolve, ty, plan) {
@@ -122,12 +121,17 @@ impl Call {
     }
 }
 
-/// The component that probes one function.
+/// The component that probes one function, with one path for all strings.
 pub(crate) fn build(resolve: &Resolve, offered: &Offered, plan: &Plan<'_>) -> Vec<u8> {
+    build_with(resolve, offered, plan, plan.path)
+}
+
+/// The component that probes one function, with a path of its own for a second string.
+pub(crate) fn build_with(resolve: &Resolve, offered: &Offered, plan: &Plan<'_>, second: &str) -> Vec<u8> {
     let f = &offered.function;
     let signature = resolve.wasm_signature(AbiVariant::GuestImport, f);
     assert!(!signature.indirect_params, "{}: spilled parameters", f.name);
-    let mut call = Call::default();
+    let mut call = Call { second, ..Call::default() };
     for param in &f.params {
         call.argument(resolve, f, &param.ty, &signature.params, plan);
     }
@@ -195,7 +199,7 @@ fn world(offered: &Offered) -> String {
 }
 
 /// What `prepare` does to have the handles that the call needs.
-fn prepare(call: &Call) -> String {
+fn prepare(call: &Call<'_>) -> String {
     let mut text = String::new();
     if call.wants(&[
         "root",
@@ -218,7 +222,13 @@ fn prepare(call: &Call) -> String {
     text
 }
 
-fn core(offered: &Offered, signature: &WasmSignature, call: &Call, plan: &Plan<'_>, answer: &str) -> String {
+fn core(
+    offered: &Offered,
+    signature: &WasmSignature,
+    call: &Call<'_>,
+    plan: &Plan<'_>,
+    answer: &str,
+) -> String {
     let types = |list: &[WasmType]| list.iter().map(text).collect::<Vec<_>>().join(" ");
     let failing = if call.wants(&["error"]) { FAILING } else { "" };
     format!(
@@ -234,7 +244,7 @@ fn core(offered: &Offered, signature: &WasmSignature, call: &Call, plan: &Plan<'
         params = types(&signature.params),
         results = types(&signature.results),
         path = plan.path,
-        second = plan.second,
+        second = call.second,
         prepare = prepare(call),
         before = call.before,
         push = call.push,
