@@ -232,8 +232,7 @@ fn what_is_queued_is_decided_anew_after_the_policies_changed() {
     let (session, told) = testing::session(|_: ActionId, _| PERMITTED.load(Ordering::SeqCst));
     let stage = Stage::pipe();
     let output = stage.output(&session);
-    let accepted = fill(&output, b'x');
-    assert!(accepted > PIPE_BYTES, "some of it is queued");
+    stall(&output, b'x');
     told.take();
     PERMITTED.store(false, Ordering::SeqCst);
     told.epoch().fetch_add(1, Ordering::SeqCst);
@@ -298,6 +297,27 @@ fn no_number_of_handles_or_sessions_fills_more_than_the_queue_is_long() {
         }
         assert!(stage.charge() <= QUEUE_BYTES + 21 * piece, "{}", stage.charge());
         assert!(stage.charge() >= QUEUE_BYTES);
+    });
+}
+
+#[test]
+fn who_waits_for_a_full_queue_goes_on_when_there_is_room_again() {
+    both(|stage| {
+        let outputs: Vec<_> = (0..20).map(|_| stage.output(&session())).collect();
+        for output in &outputs {
+            fill(output, b'x');
+        }
+        let late = stage.output(&session());
+        let mut reader = stage.reader.try_clone().unwrap();
+        let read = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+        });
+        assert_eq!(late.budget(IMPORT).unwrap(), 0, "the queue is full");
+        let ready = async { tokio::time::timeout(LONG, late.ready()).await.is_ok() };
+        assert!(runtime().block_on(ready) && late.budget(IMPORT).unwrap() > 0);
+        drop((outputs, late, stage));
+        read.join().unwrap();
     });
 }
 
