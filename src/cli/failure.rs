@@ -88,9 +88,6 @@ impl Failure {
             HostFileError::Exists { path } => {
                 failure(path, "exists", "nothing is overwritten: choose another name or move the file away")
             }
-            HostFileError::Locked { path } => {
-                failure(path, "is in use by another process", "wait for it or name another")
-            }
             HostFileError::NotRegular { path } => failure(path, "is not a regular file", "name one"),
             other => Failure::wrong(format!("{what}: {other}"), "choose another file"),
         }

@@ -8,10 +8,6 @@
     reason = "the one room for the host's own files; each function says `_ambient`"
 )]
 
-mod append;
-
-pub use append::AppendFile;
-
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -54,12 +50,6 @@ pub enum HostFileError {
     /// It exists and is not overwritten.
     #[error("`{}` exists and is not overwritten: name another file, or remove it first", path.display())]
     Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Another process writes it.
-    #[error("`{}` is in use by another process: wait for that, or name another file", path.display())]
-    Locked {
         /// The file.
         path: PathBuf,
     },

@@ -1,4 +1,4 @@
-//! The host's own files: whole or not at all, never over another, one writer at a time.
+//! The host's own files: whole or not at all, never over another.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -10,7 +10,7 @@
 )]
 
 use airssys_osl::host_files::{
-    AppendFile, HostFileError, Privacy, create_dir_all_ambient, is_same_ambient, list_ambient, read_ambient,
+    HostFileError, Privacy, create_dir_all_ambient, is_same_ambient, list_ambient, read_ambient,
     read_to_string_ambient, reader_ambient, replace_ambient, write_new_ambient,
 };
 use std::os::unix::fs::PermissionsExt;
@@ -95,39 +95,6 @@ fn two_names_are_one_file_only_when_it_exists() {
     std::fs::write(&one, "").unwrap();
     assert!(is_same_ambient(&one, &other));
     assert!(!is_same_ambient(&one, dir.path()));
-}
-
-#[test]
-fn a_second_writer_is_refused_and_the_first_goes_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("audit.jsonl");
-    let mut log = AppendFile::open_locked_ambient(&path).unwrap();
-    assert!(log.is_empty());
-    let error = AppendFile::open_locked_ambient(&path).unwrap_err();
-    assert!(matches!(error, HostFileError::Locked { .. }), "{error}");
-    log.append(b"one\n").unwrap();
-    log.append(b"two\n").unwrap();
-    assert_eq!((log.len(), log.read_all().unwrap()), (8, b"one\ntwo\n".to_vec()));
-    log.append(b"three").unwrap();
-    log.truncate(8).unwrap();
-    drop(log);
-    let mut log = AppendFile::open_locked_ambient(&path).unwrap();
-    log.append(b"four\n").unwrap();
-    log.sync().unwrap();
-    assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\nfour\n");
-    assert_eq!(mode(&path), 0o600);
-}
-
-#[test]
-fn a_log_is_a_regular_file_and_opening_it_never_hangs() {
-    use rustix::fs::{CWD, FileType, Mode, mknodat};
-    let dir = tempfile::tempdir().unwrap();
-    let pipe = dir.path().join("pipe");
-    mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-    for path in [pipe.as_path(), dir.path(), Path::new("/dev/null")] {
-        let error = AppendFile::open_locked_ambient(path).unwrap_err();
-        assert!(matches!(error, HostFileError::NotRegular { .. }), "{error}");
-    }
 }
 
 #[test]

@@ -158,6 +158,30 @@ async fn chatter(output: Output, name: char, records: usize) {
     }
 }
 
+/// Goes on for as long as it is let, and calls for the reader after a second.
+async fn neighbour(go: std::sync::mpsc::Sender<()>) {
+    let mut last = Instant::now();
+    for tick in 0.. {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(last.elapsed() < Duration::from_secs(2), "the neighbour stood still");
+        last = Instant::now();
+        if tick == 200 {
+            go.send(()).unwrap();
+        }
+    }
+}
+
+/// Fails unless each of three guests is there with all its records, each whole and in their order.
+fn assert_complete(text: &str, records: usize) {
+    let mut next = BTreeMap::new();
+    for line in text.lines() {
+        let (name, number) = (&line[..1], line[1..7].parse::<usize>().unwrap());
+        assert_eq!(line.len(), 7 + number * 97 % 4000, "no write is mixed with another");
+        assert_eq!(std::mem::replace(next.entry(name).or_insert(0), number + 1), number);
+    }
+    assert_eq!(next, BTreeMap::from([("a", records), ("b", records), ("c", records)]));
+}
+
 #[test]
 fn a_reader_that_stands_still_holds_up_no_neighbour_and_loses_nothing_when_it_goes_on() {
     const RECORDS: usize = 300;
@@ -166,24 +190,12 @@ fn a_reader_that_stands_still_holds_up_no_neighbour_and_loses_nothing_when_it_go
         let outputs = sessions.clone().map(|(name, session)| (name, stage.output(&session)));
         let Stage { mut reader, file, writer } = stage;
         drop(file);
-        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let (go, gone) = std::sync::mpsc::channel();
         let read = std::thread::spawn(move || {
             gone.recv().unwrap();
             let mut text = String::new();
-            reader.read_to_string(&mut text).unwrap();
-            text
+            reader.read_to_string(&mut text).map(|_| text)
         });
-        let neighbour = async {
-            let mut last = Instant::now();
-            for tick in 0.. {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                assert!(last.elapsed() < Duration::from_secs(2), "the neighbour stood still");
-                last = Instant::now();
-                if tick == 200 {
-                    go.send(()).unwrap();
-                }
-            }
-        };
         let work = async {
             let [a, b, c] = outputs.map(|(name, output)| chatter(output, name, RECORDS));
             tokio::join!(a, b, c);
@@ -194,18 +206,11 @@ fn a_reader_that_stands_still_holds_up_no_neighbour_and_loses_nothing_when_it_go
         runtime().block_on(async {
             tokio::select! {
                 () = work => {}
-                () = neighbour => {}
+                () = neighbour(go) => {}
                 () = tokio::time::sleep(LONG) => panic!("did not end"),
             }
         });
-        let text = read.join().unwrap();
-        let mut next = BTreeMap::new();
-        for line in text.lines() {
-            let (name, number) = (&line[..1], line[1..7].parse::<usize>().unwrap());
-            assert_eq!(line.len(), 7 + number * 97 % 4000, "no write is mixed with another");
-            assert_eq!(std::mem::replace(next.entry(name).or_insert(0), number + 1), number);
-        }
-        assert_eq!(next, BTreeMap::from([("a", RECORDS), ("b", RECORDS), ("c", RECORDS)]));
+        assert_complete(&read.join().unwrap().unwrap(), RECORDS);
     });
 }
 
@@ -232,8 +237,7 @@ fn what_is_queued_is_decided_anew_after_the_policies_changed() {
     let (session, told) = testing::session(|_: ActionId, _| PERMITTED.load(Ordering::SeqCst));
     let stage = Stage::pipe();
     let output = stage.output(&session);
-    let accepted = fill(&output, b'x');
-    assert!(accepted > PIPE_BYTES, "some of it is queued");
+    stall(&output, b'x');
     told.take();
     PERMITTED.store(false, Ordering::SeqCst);
     told.epoch().fetch_add(1, Ordering::SeqCst);
@@ -298,6 +302,27 @@ fn no_number_of_handles_or_sessions_fills_more_than_the_queue_is_long() {
         }
         assert!(stage.charge() <= QUEUE_BYTES + 21 * piece, "{}", stage.charge());
         assert!(stage.charge() >= QUEUE_BYTES);
+    });
+}
+
+#[test]
+fn who_waits_for_a_full_queue_goes_on_when_there_is_room_again() {
+    both(|stage| {
+        let outputs: Vec<_> = (0..20).map(|_| stage.output(&session())).collect();
+        for output in &outputs {
+            fill(output, b'x');
+        }
+        let late = stage.output(&session());
+        let mut reader = stage.reader.try_clone().unwrap();
+        let read = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+        });
+        assert_eq!(late.budget(IMPORT).unwrap(), 0, "the queue is full");
+        let ready = async { tokio::time::timeout(LONG, late.ready()).await.is_ok() };
+        assert!(runtime().block_on(ready) && late.budget(IMPORT).unwrap() > 0);
+        drop((outputs, late, stage));
+        read.join().unwrap();
     });
 }
 
