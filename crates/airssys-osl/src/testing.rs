@@ -4,7 +4,7 @@ use crate::gate::{
     Ask, Authorizer, Decision, Entry, Gate, Reasons, RecordError, Recorder, Session, Subject, Verdict,
 };
 use crate::{ActionId, GuestPath, Principal};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Decides by a function and keeps what was recorded.
@@ -26,7 +26,7 @@ impl Authorizer for Told {
         let reasons = Arc::new(Reasons::default());
         let allowed = (self.rule)(ask.action, ask.resource.id());
         let verdict = if allowed { Verdict::Allow(reasons) } else { Verdict::Deny(reasons) };
-        Decision { verdict, epoch: 1, reusable: true }
+        Decision { verdict, epoch: self.epoch.load(Ordering::SeqCst), reusable: true }
     }
     fn epoch(&self) -> &Arc<AtomicU64> {
         &self.epoch
