@@ -1,6 +1,6 @@
 //! How long a session lasts: no longer than the identity behind it, and no longer than who holds it.
 
-use airssys_osl::Session;
+use airssys_osl::{Session, stdio};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,9 +26,17 @@ impl Tenure {
         &self.session
     }
 
-    /// Does `work`, and revokes the session as soon as the identity runs out, also in the middle of it. The work goes
-    /// on: each of its questions is denied from then on, and what it waits for wakes.
+    /// Does `work`, and returns when what it wrote to the process's own streams is out, also after a trap: the last
+    /// thing written is often what explains it.
     pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        let done = self.while_valid(work).await;
+        stdio::settled(&self.session).await;
+        done
+    }
+
+    /// Revokes the session as soon as the identity runs out, also in the middle of the work. That goes on: each of its
+    /// questions is denied from then on, and what it waits for wakes.
+    async fn while_valid<T>(&self, work: impl Future<Output = T>) -> T {
         let Some(until) = self.until else { return work.await };
         let mut work = std::pin::pin!(work);
         // Looked at before anything else, and here rather than in a task of some executor: no guest code runs unless

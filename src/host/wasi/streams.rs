@@ -1,7 +1,7 @@
 //! The standard streams, and streams that are closed.
 //!
-//! No stream here keeps a queue: a write is done when it returns, and an empty write does nothing at all, so a guest
-//! can make none of them grow. Each use asks the stream's lease.
+//! A queue of standard output is bounded and belongs to `airssys_osl::stdio`; an empty write does nothing at all. Each
+//! use asks the stream's lease.
 
 use super::TABLE;
 use crate::kernel::{Class, Closed, Current};

@@ -319,7 +319,7 @@ fn who_waits_for_a_full_queue_goes_on_when_there_is_room_again() {
             std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
         });
         assert_eq!(late.budget(IMPORT).unwrap(), 0, "the queue is full");
-        let ready = async { tokio::time::timeout(LONG, late.ready()).await.is_ok() };
+        let ready = async { tokio::time::timeout(LONG, late.ready(IMPORT)).await.is_ok() };
         assert!(runtime().block_on(ready) && late.budget(IMPORT).unwrap() > 0);
         drop((outputs, late, stage));
         read.join().unwrap();
