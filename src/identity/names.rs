@@ -1,7 +1,7 @@
 //! Names: the one grammar of publishers, components and groups, and the patterns over it.
 //!
 //! A name stands in policies as part of an entity (`Component::"acme/thumb"`), in file names and on terminals; the
-//! grammar `[a-z0-9-]+` means that none of them needs quoting and no two names look alike.
+//! grammar `[a-z0-9-]{1,64}` means that none of them needs quoting and no two names look alike.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,10 @@ use std::sync::Arc;
 /// The publisher of components signed by a development key; no trust file can name it.
 pub const LOCAL_DEV: &str = "local-dev";
 
-/// The name of a publisher, a component or a group: one or more of `a`-`z`, `0`-`9` and `-`.
+/// The longest name, so that a principal fits whole into every record.
+const MAX_BYTES: usize = 64;
+
+/// The name of a publisher, a component or a group: 1 to 64 of `a`-`z`, `0`-`9` and `-`.
 ///
 /// ```
 /// use airssys_wasm::identity::Name;
@@ -22,7 +25,8 @@ pub struct Name(Arc<str>);
 impl Name {
     /// The name in `text`, if it keeps to the grammar.
     pub fn parse(text: &str) -> Option<Name> {
-        (!text.is_empty() && text.bytes().all(in_grammar)).then(|| Name(text.into()))
+        let fits = (1..=MAX_BYTES).contains(&text.len());
+        (fits && text.bytes().all(in_grammar)).then(|| Name(text.into()))
     }
 
     /// The text of the name.
@@ -96,14 +100,16 @@ mod tests {
 
     #[test]
     fn names_outside_the_grammar_are_refused() {
-        for text in ["", "A", "a/b", "a b", "a_b", "a.b", "a*", "ä", "a\n", "a\0", "..", "\u{430}"] {
+        let long = "a".repeat(MAX_BYTES + 1);
+        for text in ["", &long, "A", "a/b", "a b", "a_b", "a.b", "a*", "ä", "a\n", "a\0", "..", "\u{430}"] {
             assert_eq!(Name::parse(text), None, "{text:?}");
         }
     }
 
     #[test]
     fn names_of_the_grammar_are_kept_as_written() {
-        for text in ["a", "0", "-", "acme", "acme-labs-2"] {
+        let longest = "a".repeat(MAX_BYTES);
+        for text in ["a", "0", "-", "acme", "acme-labs-2", &longest] {
             assert_eq!(Name::parse(text).unwrap().as_str(), text);
         }
     }

@@ -64,7 +64,7 @@ fn input(session: &Arc<Session>) -> Input {
 
 /// One line to the parent, past everything that is tested.
 fn tell(line: &str) {
-    writeln!(std::io::stderr(), "told: {line}").unwrap();
+    eprintln!("told: {line}");
 }
 
 /// Writes a record as a guest does that asks before, and lets others run in between.

@@ -8,10 +8,13 @@ use std::time::Duration;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 
+/// What keeps a permission, with what its first use gave.
+type Begun<K, T> = Result<(K, T), Denied>;
+
 /// What a reader tells, once there is one, and what the permit for one tells at once.
 struct Look {
     again: fn(&clock::Reader, &'static str) -> Result<Duration, Denied>,
-    first: fn(Permit<ClockRead>) -> Result<(clock::Reader, Duration), Denied>,
+    first: fn(Permit<ClockRead>) -> Begun<clock::Reader, Duration>,
 }
 
 const NOW: Look = Look { again: clock::Reader::now, first: clock::Reader::begin };
@@ -55,7 +58,7 @@ fn datetime(since_epoch: Duration) -> Datetime {
 /// How a wait is told to a sleeper, once there is one, and to the permit for one.
 struct Wait {
     again: fn(&clock::Sleeper, u64, &'static str) -> Result<clock::Timer, Denied>,
-    first: fn(Permit<ClockSleep>, u64, &'static str) -> Result<(clock::Sleeper, clock::Timer), Denied>,
+    first: fn(Permit<ClockSleep>, u64, &'static str) -> Begun<clock::Sleeper, clock::Timer>,
 }
 
 const UNTIL: Wait = Wait { again: clock::Sleeper::until, first: clock::Sleeper::begin_until };
