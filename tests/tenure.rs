@@ -20,6 +20,7 @@ use std::time::Duration;
 use support::{MEMORY, of_kind};
 
 const AT_LAST: Duration = Duration::from_secs(20);
+const A_WHILE: Duration = Duration::from_millis(300);
 
 const IMPORTS: &str = r#"
   (import "wasi:clocks/monotonic-clock@0.2.12" "now" (func $now (result i64)))
@@ -27,13 +28,14 @@ const IMPORTS: &str = r#"
   (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
   (import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop (param i32)))"#;
 
-/// `wait` waits for so many nanoseconds and reads the clock; `work` reads the clock for ever; `start` is what its
+/// `wait` waits for so many nanoseconds and reads the clock; `work` reads the clock for ever; `spin` does nothing for ever; `start` is what its
 /// instance does at its start.
 fn component(start: &str) -> Vec<u8> {
     let world = "package test:tenure; world tenure {
         import wasi:clocks/monotonic-clock@0.2.12;
         export wait: func(nanoseconds: u64) -> u64;
         export work: func();
+        export spin: func();
     }";
     let core = format!(
         r#"(module {IMPORTS} {MEMORY}
@@ -44,7 +46,8 @@ fn component(start: &str) -> Vec<u8> {
                 (call $block (local.get $alarm))
                 (call $drop (local.get $alarm))
                 (call $now))
-            (func (export "work") (loop $again (drop (call $now)) (br $again))))"#
+            (func (export "work") (loop $again (drop (call $now)) (br $again)))
+            (func (export "spin") (loop $again (br $again))))"#
     );
     support::component(world, &core)
 }
@@ -113,7 +116,7 @@ async fn a_change_of_policies_ends_a_wait_that_it_no_longer_permits() {
     let hour = 3_600_000_000_000_u64;
     let calling = component.call::<_, u64>("wait", &hour);
     let swapping = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(A_WHILE).await;
         runtime.swap_policy(&[Source::new("none.cedar", "")], &[]).unwrap();
     };
     let (called, ()) = at_last(async { tokio::join!(calling, swapping) }).await;
@@ -135,4 +138,82 @@ async fn what_was_counted_under_policies_is_told_before_they_change() {
         support::records(&log).iter().map(|r| r["kind"].as_str().unwrap().to_owned()).collect();
     let at = |kind: &str| kinds.iter().position(|found| found == kind).unwrap_or_else(|| panic!("{kinds:?}"));
     assert_eq!(at("summary") + 1, at("swap"), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn a_revoked_component_wakes_and_is_denied_everything() {
+    let (runtime, log) = world();
+    let component = runtime.load_component(support::signed("probe", &component(""))).await.unwrap();
+    let hour = 3_600_000_000_000_u64;
+    let calling = component.call::<_, u64>("wait", &hour);
+    let revoking = async {
+        tokio::time::sleep(A_WHILE).await;
+        component.revoke().unwrap();
+    };
+    let (called, ()) = at_last(async { tokio::join!(calling, revoking) }).await;
+    revoked(&called.unwrap_err());
+    assert_eq!(of_kind(&log, "revoke")[0]["subject"], "acme/probe");
+    let other = component.instantiate().await.unwrap();
+    other.call::<_, u64>("wait", &1u64).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unloaded_component_stops_at_once_and_stays_ended() {
+    let (runtime, log) = world();
+    for function in ["wait", "spin"] {
+        let component = runtime.load_component(support::signed("probe", &component(""))).await.unwrap();
+        let calling = async {
+            match function {
+                "wait" => component.call::<_, u64>("wait", &3_600_000_000_000_u64).await.map(drop),
+                _ => component.call::<_, ()>("spin", &()).await,
+            }
+        };
+        let unloading = async {
+            tokio::time::sleep(A_WHILE).await;
+            component.unload().await.unwrap();
+        };
+        let (called, ()) = at_last(async { tokio::join!(calling, unloading) }).await;
+        assert!(matches!(called, Err(Error::Ended)), "{function}: {called:?}");
+        assert!(matches!(component.call::<_, u64>("wait", &1u64).await, Err(Error::Ended)));
+        component.unload().await.unwrap();
+        component.instantiate().await.unwrap().call::<_, u64>("wait", &1u64).await.unwrap();
+    }
+    assert!(!of_kind(&log, "summary").is_empty());
+}
+
+#[tokio::test]
+async fn a_revoked_key_takes_every_instance_it_signed_along_and_no_other() {
+    let other_key = airssys_wasm::identity::SecretKey::generate().unwrap();
+    let bytes = component("");
+    let publisher = |name: &str, key: String| {
+        format!("[[publisher]]\nname = \"{name}\"\nnames = [\"*\"]\n[[publisher.key]]\nkey = \"{key}\"\n")
+    };
+    let text = publisher("acme", support::KEY.public_key().to_text())
+        + &publisher("other", other_key.public_key().to_text());
+    let unread: &dyn Fn(&str) -> std::io::Result<String> = &|_| Err(std::io::ErrorKind::NotFound.into());
+    let trust = airssys_wasm::identity::Trust::parse(&text, "trust.toml", unread).unwrap();
+    let (config, log) = support::config(support::ALLOW_ALL);
+    let runtime = ComponentRuntime::new(config.trust(trust)).unwrap();
+    let theirs = support::manifest("probe").replace("acme", "other");
+    let theirs = airssys_wasm::identity::sign(&bytes, &theirs, &other_key).unwrap();
+    let theirs = runtime.load_component(theirs).await.unwrap();
+    let ours = support::signed("probe", &bytes);
+    let first = runtime.load_component(ours.clone()).await.unwrap();
+    let second = first.instantiate().await.unwrap();
+
+    let error = runtime.revoke_key("00").unwrap_err();
+    assert!(matches!(&error, Error::Config(text) if text.contains("`00`")), "{error}");
+    assert_eq!(runtime.revoke_key(&support::KEY.public_key().key_id()).unwrap(), 2);
+    for component in [&first, &second] {
+        revoked(&component.call::<_, u64>("wait", &1u64).await.unwrap_err());
+    }
+    theirs.call::<_, u64>("wait", &1u64).await.unwrap();
+    let refused = |error: Error| {
+        let text = error.to_string();
+        assert!(matches!(error, Error::Identity(_)) && text.contains("is revoked"), "{text}");
+    };
+    refused(runtime.load_component(ours).await.unwrap_err());
+    refused(first.instantiate().await.unwrap_err());
+    assert!(of_kind(&log, "revoke")[0]["text"].as_str().unwrap().contains("is revoked"));
+    assert!(airssys_wasm::audit::verify(log.bytes().as_slice(), None).unwrap().is_sound());
 }

@@ -99,6 +99,12 @@ impl<'a> Record<'a> {
         }
     }
 
+    pub(super) fn revoke(subject: Option<&'a Subject>, text: &'a str) -> Record<'a> {
+        let record =
+            subject.map_or_else(|| Record::of(Kind::Revoke), |subject| Record::about(Kind::Revoke, subject));
+        Record { text: Some(cut(text, TEXT)), ..record }
+    }
+
     /// True when something a verdict rests on was too long for the record: then the question cannot be asked again.
     pub fn is_cut(&self) -> bool {
         let long = |text: &Option<Cow<'_, str>>, most| text.as_ref().is_some_and(|text| text.len() > most);

@@ -153,6 +153,14 @@ impl Log {
         self.append(Record::swap(epoch, policy_set))
     }
 
+    /// Tells that the host takes permissions back: those of `subject`, or of everything that `text` names.
+    ///
+    /// # Errors
+    /// [`RecordError`] when it could not be written.
+    pub fn revoke(&self, subject: Option<&Subject>, text: &str) -> Result<(), RecordError> {
+        self.append(Record::revoke(subject, text))
+    }
+
     /// Writes `close`; every later record is an error. A second call does nothing.
     ///
     /// # Errors

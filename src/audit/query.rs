@@ -155,7 +155,8 @@ pub fn situation(mut reader: impl BufRead + Seek, seq: u64) -> Result<Option<Sit
                 policy_set.clone_from(&earlier.policy_set);
             }
             Kind::Load | Kind::Swap => {}
-            Kind::Decision | Kind::Note | Kind::Summary | Kind::Refused | Kind::Limit | Kind::Close => {}
+            Kind::Decision | Kind::Note | Kind::Summary | Kind::Refused => {}
+            Kind::Limit | Kind::Revoke | Kind::Close => {}
         }
         let same = (&earlier.subject, earlier.instance) == (&record.subject, record.instance);
         if earlier.kind == Kind::Load && same {

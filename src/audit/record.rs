@@ -154,6 +154,8 @@ pub enum Kind {
     Limit,
     /// The policies were replaced.
     Swap,
+    /// The host took permissions back: of an instance, or of everything that a key signed.
+    Revoke,
     /// The process is done with the log.
     Close,
 }
@@ -169,6 +171,7 @@ impl Kind {
         Kind::Refused,
         Kind::Limit,
         Kind::Swap,
+        Kind::Revoke,
         Kind::Close,
     ];
 
@@ -183,6 +186,7 @@ impl Kind {
             Kind::Refused => "refused",
             Kind::Limit => "limit",
             Kind::Swap => "swap",
+            Kind::Revoke => "revoke",
             Kind::Close => "close",
         }
     }

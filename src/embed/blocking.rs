@@ -109,6 +109,14 @@ impl ComponentRuntime {
         self.inner.swap_policy(policies, entities)
     }
 
+    /// See [`embed::ComponentRuntime::revoke_key`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn revoke_key(&self, key_id: &str) -> Result<usize, Error> {
+        self.inner.revoke_key(key_id)
+    }
+
     /// See [`embed::ComponentRuntime::policies`].
     pub fn policies(&self) -> Policies {
         self.inner.policies()
@@ -163,6 +171,22 @@ impl Component {
     /// As there.
     pub fn run_command(&self) -> Result<u8, Error> {
         self.executor.run(self.inner.run_command())
+    }
+
+    /// See [`embed::Component::revoke`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn revoke(&self) -> Result<(), Error> {
+        self.inner.revoke()
+    }
+
+    /// See [`embed::Component::unload`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unload(&self) -> Result<(), Error> {
+        self.executor.run(self.inner.unload())
     }
 
     /// See [`embed::Component::principal`].

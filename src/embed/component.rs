@@ -4,13 +4,13 @@ use crate::embed::Error;
 use crate::embed::runtime::Shared;
 use crate::embed::value::{self, CallExpr};
 use crate::identity::VerifiedComponent;
-use crate::kernel::{Failure, Function, Instance, Limits, Prepared, Tenure};
-use airssys_osl::Principal;
+use crate::kernel::{Failure, Function, Instance, InstanceError, Limits, Prepared, Tenure};
+use airssys_osl::{Principal, Session};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Time};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use wasmtime::component::{ComponentNamedList, Lift, Lower, Val};
 
 /// The interface that a command exports.
@@ -18,14 +18,17 @@ const RUN: &str = "wasi:cli/run#run";
 
 /// One live instance of a component.
 pub struct Component {
-    shared: Arc<Shared>,
+    pub(in crate::embed) shared: Arc<Shared>,
     prepared: Prepared,
     verified: Arc<VerifiedComponent>,
     functions: Vec<Function>,
     limits: Limits,
+    pub(in crate::embed) session: Arc<Session>,
+    /// True once it was unloaded.
+    pub(in crate::embed) gone: watch::Sender<bool>,
     /// When the identity runs out, fixed at loading on the monotonic clock: a wall clock set back revives nothing.
     until: Option<Time>,
-    instance: Mutex<Option<Instance>>,
+    pub(in crate::embed) instance: Mutex<Option<Instance>>,
 }
 
 impl Component {
@@ -49,16 +52,15 @@ impl Component {
         let tenure = Tenure::new(Arc::clone(&session), until);
         let functions = prepared.compiled().exports();
         let started = prepared.instantiate(tenure, shared.grants(), limits).await;
+        let (instance, failure) = match started {
+            Ok(instance) => (Some(instance), None),
+            Err(InstanceError::Start(failure)) => (None, Some(failure)),
+        };
+        let (instance, gone) = (Mutex::new(instance), watch::Sender::new(false));
         let component =
-            |instance| Component { shared, prepared, verified, functions, limits, until, instance };
-        match started {
-            Ok(instance) => Ok(component(Mutex::new(Some(instance)))),
-            Err(error) => {
-                let ended = component(Mutex::new(None));
-                let crate::kernel::InstanceError::Start(failure) = error;
-                Err(ended.failed(session.subject(), failure))
-            }
-        }
+            Component { shared, prepared, verified, functions, limits, session, gone, until, instance };
+        failure.map_or(Ok(()), |failure| Err(component.failed(component.session.subject(), failure)))?;
+        Ok(component)
     }
 
     /// Another instance of the same verified component, with its own memory and its own session.
@@ -107,7 +109,7 @@ impl Component {
             )));
         }
         let mut instance = slot.take().ok_or(Error::Ended)?;
-        let done = instance.call_typed::<P, R>(function, arguments).await;
+        let done = self.unless_gone(instance.call_typed::<P, R>(function, arguments)).await?;
         self.settle(&mut slot, instance, done)
     }
 
@@ -165,8 +167,18 @@ impl Component {
         let mut slot = self.instance.lock().await;
         // Taken out while it runs: a caller who gives up in the middle leaves no half-run instance behind.
         let mut instance = slot.take().ok_or(Error::Ended)?;
-        let done = instance.call(function, arguments).await;
+        let done = self.unless_gone(instance.call(function, arguments)).await?;
         self.settle(&mut slot, instance, done)
+    }
+
+    /// Does `work` unless the instance is unloaded meanwhile.
+    async fn unless_gone<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+        let mut gone = self.gone.subscribe();
+        tokio::select! {
+            biased;
+            _ = gone.wait_for(|gone| *gone) => Err(Error::Ended),
+            done = work => Ok(done),
+        }
     }
 
     /// Puts the instance back after a call that returned; after a failure it is dropped, and a limit recorded.

@@ -20,6 +20,7 @@ mod config;
 mod error;
 mod inspect;
 mod recorder;
+mod revocation;
 mod runtime;
 mod source;
 pub mod value;

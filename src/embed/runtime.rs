@@ -2,6 +2,7 @@
 
 use crate::audit::{self, Log, Refused};
 use crate::embed::recorder::TellingRecorder;
+use crate::embed::revocation::{Live, refuse_revoked};
 use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
 use crate::identity::{self, Trust, VerifiedComponent};
 use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, Prepared};
@@ -11,7 +12,7 @@ use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
 use airssys_osl::{Gate, Session, Subject};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 /// Loads components and keeps what they share. Clones are the same runtime.
 #[derive(Clone)]
@@ -26,10 +27,11 @@ pub(crate) struct Shared {
     gate: Arc<Gate>,
     authorizer: Arc<CedarAuthorizer>,
     log: Arc<Log>,
-    trust: Trust,
+    trust: RwLock<Trust>,
     limits: Limits,
     grants: Grants,
     instances: AtomicU64,
+    live: Live,
     swapping: Mutex<()>,
 }
 
@@ -55,10 +57,11 @@ impl ComponentRuntime {
             gate,
             authorizer,
             log,
-            trust,
+            trust: RwLock::new(trust),
             limits,
             grants,
             instances,
+            live: Live::default(),
             swapping: Mutex::default(),
         };
         Ok(ComponentRuntime { shared: Arc::new(shared) })
@@ -89,6 +92,10 @@ impl ComponentRuntime {
 
     /// Puts other policies and entities in force, all at once. Each decision is taken under the old set or the new.
     ///
+    /// A barrier: when it has returned, no effect is under way that was decided under the old set, and none starts any
+    /// more. Open files and streams and waits are decided anew at their next use, and whoever waits is woken to be. It
+    /// waits for the system calls under way, so it is not to be called from `on_denied`.
+    ///
     /// # Errors
     /// [`Error::Policy`], or [`Error::Record`] when the change could not be recorded: the old set stays in force.
     pub fn swap_policy(&self, policies: &[Source], entities: &[Source]) -> Result<u64, Error> {
@@ -100,7 +107,7 @@ impl ComponentRuntime {
         self.shared.gate.flush_summaries()?;
         self.shared.log.swap(next, &policy_set(&policies))?;
         let epoch = self.shared.authorizer.swap(policies);
-        self.shared.gate.policies_changed();
+        self.shared.gate.policies_changed(epoch - 1);
         Ok(epoch)
     }
 
@@ -148,7 +155,11 @@ impl Shared {
     fn verify(&self, bytes: Vec<u8>) -> Result<VerifiedComponent, Error> {
         let claims = identity::claims(&bytes).ok();
         let claimed = claims.as_ref().map(|claims| claims.manifest.principal_name());
-        identity::verify(bytes, &self.trust, jiff::Timestamp::now()).map_err(|error| {
+        let verified = {
+            let trust = self.trust.read().unwrap_or_else(PoisonError::into_inner);
+            identity::verify(bytes, &trust, jiff::Timestamp::now())
+        };
+        verified.map_err(|error| {
             let refused = Refused {
                 claimed: claimed.as_deref(),
                 file_digest: None,
@@ -175,7 +186,22 @@ impl Shared {
             limits: recorded(limits),
         };
         self.log.load(session.subject(), &load)?;
+        self.live.add(verified.key_id(), &session);
+        let revoked = {
+            let trust = self.trust.read().unwrap_or_else(PoisonError::into_inner);
+            trust.is_key_revoked(verified.key_id())
+        };
+        refuse_revoked(verified, revoked)?;
         Ok(session)
+    }
+
+    /// Trust, to be changed.
+    pub(crate) fn trust(&self) -> RwLockWriteGuard<'_, Trust> {
+        self.trust.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
     }
 
     pub(crate) fn grants(&self) -> Grants {

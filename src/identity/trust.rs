@@ -96,6 +96,24 @@ impl Trust {
         self.publishers.values()
     }
 
+    /// Revokes the key of that id (hexadecimal, as `airssys keygen` prints it): what it signed is refused from now on.
+    /// False when there is no such key.
+    pub fn revoke_key(&mut self, key_id: &str) -> bool {
+        let keys = self.publishers.values_mut().flat_map(|publisher| &mut publisher.keys);
+        let mut found = false;
+        for key in keys.filter(|key| key.public.key_id() == key_id) {
+            key.revoked = true;
+            found = true;
+        }
+        found
+    }
+
+    /// Whether the key of that id is revoked.
+    pub fn is_key_revoked(&self, key_id: &str) -> bool {
+        let mut keys = self.publishers.values().flat_map(|publisher| &publisher.keys);
+        keys.any(|key| key.revoked && key.public.key_id() == key_id)
+    }
+
     /// The publisher of that name.
     pub fn publisher(&self, name: &Name) -> Option<&Publisher> {
         self.publishers.get(name)

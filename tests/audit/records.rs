@@ -98,6 +98,7 @@ fn every_kind_of_record_is_written_and_shown() {
     log.refused(&Refused { claimed: Some("acme/draw"), file_digest: None, import, reason }).unwrap();
     log.limit(&subject, "memory_mib", 64, "wanted 65 MiB").unwrap();
     log.swap(2, &support::policy_set()).unwrap();
+    log.revoke(Some(&subject), "unloaded by the host").unwrap();
     log.close().unwrap();
     log.close().unwrap();
     assert!(log.note(&subject, "wasi:cli/exit@0.2.8#exit", "too late").is_err());
@@ -119,6 +120,7 @@ fn every_kind_of_record_is_written_and_shown() {
             "acme/draw refused: it imports what is not offered (acme:gpu/draw@1.0.0)",
             "acme/thumb#1 limit memory_mib of 64: wanted 65 MiB",
             "swap epoch 2",
+            "acme/thumb#1 revoke: unloaded by the host",
             "close",
         ]
     );

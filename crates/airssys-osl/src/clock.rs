@@ -31,7 +31,8 @@ impl Reader {
     ///
     /// # Errors
     /// [`Denied`] when the permission no longer stands.
-    pub fn begin(permit: Permit<ClockRead>) -> Result<(Reader, Duration), Denied> {
+    pub fn begin(mut permit: Permit<ClockRead>) -> Result<(Reader, Duration), Denied> {
+        let _begun = permit.begin()?;
         let reader = Reader::new(permit);
         let time = reader.time();
         Ok((reader, time))
@@ -41,7 +42,8 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Reader::begin`].
-    pub fn begin_resolution(permit: Permit<ClockRead>) -> Result<(Reader, Duration), Denied> {
+    pub fn begin_resolution(mut permit: Permit<ClockRead>) -> Result<(Reader, Duration), Denied> {
+        let _begun = permit.begin()?;
         let reader = Reader::new(permit);
         let step = resolution(reader.clock);
         Ok((reader, step))
@@ -52,7 +54,7 @@ impl Reader {
     /// # Errors
     /// [`Denied`] when the permission no longer stands.
     pub fn now(&self, import: &'static str) -> Result<Duration, Denied> {
-        self.lease.enter(ActionId::ClockRead, import)?;
+        let _in_use = self.lease.enter(ActionId::ClockRead, import)?;
         Ok(self.time())
     }
 
@@ -77,7 +79,7 @@ impl Reader {
     /// # Errors
     /// As [`Reader::now`].
     pub fn resolution(&self, import: &'static str) -> Result<Duration, Denied> {
-        self.lease.enter(ActionId::ClockRead, import)?;
+        let _in_use = self.lease.enter(ActionId::ClockRead, import)?;
         Ok(resolution(self.clock))
     }
 
@@ -128,10 +130,11 @@ impl Sleeper {
     /// # Errors
     /// [`Denied`] when the permission no longer stands.
     pub fn begin_until(
-        permit: Permit<ClockSleep>,
+        mut permit: Permit<ClockSleep>,
         nanoseconds: u64,
         import: &'static str,
     ) -> Result<(Sleeper, Timer), Denied> {
+        let _begun = permit.begin()?;
         let sleeper = Sleeper::new(permit);
         let timer = sleeper.timer(at(nanoseconds), import);
         Ok((sleeper, timer))
@@ -142,10 +145,11 @@ impl Sleeper {
     /// # Errors
     /// As [`Sleeper::begin_until`].
     pub fn begin_after(
-        permit: Permit<ClockSleep>,
+        mut permit: Permit<ClockSleep>,
         nanoseconds: u64,
         import: &'static str,
     ) -> Result<(Sleeper, Timer), Denied> {
+        let _begun = permit.begin()?;
         let sleeper = Sleeper::new(permit);
         let timer = sleeper.timer(from_now(nanoseconds), import);
         Ok((sleeper, timer))
@@ -156,7 +160,7 @@ impl Sleeper {
     /// # Errors
     /// [`Denied`] when the permission no longer stands.
     pub fn until(&self, nanoseconds: u64, import: &'static str) -> Result<Timer, Denied> {
-        self.lease.enter(ActionId::ClockSleep, import)?;
+        let _in_use = self.lease.enter(ActionId::ClockSleep, import)?;
         Ok(self.timer(at(nanoseconds), import))
     }
 
@@ -165,7 +169,7 @@ impl Sleeper {
     /// # Errors
     /// As [`Sleeper::until`].
     pub fn after(&self, nanoseconds: u64, import: &'static str) -> Result<Timer, Denied> {
-        self.lease.enter(ActionId::ClockSleep, import)?;
+        let _in_use = self.lease.enter(ActionId::ClockSleep, import)?;
         Ok(self.timer(from_now(nanoseconds), import))
     }
 

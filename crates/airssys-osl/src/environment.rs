@@ -1,7 +1,7 @@
 //! Variables and arguments that the host gave to a component. Never the host's own.
 
 use crate::action::{EnvRead, ProcessArgs};
-use crate::gate::Permit;
+use crate::gate::{Denied, Permit};
 use crate::resource::EnvName;
 
 /// Environment variables given to a component.
@@ -47,9 +47,13 @@ impl Environment {
     }
 
     /// The value of the variable that was permitted.
-    pub fn read(&self, permit: Permit<EnvRead>) -> Option<&str> {
-        let permitted = permit.redeem();
-        self.variables.iter().find(|(name, _)| *name == permitted).map(|(_, value)| value.as_str())
+    ///
+    /// # Errors
+    /// [`Denied`] when it was permitted by policies that are no longer in force.
+    pub fn read(&self, permit: Permit<EnvRead>) -> Result<Option<&str>, Denied> {
+        let spent = permit.redeem()?;
+        let found = self.variables.iter().find(|(name, _)| name == spent.resource());
+        Ok(found.map(|(_, value)| value.as_str()))
     }
 }
 
@@ -73,9 +77,12 @@ impl Arguments {
     }
 
     /// All of them.
-    pub fn read(&self, permit: Permit<ProcessArgs>) -> &[String] {
-        permit.redeem();
-        &self.arguments
+    ///
+    /// # Errors
+    /// [`Denied`] when they were permitted by policies that are no longer in force.
+    pub fn read(&self, permit: Permit<ProcessArgs>) -> Result<&[String], Denied> {
+        let _spent = permit.redeem()?;
+        Ok(&self.arguments)
     }
 }
 

@@ -22,6 +22,11 @@ pub enum RandomError {
 /// A source that may be drawn from. Every byte is handed out once and wiped here.
 pub struct Source {
     lease: Lease,
+    drawn: Drawn,
+}
+
+/// What was drawn from the system and not handed out yet.
+struct Drawn {
     buffer: [u8; BUFFER_BYTES],
     /// How many bytes at the end of the buffer are still unused.
     left: usize,
@@ -30,16 +35,17 @@ pub struct Source {
 impl Source {
     /// A source of the kind that was permitted. Both kinds draw from the system's cryptographic generator.
     pub fn new(permit: Permit<RandomRead>) -> Source {
-        Source { lease: permit.into_lease(), buffer: [0; BUFFER_BYTES], left: 0 }
+        Source { lease: permit.into_lease(), drawn: Drawn { buffer: [0; BUFFER_BYTES], left: 0 } }
     }
 
     /// A source, and the bytes that the permit was asked for: the first use is no reuse.
     ///
     /// # Errors
     /// [`RandomError`]; `bytes` then holds nothing to rely on.
-    pub fn begin(permit: Permit<RandomRead>, bytes: &mut [u8]) -> Result<Source, RandomError> {
+    pub fn begin(mut permit: Permit<RandomRead>, bytes: &mut [u8]) -> Result<Source, RandomError> {
+        let _begun = permit.begin()?;
         let mut source = Source::new(permit);
-        source.give(bytes)?;
+        source.drawn.give(bytes)?;
         Ok(source)
     }
 
@@ -48,8 +54,8 @@ impl Source {
     /// # Errors
     /// [`RandomError`]; `bytes` then holds nothing to rely on.
     pub fn fill(&mut self, bytes: &mut [u8], import: &'static str) -> Result<(), RandomError> {
-        self.lease.enter(ActionId::RandomRead, import)?;
-        self.give(bytes)
+        let _in_use = self.lease.enter(ActionId::RandomRead, import)?;
+        self.drawn.give(bytes)
     }
 
     /// A number.
@@ -57,12 +63,19 @@ impl Source {
     /// # Errors
     /// [`RandomError`].
     pub fn u64(&mut self, import: &'static str) -> Result<u64, RandomError> {
-        self.lease.enter(ActionId::RandomRead, import)?;
+        let _in_use = self.lease.enter(ActionId::RandomRead, import)?;
         let mut bytes = [0; 8];
-        self.draw(&mut bytes)?;
+        self.drawn.draw(&mut bytes)?;
         Ok(u64::from_ne_bytes(bytes))
     }
 
+    /// Its standing permission.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+}
+
+impl Drawn {
     fn give(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
         if bytes.len() > BUFFER_BYTES / 4 {
             return getrandom::fill(bytes).map_err(RandomError::Unavailable);
@@ -84,14 +97,9 @@ impl Source {
         }
         Ok(())
     }
-
-    /// Its standing permission.
-    pub fn lease(&self) -> &Lease {
-        &self.lease
-    }
 }
 
-impl Drop for Source {
+impl Drop for Drawn {
     fn drop(&mut self) {
         self.buffer.zeroize();
     }

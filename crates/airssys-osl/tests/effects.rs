@@ -88,14 +88,14 @@ fn only_the_permitted_variable_is_read() {
     script.swap(|_, id| id != "SECRET");
     let read = |name: &str| {
         let name = airssys_osl::EnvName::parse(name).unwrap();
-        session.authorize::<EnvRead>(name, IMPORT).ok().and_then(|permit| environment.read(permit))
+        session.authorize::<EnvRead>(name, IMPORT).ok().and_then(|permit| environment.read(permit).unwrap())
     };
     assert_eq!((read("A"), read("SECRET"), read("NONE")), (Some("2"), None, None));
     assert_eq!(environment.names().count(), 2);
     assert!(!format!("{environment:?}").contains("hidden"));
     let arguments = Arguments::new(["run".to_owned()]);
     let permit = session.authorize::<ProcessArgs>(ProcessSelf::Itself, IMPORT).unwrap();
-    assert_eq!(arguments.read(permit), ["run"]);
+    assert_eq!(arguments.read(permit).unwrap(), ["run"]);
 }
 
 #[test]

@@ -41,7 +41,7 @@ async fn a_wait_ends_when_a_change_of_policies_denies_it() {
         tokio::time::sleep(SOON).await;
         log.take();
         script.swap(|_, _| false);
-        session.gate().policies_changed();
+        session.gate().policies_changed(1);
         tokio::time::timeout(AT_LAST, waiting).await.expect("woken").unwrap();
         assert_eq!(log.take(), ["deny clock:sleep monotonic"]);
     }
@@ -58,9 +58,9 @@ async fn a_wait_that_is_still_permitted_goes_on_and_asks_once_for_each_change() 
         tokio::time::sleep(SOON).await;
         log.take();
         script.swap(|_, _| true);
-        session.gate().policies_changed();
+        session.gate().policies_changed(1);
         assert!(tokio::time::timeout(SOON, &mut waiting).await.is_err(), "it goes on");
-        session.gate().policies_changed();
+        session.gate().policies_changed(1);
         assert!(tokio::time::timeout(SOON, &mut waiting).await.is_err(), "it goes on");
         assert_eq!(log.take(), ["allow clock:sleep monotonic"]);
         session.revoke();
@@ -74,7 +74,7 @@ async fn a_change_between_the_question_and_the_wait_is_not_missed() {
     let session = common::session(&script, &log);
     let timer = alarm(&session);
     script.swap(|_, _| false);
-    session.gate().policies_changed();
+    session.gate().policies_changed(1);
     tokio::time::timeout(AT_LAST, timer.over()).await.expect("not waited for");
 }
 

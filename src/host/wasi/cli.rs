@@ -19,11 +19,9 @@ pub(super) fn environment_get_environment(
     let environment = g.state.grants.environment.clone();
     let mut visible = Vec::new();
     for name in environment.names() {
-        match g.session().authorize::<EnvRead>(name.clone(), call.import()) {
-            Ok(permit) => {
-                let value = environment.read(permit).map(str::to_owned);
-                visible.extend(value.map(|value| (name.as_str().to_owned(), value)));
-            }
+        let permit = g.session().authorize::<EnvRead>(name.clone(), call.import());
+        match permit.and_then(|permit| environment.read(permit)) {
+            Ok(value) => visible.extend(value.map(|value| (name.as_str().to_owned(), value.to_owned()))),
             Err(denied) if denied.is_fatal() => return Err(denied.into()),
             Err(_) => {}
         }
@@ -33,7 +31,7 @@ pub(super) fn environment_get_environment(
 
 pub(super) fn environment_get_arguments(g: &mut Guarded<'_>, call: Call) -> Result<Vec<String>, Fail> {
     let permit = g.session().authorize(ProcessSelf::Itself, call.import())?;
-    Ok(g.state.grants.arguments.read(permit).to_vec())
+    Ok(g.state.grants.arguments.read(permit)?.to_vec())
 }
 
 pub(super) fn environment_initial_cwd(_: &mut Guarded<'_>, _: Call) -> Result<Option<String>, Fail> {

@@ -55,7 +55,7 @@ impl FileReader {
     /// Hands out at most `size` bytes of the piece read ahead; nothing when there is none yet.
     fn piece_ahead(&mut self, size: usize) -> StreamResult<Bytes> {
         let file = self.opened.file().map_err(failed)?;
-        file.enter_reading(named(&self.current, READ)).map_err(failed)?;
+        file.enter_reading(named(&self.current, READ)).map(drop).map_err(failed)?;
         match self.ahead.take() {
             None => Ok(Bytes::new()),
             Some(Err(error)) => Err(failed(error)),
@@ -223,7 +223,7 @@ impl FileWriter {
 
     /// Asks the lease, without doing anything.
     fn enter(&self, otherwise: &'static str) -> StreamResult<()> {
-        let enter = || self.opened.file()?.enter_writing(named(&self.current, otherwise));
+        let enter = || self.opened.file()?.enter_writing(named(&self.current, otherwise)).map(drop);
         enter().map_err(failed)
     }
 }

@@ -167,7 +167,7 @@ impl Directory {
         let _still = self.0.mount.still();
         let last = if follow { Last::Follow } else { Last::Look };
         let (spot, permit) = self.decide_at::<FsStat>(&steps, last, import)?;
-        permit.redeem();
+        let _spent = permit.redeem()?;
         spot.existing(&steps)
     }
 
@@ -180,7 +180,7 @@ impl Directory {
         let steps = self.parse(path, import)?;
         let _still = self.0.mount.still();
         let (spot, permit) = self.decide_at::<FsStat>(&steps, Last::Look, import)?;
-        permit.redeem();
+        let _spent = permit.redeem()?;
         let meta = spot.existing(&steps)?;
         let (Kind::Symlink, Some(parent)) = (meta.kind, &spot.parent) else { return Err(FsError::Invalid) };
         let target = self.0.mount.sys.read_link(parent, &spot.name);
@@ -277,7 +277,7 @@ impl Directory {
     /// [`FsError`]; [`FsError::BadDescriptor`] when the handle was not opened for reading.
     pub fn entries(&self, import: &'static str) -> Result<Entries, FsError> {
         let lease = if self.0.lease.holds(ActionId::FsList) {
-            self.0.lease.enter(ActionId::FsList, import)?;
+            self.0.lease.enter(ActionId::FsList, import).map(drop)?;
             self.0.lease.clone()
         } else if self.0.lease.actions().next().is_none() {
             self.check_live(import)?;

@@ -27,24 +27,27 @@ pub(in crate::fs) fn create_file(
     spot: &Spot,
     mode: Mode,
 ) -> Result<Handle, FsError> {
-    let (parent, name) = entry(spot, &permit.redeem())?;
+    let spent = permit.redeem()?;
+    let (parent, name) = entry(spot, spent.resource())?;
     Ok(mount.sys.create_file(parent, name, mode)?)
 }
 
 /// Cuts an open file to nothing. The permit goes on into the handle's lease.
 pub(in crate::fs) fn truncate(
-    permit: &Permit<FsWrite>,
+    permit: &mut Permit<FsWrite>,
     file: &Handle,
     path: &GuestPath,
 ) -> Result<(), FsError> {
     if permit.resource() != path {
         return Err(FsError::Access);
     }
+    let _begun = permit.begin()?;
     Ok(file.set_len(0)?)
 }
 
 pub(in crate::fs) fn create_dir(permit: Permit<FsCreate>, mount: &Mount, spot: &Spot) -> Result<(), FsError> {
-    let (parent, name) = entry(spot, &permit.redeem())?;
+    let spent = permit.redeem()?;
+    let (parent, name) = entry(spot, spent.resource())?;
     Ok(mount.sys.create_dir(parent, name)?)
 }
 
@@ -54,7 +57,8 @@ pub(in crate::fs) fn symlink(
     spot: &Spot,
     target: &str,
 ) -> Result<(), FsError> {
-    let (parent, name) = entry(spot, &permit.redeem())?;
+    let spent = permit.redeem()?;
+    let (parent, name) = entry(spot, spent.resource())?;
     Ok(mount.sys.symlink(target, parent, name)?)
 }
 
@@ -63,12 +67,14 @@ pub(in crate::fs) fn remove_file(
     mount: &Mount,
     spot: &Spot,
 ) -> Result<(), FsError> {
-    let (parent, name) = entry(spot, &permit.redeem())?;
+    let spent = permit.redeem()?;
+    let (parent, name) = entry(spot, spent.resource())?;
     Ok(mount.sys.remove_file(parent, name)?)
 }
 
 pub(in crate::fs) fn remove_dir(permit: Permit<FsDelete>, mount: &Mount, spot: &Spot) -> Result<(), FsError> {
-    let (parent, name) = entry(spot, &permit.redeem())?;
+    let spent = permit.redeem()?;
+    let (parent, name) = entry(spot, spent.resource())?;
     Ok(mount.sys.remove_dir(parent, name)?)
 }
 
@@ -78,7 +84,8 @@ pub(in crate::fs) fn set_times(
     spot: &Spot,
     times: &NewTimes,
 ) -> Result<(), FsError> {
-    let (parent, name) = match entry(spot, &permit.redeem()) {
+    let spent = permit.redeem()?;
+    let (parent, name) = match entry(spot, spent.resource()) {
         Ok(entry) => entry,
         Err(FsError::Busy) => {
             let kind = spot.found.map_or(crate::fs::Kind::Directory, |meta| meta.kind);
@@ -104,17 +111,19 @@ pub(in crate::fs) fn rename(
     new: &Spot,
 ) -> Result<(), FsError> {
     let RenamePermits { delete, read, create, replace } = permits;
-    let replaces = match replace {
+    let replace = match replace {
         Some((delete, write)) => {
-            entry(new, &delete.redeem())?;
-            entry(new, &write.redeem())?;
-            true
+            let (delete, write) = (delete.redeem()?, write.redeem()?);
+            entry(new, delete.resource())?;
+            entry(new, write.resource())?;
+            Some((delete, write))
         }
-        None => false,
+        None => None,
     };
-    entry(old, &read.redeem())?;
-    let (from, to) = (entry(old, &delete.redeem())?, entry(new, &create.redeem())?);
-    Ok(mount.sys.rename(from, to, replaces)?)
+    let (read, delete, create) = (read.redeem()?, delete.redeem()?, create.redeem()?);
+    entry(old, read.resource())?;
+    let (from, to) = (entry(old, delete.resource())?, entry(new, create.resource())?);
+    Ok(mount.sys.rename(from, to, replace.is_some())?)
 }
 
 pub(in crate::fs) fn hard_link(
@@ -124,7 +133,8 @@ pub(in crate::fs) fn hard_link(
     old: &Spot,
     new: &Spot,
 ) -> Result<(), FsError> {
-    let (from, to) = (entry(old, &read.redeem())?, entry(new, &create.redeem())?);
+    let (read, create) = (read.redeem()?, create.redeem()?);
+    let (from, to) = (entry(old, read.resource())?, entry(new, create.resource())?);
     Ok(mount.sys.hard_link(from, to)?)
 }
 
@@ -146,10 +156,10 @@ mod tests {
         assert!(matches!(entry(&spot, &path("/m/f")), Err(FsError::Busy)), "the root is no entry");
         let file = tempfile::tempfile().unwrap();
         file.set_len(7).unwrap();
-        let permit = all().authorize::<FsWrite>(path("/m/f"), "test").unwrap();
-        assert!(matches!(truncate(&permit, &file, &path("/m/g")), Err(FsError::Access)));
+        let mut permit = all().authorize::<FsWrite>(path("/m/f"), "test").unwrap();
+        assert!(matches!(truncate(&mut permit, &file, &path("/m/g")), Err(FsError::Access)));
         assert_eq!(file.metadata().unwrap().len(), 7);
-        truncate(&permit, &file, &path("/m/f")).unwrap();
+        truncate(&mut permit, &file, &path("/m/f")).unwrap();
         assert_eq!(file.metadata().unwrap().len(), 0);
     }
 

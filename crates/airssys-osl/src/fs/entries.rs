@@ -5,7 +5,7 @@ use crate::fs::FsError;
 use crate::fs::directory::Directory;
 use crate::fs::sys::RawEntries;
 use crate::fs::types::{Entry, Kind};
-use crate::gate::Lease;
+use crate::gate::{InUse, Lease};
 use crate::handle::Handle;
 use crate::resource::GuestPath;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl Entries {
     /// # Errors
     /// [`FsError`].
     pub fn next_entry(&mut self, import: &'static str) -> Result<Option<Entry>, FsError> {
-        self.enter(import)?;
+        let _in_use = enter(&self.of, &self.lease, import)?;
         for raw in self.listing.by_ref() {
             let raw = raw?;
             if raw.name == "." || raw.name == ".." {
@@ -56,16 +56,6 @@ impl Entries {
             return Ok(Some(Entry { name, kind }));
         }
         Ok(None)
-    }
-
-    fn enter(&self, import: &'static str) -> Result<(), FsError> {
-        if !self.lease.is_current(ActionId::FsList) {
-            self.lease.check_live(ActionId::FsList, import)?;
-            let _still = self.of.mount().still();
-            self.of.still_there().map_err(|error| self.of.look(import).tell(self.of.path(), error))?;
-            return Ok(self.lease.enter(ActionId::FsList, import)?);
-        }
-        Ok(self.lease.enter(ActionId::FsList, import)?)
     }
 
     /// True when reading on, and dropping it, ends soon and may be done in place.
@@ -88,4 +78,15 @@ impl std::fmt::Debug for Entries {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "listing under {:?}", self.lease)
     }
+}
+
+/// Enters a use of a listing; a new decision is taken only while the directory is still where it was opened.
+fn enter<'a>(of: &Directory, lease: &'a Lease, import: &'static str) -> Result<InUse<'a>, FsError> {
+    if let Some(in_use) = lease.enter_if_current(ActionId::FsList) {
+        return Ok(in_use);
+    }
+    lease.check_live(ActionId::FsList, import)?;
+    let _still = of.mount().still();
+    of.still_there().map_err(|error| of.look(import).tell(of.path(), error))?;
+    Ok(lease.enter(ActionId::FsList, import)?)
 }

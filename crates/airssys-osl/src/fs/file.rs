@@ -9,7 +9,7 @@ use crate::fs::locate::Look;
 use crate::fs::mount::Mount;
 use crate::fs::sys::{Identity, Meta, bytes};
 use crate::fs::types::{Advice, Flags, Kind, NewTimes};
-use crate::gate::Lease;
+use crate::gate::{InUse, Lease};
 use crate::handle::Handle;
 use crate::resource::GuestPath;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl File {
     /// # Errors
     /// [`FsError`]; [`FsError::BadDescriptor`] when the handle was not opened for reading.
     pub fn read_into(&self, buffer: &mut [u8], offset: u64, import: &'static str) -> Result<usize, FsError> {
-        self.enter_reading(import)?;
+        let _in_use = self.enter_reading(import)?;
         let length = buffer.len().min(MAX_READ_BYTES);
         let buffer = buffer.get_mut(..length).unwrap_or_default();
         Ok(bytes::read_at(&self.0.file, buffer, offset)?)
@@ -73,7 +73,7 @@ impl File {
     /// # Errors
     /// As [`File::read_into`].
     pub fn read_at(&self, length: u64, offset: u64, import: &'static str) -> Result<Vec<u8>, FsError> {
-        self.enter_reading(import)?;
+        let _in_use = self.enter_reading(import)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(MAX_READ_BYTES);
         let mut buffer = vec![0; length];
         let read = bytes::read_at(&self.0.file, &mut buffer, offset)?;
@@ -86,7 +86,7 @@ impl File {
     /// # Errors
     /// [`FsError`]; [`FsError::BadDescriptor`] when the handle was not opened for writing.
     pub fn write_at(&self, bytes: &[u8], offset: u64, import: &'static str) -> Result<usize, FsError> {
-        self.enter_writing(import)?;
+        let _in_use = self.enter_writing(import)?;
         Ok(bytes::write_at(&self.0.file, at_most(bytes), offset)?)
     }
 
@@ -95,7 +95,7 @@ impl File {
     /// # Errors
     /// As [`File::write_at`].
     pub fn append(&self, bytes: &[u8], import: &'static str) -> Result<usize, FsError> {
-        self.enter_writing(import)?;
+        let _in_use = self.enter_writing(import)?;
         Ok(bytes::append(&self.0.file, at_most(bytes))?)
     }
 
@@ -104,7 +104,7 @@ impl File {
     /// # Errors
     /// As [`File::write_at`].
     pub fn set_size(&self, size: u64, import: &'static str) -> Result<(), FsError> {
-        self.enter_writing(import)?;
+        let _in_use = self.enter_writing(import)?;
         Ok(self.0.file.set_len(size)?)
     }
 
@@ -119,7 +119,7 @@ impl File {
         advice: Advice,
         import: &'static str,
     ) -> Result<(), FsError> {
-        self.enter_reading(import)?;
+        let _in_use = self.enter_reading(import)?;
         Ok(bytes::advise(&self.0.file, offset, length, advice)?)
     }
 
@@ -127,7 +127,7 @@ impl File {
     ///
     /// # Errors
     /// As [`File::read_into`].
-    pub fn enter_reading(&self, import: &'static str) -> Result<(), FsError> {
+    pub fn enter_reading(&self, import: &'static str) -> Result<InUse<'_>, FsError> {
         if !self.0.flags.read {
             return Err(FsError::BadDescriptor);
         }
@@ -138,7 +138,7 @@ impl File {
     ///
     /// # Errors
     /// As [`File::write_at`].
-    pub fn enter_writing(&self, import: &'static str) -> Result<(), FsError> {
+    pub fn enter_writing(&self, import: &'static str) -> Result<InUse<'_>, FsError> {
         if !self.0.flags.write {
             return Err(FsError::BadDescriptor);
         }
@@ -146,21 +146,17 @@ impl File {
     }
 
     /// Enters a use that any of the file's rights covers, such as a look at its own metadata.
-    pub(in crate::fs) fn enter_any(&self, import: &'static str) -> Result<(), FsError> {
+    pub(in crate::fs) fn enter_any(&self, import: &'static str) -> Result<InUse<'_>, FsError> {
         let action = self.0.lease.actions().next().ok_or(FsError::Access)?;
         self.enter(action, import)
     }
 
-    fn enter(&self, action: ActionId, import: &'static str) -> Result<(), FsError> {
-        if self.0.lease.is_current(action) {
-            Ok(self.0.lease.enter(action, import)?)
-        } else {
-            self.renew(action, import)
-        }
+    fn enter(&self, action: ActionId, import: &'static str) -> Result<InUse<'_>, FsError> {
+        self.0.lease.enter_if_current(action).map_or_else(|| self.renew(action, import), Ok)
     }
 
     #[cold]
-    fn renew(&self, action: ActionId, import: &'static str) -> Result<(), FsError> {
+    fn renew(&self, action: ActionId, import: &'static str) -> Result<InUse<'_>, FsError> {
         self.0.lease.check_live(action, import)?;
         let _still = self.0.mount.still();
         self.still_there(import)?;
@@ -176,13 +172,14 @@ impl File {
 
     pub(in crate::fs) fn sync_here(&self, data_only: bool, import: &'static str) -> Result<(), FsError> {
         if self.0.lease.holds(ActionId::FsWrite) {
-            self.enter(ActionId::FsWrite, import)?;
-        } else {
-            self.0.lease.check_live(ActionId::FsWrite, import)?;
-            let _still = self.0.mount.still();
-            self.still_there(import)?;
-            self.0.lease.session().authorize::<FsWrite>(self.0.path.clone(), import)?.redeem();
+            let _in_use = self.enter(ActionId::FsWrite, import)?;
+            return Ok(bytes::sync(&self.0.file, data_only)?);
         }
+        self.0.lease.check_live(ActionId::FsWrite, import)?;
+        let _still = self.0.mount.still();
+        self.still_there(import)?;
+        let permit = self.0.lease.session().authorize::<FsWrite>(self.0.path.clone(), import)?;
+        let _spent = permit.redeem()?;
         Ok(bytes::sync(&self.0.file, data_only)?)
     }
 
@@ -201,7 +198,8 @@ impl File {
         import: &'static str,
     ) -> Result<(), FsError> {
         self.still_there(import)?;
-        self.0.lease.session().authorize::<FsTimes>(self.0.path.clone(), import)?.redeem();
+        let permit = self.0.lease.session().authorize::<FsTimes>(self.0.path.clone(), import)?;
+        let _spent = permit.redeem()?;
         Ok(self.0.mount.sys.set_times_open(&self.0.file, self.0.kind, times)?)
     }
 }

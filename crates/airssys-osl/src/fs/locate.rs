@@ -14,7 +14,7 @@ use crate::fs::path::{MAX_STEPS, Step, Steps, child, extend};
 use crate::fs::sys::Meta;
 use crate::fs::types::Kind;
 use crate::fs::{FsError, names};
-use crate::gate::Session;
+use crate::gate::{Permit, Session};
 use crate::handle::Handle;
 use crate::resource::GuestPath;
 use std::collections::VecDeque;
@@ -76,13 +76,8 @@ impl Look<'_> {
         if !error.tells_state() {
             return error;
         }
-        match self.session.authorize::<FsStat>(path.clone(), self.import) {
-            Ok(permit) => {
-                permit.redeem();
-                error
-            }
-            Err(denied) => FsError::Denied(denied),
-        }
+        let told = self.session.authorize::<FsStat>(path.clone(), self.import);
+        told.and_then(Permit::redeem).map_or_else(FsError::Denied, |_| error)
     }
 
     /// Records and answers a denial; an allowed question is left unrecorded, because nothing comes of it.
@@ -97,7 +92,7 @@ impl Look<'_> {
     /// True when `path` may be looked at; the permission is recorded, its absence is not yet an answer.
     fn may_stat(&self, path: &GuestPath) -> bool {
         let weighed = self.session.weigh::<FsStat>(path.clone(), self.import);
-        weighed.is_allowed() && weighed.commit().map(|permit| permit.redeem()).is_ok()
+        weighed.is_allowed() && weighed.commit().and_then(Permit::redeem).is_ok()
     }
 }
 
@@ -131,10 +126,7 @@ impl Broken {
         }
         let asked = look.session.weigh::<FsStat>(self.at.clone(), look.import);
         if asked.is_allowed() {
-            return asked.commit().map_or_else(FsError::Denied, |permit| {
-                permit.redeem();
-                self.error
-            });
+            return asked.commit().and_then(Permit::redeem).map_or_else(FsError::Denied, |_| self.error);
         }
         let mut path = self.at;
         for step in &self.rest {
@@ -145,11 +137,8 @@ impl Broken {
                 return FsError::NoEntry;
             }
         }
-        asked.commit().map_or_else(FsError::Denied, |permit| {
-            // Permitted by now, under other policies: the answer that tells nothing still holds.
-            permit.redeem();
-            FsError::Access
-        })
+        // Permitted by now, under other policies: the answer that tells nothing still holds.
+        asked.commit().and_then(Permit::redeem).map_or_else(FsError::Denied, |_| FsError::Access)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::fs::mount::Mount;
 use crate::fs::sys::{Identity, Meta};
 use crate::fs::types::{Flags, Kind, MetadataHash, NewTimes, Stat};
 use crate::fs::{Directory, File, FsError};
-use crate::gate::Lease;
+use crate::gate::{InUse, Lease, Spent};
 use crate::resource::GuestPath;
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ impl Node {
     /// # Errors
     /// [`FsError::Denied`] when its lease no longer stands.
     pub fn kind(&self, import: &'static str) -> Result<Kind, FsError> {
-        self.enter_any(import)?;
+        let _in_use = self.enter_any(import)?;
         Ok(match self {
             Node::File(file) => file.handle().kind,
             Node::Directory(_) => Kind::Directory,
@@ -97,7 +97,7 @@ impl Node {
     /// # Errors
     /// [`FsError::Denied`] when its lease no longer stands.
     pub fn flags(&self, import: &'static str) -> Result<Flags, FsError> {
-        self.enter_any(import)?;
+        let _in_use = self.enter_any(import)?;
         Ok(match self {
             Node::File(file) => file.handle().flags,
             Node::Directory(directory) => directory.flags(),
@@ -109,7 +109,7 @@ impl Node {
     /// # Errors
     /// [`FsError`].
     pub fn stat(&self, import: &'static str) -> Result<Stat, FsError> {
-        self.enter_looking(import)?;
+        let _looking = self.enter_looking(import)?;
         self.meta(import).map(|meta| meta.stat())
     }
 
@@ -118,7 +118,7 @@ impl Node {
     /// # Errors
     /// [`FsError`].
     pub fn metadata_hash(&self, import: &'static str) -> Result<MetadataHash, FsError> {
-        self.enter_looking(import)?;
+        let _looking = self.enter_looking(import)?;
         self.meta(import).map(|meta| self.mount().hash(&meta))
     }
 
@@ -127,8 +127,8 @@ impl Node {
     /// # Errors
     /// [`FsError`].
     pub fn is_same_object(&self, other: &Node, import: &'static str) -> Result<bool, FsError> {
-        self.enter_looking(import)?;
-        other.enter_looking(import)?;
+        let _looking = self.enter_looking(import)?;
+        let _looking_too = other.enter_looking(import)?;
         Ok(self.identity() == other.identity())
     }
 
@@ -145,7 +145,8 @@ impl Node {
         match self {
             Node::File(file) => file.set_times_here(times, import),
             Node::Directory(directory) => {
-                self.lease().session().authorize::<FsTimes>(self.path().clone(), import)?.redeem();
+                let permit = self.lease().session().authorize::<FsTimes>(self.path().clone(), import)?;
+                let _spent = permit.redeem()?;
                 directory.set_times_here(times, import)
             }
         }
@@ -160,24 +161,26 @@ impl Node {
             Node::File(file) => file.sync_here(data_only, import),
             Node::Directory(directory) => {
                 directory.check_live(import)?;
-                self.lease().session().authorize::<FsWrite>(self.path().clone(), import)?.redeem();
+                let permit = self.lease().session().authorize::<FsWrite>(self.path().clone(), import)?;
+                let _spent = permit.redeem()?;
                 directory.sync_here(data_only, import)
             }
         }
     }
 
     /// Enters a look: by the handle's live lease, or by a decision where it is only for walking.
-    fn enter_looking(&self, import: &'static str) -> Result<(), FsError> {
-        if !self.enter_any(import)? {
-            self.lease().session().authorize::<FsStat>(self.path().clone(), import)?.redeem();
+    fn enter_looking(&self, import: &'static str) -> Result<Looking<'_>, FsError> {
+        if let Some(in_use) = self.enter_any(import)? {
+            return Ok(Looking::ByHandle(in_use));
         }
-        Ok(())
+        let permit = self.lease().session().authorize::<FsStat>(self.path().clone(), import)?;
+        Ok(Looking::ByDecision(permit.redeem()?))
     }
 
-    /// Enters a use that any right covers. False when there is none: the handle is for walking.
-    fn enter_any(&self, import: &'static str) -> Result<bool, FsError> {
+    /// Enters a use that any right covers. None when there is none: the handle is for walking.
+    fn enter_any(&self, import: &'static str) -> Result<Option<InUse<'_>>, FsError> {
         match self {
-            Node::File(file) => file.enter_any(import).map(|()| true),
+            Node::File(file) => file.enter_any(import).map(Some),
             Node::Directory(directory) => Ok(directory.lease().enter_any(ActionId::FsStat, import)?),
         }
     }
@@ -195,4 +198,11 @@ impl Node {
             Node::Directory(directory) => directory.meta(import),
         }
     }
+}
+
+/// A look that is under way.
+#[expect(dead_code, reason = "held until the look is over")]
+enum Looking<'a> {
+    ByHandle(InUse<'a>),
+    ByDecision(Spent<FsStat>),
 }

@@ -227,10 +227,10 @@ impl Open<'_> {
     }
 
     /// Truncates if asked, and makes the handle. All verdicts are recorded by now.
-    fn hand_out(&self, permits: Permits, opened: Opened) -> Result<Node, FsError> {
+    fn hand_out(&self, mut permits: Permits, opened: Opened) -> Result<Node, FsError> {
         let Opened { file, meta, path } = opened;
         if self.how.truncate {
-            let Some(permit) = &permits.write else { return Err(FsError::Access) };
+            let Some(permit) = &mut permits.write else { return Err(FsError::Access) };
             effects::truncate(permit, &file, &path)?;
         }
         let Some(lease) = permits.into_lease(&path) else { return Err(FsError::Access) };

@@ -7,6 +7,8 @@
 //! A wait rests on a lease too: [`Lease::lost`] ends it when the lease is revoked, and asks anew when the policies
 //! change.
 
+use crate::gate::effects::Begun;
+use crate::gate::session::MAX_CHANGES;
 use crate::gate::{Decision, Denied, Reasons, Session, Why};
 use crate::{ActionId, Resource};
 use std::sync::Arc;
@@ -34,7 +36,15 @@ pub(in crate::gate) struct Standing {
     asked: u64,
 }
 
+/// A use of a handle that is under way.
+pub type InUse<'a> = Begun<&'a Session>;
+
 impl Standing {
+    /// True when the verdict was taken under that epoch, or under a change to it that is just coming into force.
+    pub(in crate::gate) fn was_asked_under(self, epoch: u64) -> bool {
+        self.asked >= epoch
+    }
+
     pub(in crate::gate) fn of(decision: &Decision) -> Standing {
         let under = if decision.reusable { decision.epoch } else { 0 };
         Standing { under, asked: decision.epoch }
@@ -84,37 +94,70 @@ impl Lease {
         Ok(Lease::new(Arc::clone(session), self.0.resource.clone(), rights))
     }
 
-    /// Enters a use of the handle: one load and one compare, or a new decision.
+    /// Enters a use of the handle: a count, a load and a compare, or a new decision. The use is under way while what
+    /// is returned is held, and a change of policies waits for it.
     ///
     /// # Errors
     /// [`Denied`] when the lease was revoked, was not opened for `action`, or a new decision says no.
-    pub fn enter(&self, action: ActionId, import: &'static str) -> Result<(), Denied> {
+    pub fn enter(&self, action: ActionId, import: &'static str) -> Result<InUse<'_>, Denied> {
         let state = &*self.0;
         let Some(right) = state.rights.iter().find(|r| r.action == action) else {
             return Err(self.refuse(action, import, Why::NotHeld));
         };
-        if right.under.load(Ordering::SeqCst) == state.session.gate().current_epoch() {
-            right.reused.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
+        if let Some(begun) = self.enter_under(right) {
+            return Ok(begun);
         }
-        self.renew(right, import)
+        self.enter_anew(right, import)
     }
 
-    /// True when a use for `action` would be entered without a new decision.
-    pub(crate) fn is_current(&self, action: ActionId) -> bool {
-        let current = self.0.session.gate().current_epoch();
-        self.0.rights.iter().any(|r| r.action == action && r.under.load(Ordering::SeqCst) == current)
+    /// A use whose verdict no longer stands: by a new one, taken under the epoch that it begins in.
+    #[cold]
+    fn enter_anew(&self, right: &Right, import: &'static str) -> Result<InUse<'_>, Denied> {
+        for _ in 0..MAX_CHANGES {
+            let standing = self.renew(right, import)?;
+            let begun = Begun::new(&*self.0.session, self.0.session.gate().epoch());
+            if self.is_revoked() {
+                break;
+            }
+            if standing.was_asked_under(begun.epoch()) {
+                return Ok(begun);
+            }
+        }
+        let why = if self.is_revoked() { Why::Revoked } else { Why::Unstable };
+        Err(self.refuse(right.action, import, why))
+    }
+
+    /// Enters a use that the last verdict still covers. None when it has to be decided anew, which [`Lease::enter`]
+    /// does: for a handle that must look around before that.
+    pub(crate) fn enter_if_current(&self, action: ActionId) -> Option<InUse<'_>> {
+        let right = self.0.rights.iter().find(|right| right.action == action)?;
+        self.enter_under(right)
+    }
+
+    /// A count, a load and a compare.
+    fn enter_under(&self, right: &Right) -> Option<InUse<'_>> {
+        let session = &self.0.session;
+        let begun = Begun::new(&**session, session.gate().epoch());
+        if right.under.load(Ordering::SeqCst) != begun.epoch() {
+            return None;
+        }
+        right.reused.fetch_add(1, Ordering::Relaxed);
+        Some(begun)
     }
 
     /// Enters a use that any of the lease's rights covers, such as looking at an open file's own metadata.
-    /// False when it carries no right: it is for walking, and the use must be decided.
+    /// None when it carries no right: it is for walking, and the use must be decided.
     ///
     /// # Errors
     /// [`Denied`] when the lease was revoked, or a new decision says no.
-    pub(crate) fn enter_any(&self, walking: ActionId, import: &'static str) -> Result<bool, Denied> {
+    pub(crate) fn enter_any(
+        &self,
+        walking: ActionId,
+        import: &'static str,
+    ) -> Result<Option<InUse<'_>>, Denied> {
         match self.0.rights.first() {
-            Some(right) => self.enter(right.action, import).map(|()| true),
-            None => self.check_live(walking, import).map(|()| false),
+            Some(right) => self.enter(right.action, import).map(Some),
+            None => self.check_live(walking, import).map(|()| None),
         }
     }
 
@@ -127,7 +170,7 @@ impl Lease {
     }
 
     #[cold]
-    fn renew(&self, right: &Right, import: &'static str) -> Result<(), Denied> {
+    fn renew(&self, right: &Right, import: &'static str) -> Result<Standing, Denied> {
         if self.is_revoked() {
             return Err(self.refuse(right.action, import, Why::Revoked));
         }
@@ -139,7 +182,7 @@ impl Lease {
             right.under.store(0, Ordering::SeqCst);
             return Err(self.refuse(right.action, import, Why::Revoked));
         }
-        Ok(())
+        Ok(standing)
     }
 
     fn refuse(&self, action: ActionId, import: &'static str, why: Why) -> Denied {
@@ -195,7 +238,10 @@ impl Lease {
             return Err(self.refuse(action, import, Why::NotHeld));
         };
         let current = self.0.session.gate().current_epoch();
-        if right.asked.load(Ordering::SeqCst) >= current { Ok(()) } else { self.renew(right, import) }
+        if right.asked.load(Ordering::SeqCst) >= current {
+            return Ok(());
+        }
+        self.renew(right, import).map(drop)
     }
 }
 

@@ -9,14 +9,19 @@
 
 mod ask;
 mod denied;
+mod effects;
 mod lease;
 mod memo;
 mod pace;
 mod permit;
 mod session;
+mod shared;
+mod sync;
 
 pub use ask::{Ask, Authorizer, Decision, Entry, Outcome, Reasons, RecordError, Recorder, Subject, Verdict};
 pub use denied::{Denied, Why};
-pub use lease::Lease;
+pub use lease::{InUse, Lease};
 pub use permit::Permit;
-pub use session::{DENIAL_QUOTA, Gate, Session, Weighed};
+pub(crate) use permit::Spent;
+pub use session::{DENIAL_QUOTA, Session, Weighed};
+pub use shared::Gate;

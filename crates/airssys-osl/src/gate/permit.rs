@@ -4,8 +4,9 @@
 //! takes the [`Allowed`] which only the session makes, after the verdict was recorded.
 
 use crate::action::Action;
+use crate::gate::effects::Begun;
 use crate::gate::session::Allowed;
-use crate::gate::{Lease, Session};
+use crate::gate::{Denied, Lease, Session};
 use crate::resource::Resource;
 use std::sync::Arc;
 
@@ -19,6 +20,21 @@ pub struct Permit<A: Action> {
     allowed: Allowed,
 }
 
+/// A permit that is being spent: the effect is under way while this is held.
+#[must_use = "the effect is under way only while this is held"]
+#[derive(Debug)]
+pub(crate) struct Spent<A: Action> {
+    resource: A::Resource,
+    _begun: Begun<Arc<Session>>,
+}
+
+impl<A: Action> Spent<A> {
+    /// The target.
+    pub(crate) fn resource(&self) -> &A::Resource {
+        &self.resource
+    }
+}
+
 pub(in crate::gate) fn mint<A: Action>(resource: A::Resource, allowed: Allowed) -> Permit<A> {
     Permit { resource, allowed }
 }
@@ -29,9 +45,21 @@ impl<A: Action> Permit<A> {
         &self.resource
     }
 
-    /// Spends the permit for its target: what the effect of a single use does.
-    pub(crate) fn redeem(self) -> A::Resource {
-        self.resource
+    /// Spends the permit for its target: what the effect of a single use does, while it holds what it is given.
+    ///
+    /// # Errors
+    /// [`Denied`] when the session was revoked, or the policies have changed since and now say no.
+    pub(crate) fn redeem(mut self) -> Result<Spent<A>, Denied> {
+        let begun = self.begin()?;
+        Ok(Spent { resource: self.resource, _begun: begun })
+    }
+
+    /// Begins a first effect of a permit that goes on into a lease, such as emptying the file that is opened.
+    ///
+    /// # Errors
+    /// As [`Permit::redeem`].
+    pub(crate) fn begin(&mut self) -> Result<Begun<Arc<Session>>, Denied> {
+        self.allowed.begin(A::ID, &self.resource.clone().into())
     }
 
     /// Spends the permit for a lease: what a handle keeps.

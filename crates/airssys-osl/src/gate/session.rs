@@ -1,82 +1,23 @@
 //! One live instance at the gate: ask, decide, record, mint.
 
 use crate::action::Action;
+use crate::gate::effects::{Begun, Counts, Effects};
 use crate::gate::lease::{Standing, State};
 use crate::gate::memo::{Kept, Memo};
 use crate::gate::pace::Pace;
 use crate::gate::permit::mint;
-use crate::gate::{
-    Ask, Authorizer, Decision, Denied, Entry, Permit, Reasons, RecordError, Recorder, Subject, Verdict, Why,
-};
+use crate::gate::shared::{keep_alive, lock};
+use crate::gate::{Ask, Decision, Denied, Entry, Gate, Permit, Reasons, RecordError, Subject, Verdict, Why};
 use crate::{ActionId, GuestPath, Resource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 /// How many denials a session may put into the log before it is stopped.
 pub const DENIAL_QUOTA: u64 = 10_000;
 /// How often a question is asked again because the policies changed while it was answered.
-const MAX_CHANGES: usize = 64;
-
-/// The authorizer and the recorder together. One for a runtime.
-pub struct Gate {
-    authorizer: Arc<dyn Authorizer>,
-    recorder: Arc<dyn Recorder>,
-    epoch: Arc<AtomicU64>,
-    sessions: Mutex<Vec<Weak<Session>>>,
-}
-
-impl Gate {
-    /// A gate that asks `authorizer` and tells `recorder`.
-    pub fn new(authorizer: Arc<dyn Authorizer>, recorder: Arc<dyn Recorder>) -> Arc<Gate> {
-        let epoch = Arc::clone(authorizer.epoch());
-        Arc::new(Gate { authorizer, recorder, epoch, sessions: Mutex::default() })
-    }
-
-    /// Opens a session for one live instance.
-    pub fn session(self: &Arc<Gate>, subject: Subject) -> Arc<Session> {
-        let reused = std::array::from_fn(|_| AtomicU64::new(0));
-        let session = Arc::new(Session {
-            gate: Arc::clone(self),
-            subject,
-            memo: Mutex::default(),
-            leases: Mutex::default(),
-            reused,
-            denials: AtomicU64::new(0),
-            pace: Mutex::default(),
-            flooded: AtomicBool::new(false),
-            revoked: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-        });
-        keep_alive(&mut lock(&self.sessions), Arc::downgrade(&session));
-        session
-    }
-
-    /// Writes every live session's summary: what was counted so far rests on the policies that are about to change.
-    ///
-    /// # Errors
-    /// [`RecordError`] when one could not be written; the change must then not happen.
-    pub fn flush_summaries(&self) -> Result<(), RecordError> {
-        self.live_sessions().iter().try_for_each(|session| session.flush_summary())
-    }
-
-    /// Wakes every wait that rests on a verdict, so that it is decided anew. To be called after each change of epoch.
-    pub fn policies_changed(&self) {
-        for session in self.live_sessions() {
-            session.live_leases().iter().for_each(|lease| lease.wake());
-        }
-    }
-
-    /// Upgraded under the lock and used after it: what is done with a session may take its locks.
-    fn live_sessions(&self) -> Vec<Arc<Session>> {
-        lock(&self.sessions).iter().filter_map(Weak::upgrade).collect()
-    }
-
-    pub(in crate::gate) fn current_epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
-    }
-}
+pub(in crate::gate) const MAX_CHANGES: usize = 64;
 
 /// One live instance at the gate: its memo of verdicts, its leases, its counts.
 pub struct Session {
@@ -84,6 +25,7 @@ pub struct Session {
     subject: Subject,
     memo: Mutex<Memo>,
     leases: Mutex<Vec<Weak<State>>>,
+    effects: Effects,
     reused: [AtomicU64; ActionId::COUNT],
     denials: AtomicU64,
     pace: Mutex<Pace>,
@@ -96,6 +38,7 @@ pub struct Session {
 #[derive(Debug)]
 pub(in crate::gate) struct Allowed {
     session: Arc<Session>,
+    import: &'static str,
     standing: Standing,
 }
 
@@ -107,6 +50,27 @@ impl Allowed {
     /// How long the verdict may be used again.
     pub(in crate::gate) fn standing(&self) -> Standing {
         self.standing
+    }
+
+    /// Begins the effect that was allowed; if the policies have changed since, by what they say now.
+    pub(in crate::gate) fn begin(
+        &mut self,
+        action: ActionId,
+        resource: &Resource,
+    ) -> Result<Begun<Arc<Session>>, Denied> {
+        for _ in 0..MAX_CHANGES {
+            let begun = Begun::new(Arc::clone(&self.session), self.session.gate.epoch());
+            if self.session.is_revoked() {
+                let reasons = Arc::default();
+                return Err(self.session.refuse(action, resource, self.import, Why::Revoked, reasons));
+            }
+            if self.standing.was_asked_under(begun.epoch()) {
+                return Ok(begun);
+            }
+            drop(begun);
+            self.standing = self.session.decide_and_record(action, resource, self.import)?;
+        }
+        Err(self.session.refuse(action, resource, self.import, Why::Unstable, Arc::default()))
     }
 }
 
@@ -147,11 +111,28 @@ impl<A: Action> Weighed<A> {
             (self.decision, self.recorded) = self.session.decide_now(A::ID, &self.value, self.import);
         }
         let standing = self.session.settle(A::ID, &self.value, self.import, &self.decision, self.recorded)?;
-        Ok(mint(self.resource, Allowed { session: self.session, standing }))
+        Ok(mint(self.resource, Allowed { session: self.session, import: self.import, standing }))
     }
 }
 
 impl Session {
+    pub(in crate::gate) fn new(gate: Arc<Gate>, subject: Subject) -> Arc<Session> {
+        let reused = std::array::from_fn(|_| AtomicU64::new(0));
+        Arc::new(Session {
+            gate,
+            subject,
+            memo: Mutex::default(),
+            leases: Mutex::default(),
+            effects: Effects::default(),
+            reused,
+            denials: AtomicU64::new(0),
+            pace: Mutex::default(),
+            flooded: AtomicBool::new(false),
+            revoked: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        })
+    }
+
     /// Decides, records, mints.
     ///
     /// # Errors
@@ -201,7 +182,15 @@ impl Session {
         !self.is_revoked() && catch_unwind(AssertUnwindSafe(visible)).unwrap_or(false)
     }
 
-    /// Takes back everything the session holds; every later question is denied.
+    /// Takes back everything the session holds, and returns when no effect of it is under way any more; every later
+    /// question is denied. Not to be called from within an effect, which would wait for itself.
+    pub fn end(&self) {
+        self.revoke();
+        self.effects.wait_for_all();
+    }
+
+    /// Takes back everything the session holds; every later question is denied. An effect that is under way is not
+    /// waited for, see [`Session::end`].
     pub fn revoke(&self) {
         self.revoked.store(true, Ordering::SeqCst);
         for lease in lock(&self.leases).drain(..) {
@@ -247,6 +236,16 @@ impl Session {
             counts.iter().for_each(|(action, count)| self.count_reuse(*action, *count));
         }
         written
+    }
+
+    /// Wakes every wait that rests on a verdict, to look again.
+    pub(in crate::gate) fn wake(&self) {
+        self.live_leases().iter().for_each(|lease| lease.wake());
+    }
+
+    /// Returns when each effect that began under `old` is over.
+    pub(in crate::gate) fn wait_for(&self, old: u64) {
+        self.effects.wait_for(old);
     }
 
     /// Upgraded under the lock, dropped after it: a lease's end takes no lock of its own, but keep it simple to see.
@@ -423,21 +422,20 @@ impl Session {
     }
 }
 
+impl Counts for &Session {
+    fn effects(&self) -> &Effects {
+        &self.effects
+    }
+}
+
+impl Counts for Arc<Session> {
+    fn effects(&self) -> &Effects {
+        &self.effects
+    }
+}
+
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "session of {:?}", self.subject)
     }
-}
-
-/// Adds to a list of what may be gone; only when it would have to grow are those that are gone thrown out.
-fn keep_alive<T>(list: &mut Vec<Weak<T>>, one: Weak<T>) {
-    if list.len() == list.capacity() {
-        list.retain(|kept| kept.strong_count() > 0);
-    }
-    list.push(one);
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What the locks guard is valid after every single statement; a panic elsewhere must not open or jam the gate.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -56,7 +56,7 @@ impl Input {
     /// # Errors
     /// [`StdioError::Closed`] at the end.
     pub fn read(&self, most: usize, import: &'static str) -> Result<Bytes, StdioError> {
-        self.lease.enter(ActionId::StdioRead, import)?;
+        let _in_use = self.lease.enter(ActionId::StdioRead, import)?;
         let most = most.min(BUDGET_BYTES);
         match &self.origin {
             Origin::Process(shared) => shared.take(most),

@@ -79,7 +79,7 @@ impl Output {
     /// # Errors
     /// [`StdioError`]; what went wrong with earlier writes is told here, too.
     pub fn budget(&self, import: &'static str) -> Result<usize, StdioError> {
-        self.lease.enter(ActionId::StdioWrite, import)?;
+        let _in_use = self.lease.enter(ActionId::StdioWrite, import)?;
         match &self.target {
             Target::File(_) | Target::Null => Ok(BUDGET_BYTES),
             Target::Stream(channel) => channel.budget(),
@@ -96,7 +96,7 @@ impl Output {
     /// # Errors
     /// [`StdioError`].
     pub fn write(&self, bytes: &[u8], import: &'static str) -> Result<(), StdioError> {
-        self.lease.enter(ActionId::StdioWrite, import)?;
+        let _in_use = self.lease.enter(ActionId::StdioWrite, import)?;
         if bytes.len() > BUDGET_BYTES {
             return Err(StdioError::TooMuch);
         }
@@ -115,7 +115,7 @@ impl Output {
     /// # Errors
     /// [`StdioError`].
     pub fn flush(&self, import: &'static str) -> Result<(), StdioError> {
-        self.lease.enter(ActionId::StdioWrite, import)?;
+        let _in_use = self.lease.enter(ActionId::StdioWrite, import)?;
         match &self.target {
             Target::Stream(channel) => channel.flush(),
             Target::File(_) | Target::Memory(_) | Target::Null => Ok(()),

@@ -18,7 +18,7 @@ pub(in crate::host::wasi) async fn descriptor_read_via_stream(
     offset: u64,
 ) -> Result<Resource<DynInputStream>, FsFail> {
     let node = node(g, &this)?;
-    node.clone().work(move |node| node.file()?.enter_reading(call.import())).await?;
+    node.clone().work(move |node| node.file()?.enter_reading(call.import()).map(drop)).await?;
     let lease = node.file()?.lease().clone();
     let reader = FileReader::new(node, lease.clone(), offset, g.state.current.clone());
     Ok(g.push(Box::new(reader) as DynInputStream, Holder::Lease(lease))?)
@@ -48,7 +48,7 @@ async fn writer(
     at: Option<u64>,
 ) -> Result<Resource<DynOutputStream>, FsFail> {
     let node = node(g, this)?;
-    node.clone().work(move |node| node.file()?.enter_writing(call.import())).await?;
+    node.clone().work(move |node| node.file()?.enter_writing(call.import()).map(drop)).await?;
     let lease = node.file()?.lease().clone();
     let writer = FileWriter::new(node, lease.clone(), at, g.state.current.clone());
     Ok(g.push(Box::new(writer) as DynOutputStream, Holder::Lease(lease))?)

@@ -1,0 +1,97 @@
+//! Taking back: an instance's permissions, an instance, or everything that a key signed.
+//!
+//! Each of these is a barrier. When it has returned, no effect of what was taken back is under way and none starts any
+//! more; whoever waited has been woken. Taking back is never refused: where it cannot be recorded, it is done all the
+//! same and the missing record told.
+
+use crate::embed::{Component, ComponentRuntime, Error};
+use crate::identity::{IdentityError, VerifiedComponent};
+use airssys_osl::Session;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// The sessions of live instances, by the key that signed their component.
+#[derive(Debug, Default)]
+pub(crate) struct Live(Mutex<Vec<(String, Weak<Session>)>>);
+
+impl Live {
+    pub(crate) fn add(&self, key_id: &str, session: &Arc<Session>) {
+        let mut live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if live.len() == live.capacity() {
+            live.retain(|(_, session)| session.strong_count() > 0);
+        }
+        live.push((key_id.to_owned(), Arc::downgrade(session)));
+    }
+
+    fn of_key(&self, key_id: &str) -> Vec<Arc<Session>> {
+        let live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        live.iter().filter(|(id, _)| id == key_id).filter_map(|(_, session)| session.upgrade()).collect()
+    }
+}
+
+impl ComponentRuntime {
+    /// Revokes a publisher's key, by its id as `airssys keygen` prints it: what it signed is refused from now on, and
+    /// each live instance of it is denied everything. Returns how many instances that were. A barrier, see
+    /// [`ComponentRuntime::swap_policy`]; it lasts as long as this runtime, so write it into the trust file as well.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when no trusted key has that id; [`Error::Record`] when it was done and could not be recorded.
+    pub fn revoke_key(&self, key_id: &str) -> Result<usize, Error> {
+        let known = self.shared.trust().revoke_key(key_id);
+        if !known {
+            let id = key_id.escape_debug();
+            return Err(Error::Config(format!(
+                "no trusted key has the id `{id}`: `airssys verify` prints it"
+            )));
+        }
+        let recorded = self.shared.log().revoke(None, &format!("key {key_id} is revoked"));
+        let sessions = self.shared.live().of_key(key_id);
+        // First all, then the waits: one instance's effect must not lengthen another's permission.
+        sessions.iter().for_each(|session| session.revoke());
+        sessions.iter().for_each(|session| session.end());
+        recorded?;
+        Ok(sessions.len())
+    }
+}
+
+impl Component {
+    /// Takes back everything this instance holds: from now on each of its questions is denied, and what it waits for
+    /// wakes. It can still be called. A barrier, see [`ComponentRuntime::swap_policy`].
+    ///
+    /// # Errors
+    /// [`Error::Record`] when it was done and could not be recorded.
+    pub fn revoke(&self) -> Result<(), Error> {
+        let recorded = self.shared.log().revoke(Some(self.session.subject()), "revoked by the host");
+        self.session.end();
+        Ok(recorded?)
+    }
+
+    /// Ends this instance: takes back everything it holds, stops a call under way, which answers [`Error::Ended`], and
+    /// frees its memory. Further calls answer [`Error::Ended`]; [`Component::instantiate`] gives another. A barrier,
+    /// see [`ComponentRuntime::swap_policy`].
+    ///
+    /// # Errors
+    /// [`Error::Record`] when it was done and could not be recorded.
+    pub async fn unload(&self) -> Result<(), Error> {
+        let recorded = self.shared.log().revoke(Some(self.session.subject()), "unloaded by the host");
+        self.session.end();
+        self.gone.send_replace(true);
+        drop(self.instance.lock().await.take());
+        let closed = self.session.close();
+        recorded?;
+        Ok(closed?)
+    }
+}
+
+/// Refuses what a key signed that was revoked between verification and start. Asked after the session is among the
+/// live ones: whoever revokes the key either is seen here or sees the session.
+pub(crate) fn refuse_revoked(verified: &VerifiedComponent, revoked: bool) -> Result<(), Error> {
+    if !revoked {
+        return Ok(());
+    }
+    let principal = verified.principal();
+    Err(Error::Identity(IdentityError::RevokedKey {
+        component: principal.name.clone(),
+        publisher: principal.publisher.clone(),
+        key_id: verified.key_id().to_owned(),
+    }))
+}
