@@ -69,3 +69,39 @@ fn all_that_a_guest_wrote_is_read_by_who_begins_late_also_after_a_trap() {
         assert_eq!(child.wait().unwrap().code(), Some(status));
     }
 }
+
+/// Leaves a line and a control sequence unfinished on standard error, and traps.
+fn unfinished() -> Vec<u8> {
+    let world = "package test:unfinished; world unfinished {
+        import wasi:cli/stderr@0.2.12;
+        export wasi:cli/run@0.2.12;
+    }";
+    let core = format!(
+        r#"(module
+            (import "wasi:cli/stderr@0.2.12" "get-stderr" (func $stderr (result i32)))
+            (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush"
+                (func $write (param i32 i32 i32 i32)))
+            {}
+            (data (i32.const 1024) "\1b[8m\1b]0;half")
+            (func (export "wasi:cli/run@0.2.12#run") (result i32)
+                (call $write (call $stderr) (i32.const 1024) (i32.const 12) (i32.const 16))
+                unreachable))"#,
+        support::MEMORY
+    );
+    support::component(world, &core)
+}
+
+#[test]
+fn what_a_guest_leaves_unfinished_swallows_no_line_of_ours() {
+    let desk = Desk::with_signed(&unfinished());
+    desk.write("policy.cedar", ALL);
+    let named = ["run", "signed.wasm", "--trust", "trust.toml", "--policy", "policy.cedar"];
+    let said = desk.run(&named);
+    assert_eq!(said.status, 134, "{said:?}");
+    let last = said.err.lines().last().unwrap();
+    assert!(last.starts_with("airssys: "), "{said:?}");
+    let said = desk.run(&[&named[..], &["--json"]].concat());
+    let last = said.err.lines().last().unwrap();
+    let value: serde_json::Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("{said:?}"));
+    assert_eq!(value["error"]["status"], 134);
+}

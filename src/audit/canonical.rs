@@ -122,6 +122,9 @@ pub(super) fn read_foreign(line: &[u8]) -> Option<Foreign> {
     Some(Foreign { seq: loose.get("seq")?.as_u64()?, prev, format })
 }
 
+/// What is told of a last line that no crash leaves.
+pub(super) const NO_BEGINNING: &str = "no line feed ends it, and it is no beginning of a record";
+
 /// True when `tail`, which no line feed ends, can be what a crash left of record `seq`: the beginning of its line,
 /// perhaps with zeros where a file system had given room and no bytes.
 pub(super) fn is_torn(tail: &[u8], seq: u64) -> bool {

@@ -1,6 +1,6 @@
 //! What happened? Records by filter, by number, and with what is needed to decide one again.
 
-use crate::audit::canonical::{BadLine, Foreign, read_foreign, read_line};
+use crate::audit::canonical::{BadLine, Foreign, NO_BEGINNING, is_torn, read_foreign, read_line};
 use crate::audit::error::AuditError;
 use crate::audit::facts::PolicySet;
 use crate::audit::lines::{Lines, Text};
@@ -53,7 +53,7 @@ impl Filter {
 /// Each line is checked against its own hash, not the chain: for that there is [`verify`](crate::audit::verify). An
 /// unfinished last line, which a writer may just be writing, is left out.
 pub fn query<R: BufRead>(reader: R, filter: Filter) -> Records<R> {
-    Records { lines: Lines::new(reader), filter, scratch: Vec::new(), ended: false }
+    Records { lines: Lines::new(reader), filter, scratch: Vec::new(), next: 0, ended: false }
 }
 
 /// An iterator over records; see [`query`]. It ends after its first error.
@@ -61,6 +61,8 @@ pub struct Records<R> {
     lines: Lines<R>,
     filter: Filter,
     scratch: Vec<u8>,
+    /// The number that comes next.
+    next: u64,
     ended: bool,
 }
 
@@ -72,8 +74,14 @@ impl<R: BufRead> Records<R> {
                 Text::TooLong => {
                     return Err(AuditError::BadLine { line: line.number, bad: BadLine::TooLong });
                 }
-                Text::Unfinished(_) => return Ok(None),
+                // What a writer may just be writing, or a crash have left.
+                Text::Unfinished(tail) if is_torn(tail, self.next) => return Ok(None),
+                Text::Unfinished(_) => {
+                    let bad = BadLine::NotRecord(NO_BEGINNING.to_owned());
+                    return Err(AuditError::BadLine { line: line.number, bad });
+                }
             };
+            self.next = record.seq.saturating_add(1);
             if self.filter.admits(&record) {
                 return Ok(Some(record));
             }

@@ -6,7 +6,7 @@
 //!
 //! *Invariant:* a log that is not byte for byte as written, but for a cut at its end, has a finding.
 
-use crate::audit::canonical::{BadLine, is_torn, read_foreign, read_line};
+use crate::audit::canonical::{BadLine, NO_BEGINNING, is_torn, read_foreign, read_line};
 use crate::audit::error::AuditError;
 use crate::audit::lines::{Line, Lines, Text};
 use crate::audit::record::{FORMAT, Kind, Record};
@@ -107,9 +107,7 @@ impl Walk {
                 self.torn_bytes = tail.len() as u64;
                 return Ok(());
             }
-            Text::Unfinished(_) => {
-                Err(BadLine::NotRecord("no line feed ends it, and it is no beginning of a record".to_owned()))
-            }
+            Text::Unfinished(_) => Err(BadLine::NotRecord(NO_BEGINNING.to_owned())),
             Text::TooLong => Err(BadLine::TooLong),
             Text::Whole(bytes) => self.read(bytes)?,
         };

@@ -8,6 +8,8 @@ use super::drawn::{as_json, drawn};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::files::setting_ambient;
+use airssys_osl::Stdio;
+use airssys_osl::stdio::{self, LeftOpen};
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use miette::GraphicalTheme;
@@ -107,7 +109,22 @@ pub(super) fn usage(error: &clap::Error) {
 
 /// A line on standard error; nobody is left to tell when that fails.
 fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "{}{text}", lead(stderr.is_terminal() && io::stdout().is_terminal()));
+}
+
+/// Ends what a guest left open on standard error, so that a line of ours is a line, and is seen; `shared`: on a terminal,
+/// where what it left open on standard output shows too.
+fn lead(shared: bool) -> String {
+    let (mut open, terminal) = (stdio::take_left_open(Stdio::Stderr), io::stderr().is_terminal());
+    if shared {
+        let out = stdio::take_left_open(Stdio::Stdout);
+        open = LeftOpen { line: open.line || out.line, sequence: open.sequence || out.sequence };
+    }
+    // String terminator, and attributes as they are by default.
+    let end = if open.sequence && terminal { "\u{1b}\\\u{1b}[0m" } else { "" };
+    let line = if open.line { "\n" } else { "" };
+    format!("{end}{line}")
 }
 
 /// A table with a heading, plain where nobody watches.

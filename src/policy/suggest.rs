@@ -41,6 +41,11 @@ pub fn suggest(denied: &Denied) -> Suggestion {
         Why::Flood => {
             return Suggestion::NotAPolicy("look into the component: it asked for too much that it may not");
         }
+        Why::Pace => {
+            return Suggestion::NotAPolicy(
+                "let the policies for it read no `context`, so that a verdict is recorded once, or let it ask less often",
+            );
+        }
         Why::NotHeld => {
             return Suggestion::NotAPolicy("the component must open the file for what it does with it");
         }

@@ -88,3 +88,18 @@ fn the_situation_of_a_decision_is_that_of_its_own_process_instance_and_policies(
     assert_eq!(facts(10), Some((10, Some(5), Some(swapped))));
     assert_eq!(facts(11), None);
 }
+
+#[test]
+fn a_last_line_that_no_crash_leaves_ends_a_query_with_an_error() {
+    let (log, memory) = Log::in_memory();
+    log.close().unwrap();
+    let whole = memory.bytes();
+    let count = |bytes: &[u8]| query(bytes, Filter::default()).collect::<Result<Vec<_>, _>>();
+    assert_eq!(count(&whole).unwrap().len(), 2);
+    for tail in ["GARBAGE", "{\"seq\":9,\"time\":\"20"] {
+        let error = count(&[&whole[..], tail.as_bytes()].concat()).unwrap_err();
+        assert!(error.to_string().contains("no beginning of a record"), "{error}");
+    }
+    assert_eq!(count(&[&whole[..], b"{\"seq\":2,\"time\":\"20"].concat()).unwrap().len(), 2);
+    assert!(count(b"permit (principal, action, resource);").is_err());
+}

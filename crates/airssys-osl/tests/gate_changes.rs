@@ -170,7 +170,8 @@ fn a_guest_whose_every_use_is_recorded_is_stopped_and_not_the_log() {
     let session = common::session(&script, &log);
     let reader = clock::Reader::new(session.authorize::<ClockRead>(Clock::Wall, IMPORT).unwrap());
     let denied = (0..2_000_000).find_map(|_| reader.now(IMPORT).err()).expect("it is stopped");
-    assert!(denied.is_fatal());
+    assert!(denied.is_fatal() && denied.why == Why::Pace, "{denied}");
+    assert!(reader.now(IMPORT).is_err_and(|denied| denied.why == Why::Revoked || denied.why == Why::Pace));
     assert_eq!(log.notes.lock().unwrap().len(), 1);
     assert!(log.notes.lock().unwrap()[0].contains("records"), "{:?}", log.notes.lock().unwrap());
     let records = log.take().len();

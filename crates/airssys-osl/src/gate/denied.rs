@@ -16,8 +16,10 @@ pub enum Why {
     Audit,
     /// The handle, or the whole session, was revoked.
     Revoked,
-    /// The session used up its quota of denials, or its pace of records, and is stopped.
+    /// The session used up its quota of denials and is stopped.
     Flood,
+    /// The session put more records of allowed questions into the log than its share, and is stopped.
+    Pace,
     /// A handle was used for an action it was not opened for.
     NotHeld,
     /// A rename or link would make more possible at the new name than is permitted at the old one.
@@ -69,7 +71,7 @@ impl Denied {
 
     /// True when the subject must be stopped, not only refused.
     pub fn is_fatal(&self) -> bool {
-        matches!(self.why, Why::Flood)
+        matches!(self.why, Why::Flood | Why::Pace)
     }
 
     fn cause(&self) -> String {
@@ -84,7 +86,8 @@ impl Denied {
             },
             Why::Audit => "its audit record could not be written".to_owned(),
             Why::Revoked => "the permission was revoked".to_owned(),
-            Why::Flood => "its share of the log is used up".to_owned(),
+            Why::Flood => "its quota of denials is used up".to_owned(),
+            Why::Pace => "it makes more records than its share of the log".to_owned(),
             Why::NotHeld => "the handle was not opened for it".to_owned(),
             Why::Widens => "a move may not make more possible than is permitted at the old name".to_owned(),
             Why::Unstable => "it kept changing while it was opened".to_owned(),

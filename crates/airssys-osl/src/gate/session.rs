@@ -30,6 +30,7 @@ pub struct Session {
     denials: AtomicU64,
     pace: Mutex<Pace>,
     flooded: AtomicBool,
+    outpaced: AtomicBool,
     revoked: AtomicBool,
     closed: AtomicBool,
 }
@@ -128,6 +129,7 @@ impl Session {
             denials: AtomicU64::new(0),
             pace: Mutex::default(),
             flooded: AtomicBool::new(false),
+            outpaced: AtomicBool::new(false),
             revoked: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
@@ -335,19 +337,22 @@ impl Session {
         import: &'static str,
         decision: &Decision,
     ) -> Result<(), Denied> {
-        if denies {
+        let why = if denies {
             if self.denials.fetch_add(1, Ordering::Relaxed) < DENIAL_QUOTA {
                 return Ok(());
             }
             self.stop(import, &format!("stopped: more than {DENIAL_QUOTA} denials"));
+            Why::Flood
         } else {
             if lock(&self.pace).admits(Instant::now()) {
                 return Ok(());
             }
+            self.outpaced.store(true, Ordering::SeqCst);
             self.stop(import, &Pace::note());
-        }
+            Why::Pace
+        };
         let reasons = Arc::clone(decision.verdict.reasons());
-        Err(Denied::new(&self.subject, action, resource, import, Why::Flood, reasons))
+        Err(Denied::new(&self.subject, action, resource, import, why, reasons))
     }
 
     /// Stops a session that used up its share of the log.
@@ -367,7 +372,11 @@ impl Session {
         import: &'static str,
         decision: &Decision,
     ) -> Denied {
-        let why = if self.flooded.load(Ordering::SeqCst) { Why::Flood } else { Why::Revoked };
+        let why = match (self.outpaced.load(Ordering::SeqCst), self.flooded.load(Ordering::SeqCst)) {
+            (true, _) => Why::Pace,
+            (false, true) => Why::Flood,
+            (false, false) => Why::Revoked,
+        };
         self.refuse(action, resource, import, why, Arc::clone(decision.verdict.reasons()))
     }
 

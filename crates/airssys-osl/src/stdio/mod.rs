@@ -11,6 +11,7 @@
 
 mod channel;
 mod input;
+mod left;
 mod memory;
 mod output;
 mod system;
@@ -19,6 +20,7 @@ mod tests;
 mod writer;
 
 pub use input::{Input, Source};
+pub use left::{LeftOpen, take_left_open};
 pub use memory::Memory;
 pub use output::{Output, Sink, settled};
 

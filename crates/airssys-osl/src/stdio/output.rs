@@ -6,7 +6,7 @@ use crate::resource::Stdio;
 use crate::stdio::channel::Channel;
 use crate::stdio::system::Stream;
 use crate::stdio::writer::Writer;
-use crate::stdio::{BUDGET_BYTES, Memory, StdioError};
+use crate::stdio::{BUDGET_BYTES, Memory, StdioError, left};
 use std::io;
 use std::sync::Arc;
 
@@ -27,6 +27,8 @@ pub enum Sink {
 pub struct Output {
     lease: Lease,
     target: Target,
+    /// Which of the process's own streams it is.
+    own: Option<Stdio>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,10 +55,11 @@ impl Output {
             Sink::Inherit => {
                 let stream = Stream::own_ambient(*permit.resource())?;
                 let writer = writer_ambient(*permit.resource(), &stream);
-                Ok(Output::onto(permit, stream, writer))
+                let own = Some(*permit.resource());
+                Ok(Output { own, ..Output::onto(permit, stream, writer) })
             }
-            Sink::Memory(memory) => Ok(Output { lease: permit.into_lease(), target: Target::Memory(memory) }),
-            Sink::Null => Ok(Output { lease: permit.into_lease(), target: Target::Null }),
+            Sink::Memory(memory) => Ok(Output::of(permit, Target::Memory(memory))),
+            Sink::Null => Ok(Output::of(permit, Target::Null)),
         }
     }
 
@@ -70,7 +73,11 @@ impl Output {
             true => Target::File(Arc::new(stream)),
             false => Target::Stream(Arc::new(Channel::new(lease.clone(), stream, writer))),
         };
-        Output { lease, target }
+        Output { lease, target, own: None }
+    }
+
+    fn of(permit: Permit<StdioWrite>, target: Target) -> Output {
+        Output { lease: permit.into_lease(), target, own: None }
     }
 
     /// How many bytes the next write may bring, whatever others write meanwhile; 0 when it has to wait for
@@ -100,6 +107,7 @@ impl Output {
         if bytes.len() > BUDGET_BYTES {
             return Err(StdioError::TooMuch);
         }
+        self.own.into_iter().for_each(|own| left::wrote(own, bytes));
         match &self.target {
             _ if bytes.is_empty() => Ok(()),
             Target::File(file) => file.write_all(bytes).map_err(ended),
