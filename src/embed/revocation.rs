@@ -73,9 +73,13 @@ impl Component {
     /// [`Error::Record`] when it was done and could not be recorded.
     pub async fn unload(&self) -> Result<(), Error> {
         let recorded = self.shared.log().revoke(Some(self.session.subject()), "unloaded by the host");
-        self.session.end();
+        self.session.revoke();
         self.gone.send_replace(true);
         drop(self.instance.lock().await.take());
+        let session = Arc::clone(&self.session);
+        // An effect may be a call into a file system that hangs: not waited for on the executor's own thread.
+        let ended = tokio::task::spawn_blocking(move || session.end()).await;
+        ended.map_err(|error| Error::Executor(error.to_string()))?;
         let closed = self.session.close();
         recorded?;
         Ok(closed?)

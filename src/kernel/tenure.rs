@@ -29,9 +29,12 @@ impl Tenure {
     /// Does `work`, and returns when what it wrote to the process's own streams is out, also after a trap: the last
     /// thing written is often what explains it.
     pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
-        let done = self.while_valid(work).await;
-        stdio::settled(&self.session).await;
-        done
+        self.while_valid(async {
+            let done = work.await;
+            stdio::settled(&self.session).await;
+            done
+        })
+        .await
     }
 
     /// Revokes the session as soon as the identity runs out, also in the middle of the work. That goes on: each of its

@@ -89,6 +89,10 @@ pub(crate) const OWNERS: &[Owner] = &[
         homes: &[
             Home("src/host/wasi/pool.rs", "bounds what an instance has there"),
             Home("src/embed/runtime.rs", "verifies and compiles, when the embedder asks"),
+            Home(
+                "src/embed/revocation.rs",
+                "waits for an unloaded instance's effects, when the embedder asks",
+            ),
         ],
         reason: "a guest must not be able to occupy the blocking pool: its work goes through `host::wasi::pool`",
         tests_may: true,

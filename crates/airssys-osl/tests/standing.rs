@@ -135,6 +135,49 @@ fn a_listing_of_a_directory_that_was_moved_is_not_decided_on_by_its_old_name() {
     });
 }
 
+/// Polls a wait on the handle once, as a stream's does.
+fn wait_on(node: &Node, action: ActionId) {
+    let waiting = node.lease().lost(action, IMPORT);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let short = std::time::Duration::from_millis(1);
+    runtime.block_on(async { drop(tokio::time::timeout(short, waiting).await) });
+}
+
+#[test]
+fn a_wait_that_is_decided_anew_makes_no_use_of_what_was_moved() {
+    both(|resolver| {
+        let world = World::new(resolver, |_, _| true);
+        world.file("d/f", "mine").dir("e");
+        let node = world.open("d/f", BOTH).unwrap();
+        world.root.rename_at("d/f", &world.root, "e/f", IMPORT).unwrap();
+        world.script.swap(|_, id| !id.starts_with("/m/e"));
+        wait_on(&node, ActionId::FsRead);
+        wait_on(&node, ActionId::FsWrite);
+        node.file().unwrap().permits_reading(IMPORT).unwrap();
+        assert_eq!(uses(&node), ["no-entry"; 14]);
+    });
+}
+
+#[test]
+fn no_use_of_a_directory_that_was_moved_revives_its_listing() {
+    both(|resolver| {
+        let world = World::new(resolver, |_, _| true);
+        world.file("a/d/x", "").file("a/d/y", "").dir("b");
+        let node = world.open("a/d", LIST).unwrap();
+        let mut listing = node.directory().unwrap().entries(IMPORT).unwrap();
+        world.root.rename_at("a/d", &world.root, "b/d", IMPORT).unwrap();
+        world.script.swap(|_, id| !id.starts_with("/m/b"));
+        for _ in 0..2 {
+            refused(node.kind(IMPORT), "no-entry");
+            refused(node.flags(IMPORT), "no-entry");
+            refused(node.stat(IMPORT), "no-entry");
+            refused(node.directory().unwrap().entries(IMPORT), "no-entry");
+            wait_on(&node, ActionId::FsList);
+            refused(listing.next_entry(IMPORT), "no-entry");
+        }
+    });
+}
+
 #[test]
 fn one_call_moves_a_bounded_number_of_bytes() {
     both(|resolver| {

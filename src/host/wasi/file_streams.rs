@@ -55,7 +55,7 @@ impl FileReader {
     /// Hands out at most `size` bytes of the piece read ahead; nothing when there is none yet.
     fn piece_ahead(&mut self, size: usize) -> StreamResult<Bytes> {
         let file = self.opened.file().map_err(failed)?;
-        file.enter_reading(named(&self.current, READ)).map(drop).map_err(failed)?;
+        file.permits_reading(named(&self.current, READ)).map_err(failed)?;
         match self.ahead.take() {
             None => Ok(Bytes::new()),
             Some(Err(error)) => Err(failed(error)),
@@ -204,8 +204,8 @@ impl FileWriter {
         ended
     }
 
-    async fn finish_unless_lost(&mut self) {
-        let (lease, name) = (self.lease.clone(), named(&self.current, WRITE));
+    async fn finish_unless_lost(&mut self, name: &'static str) {
+        let lease = self.lease.clone();
         let ended = tokio::select! {
             ended = self.finish() => ended,
             () = lease.lost(ActionId::FsWrite, name) => return,
@@ -223,8 +223,12 @@ impl FileWriter {
 
     /// Asks the lease, without doing anything.
     fn enter(&self, otherwise: &'static str) -> StreamResult<()> {
-        let enter = || self.opened.file()?.enter_writing(named(&self.current, otherwise)).map(drop);
-        enter().map_err(failed)
+        let (name, in_place) = (named(&self.current, otherwise), self.opened.in_place());
+        let enter = |file: &File| match in_place {
+            true => file.enter_writing(name).map(drop),
+            false => file.permits_writing(name),
+        };
+        self.opened.file().and_then(enter).map_err(failed)
     }
 }
 
@@ -247,7 +251,7 @@ fn write_all(file: &File, mut at: Option<u64>, mut bytes: &[u8], name: &'static 
 impl Pollable for FileWriter {
     async fn ready(&mut self) {
         if self.is_busy() {
-            self.finish_unless_lost().await;
+            self.finish_unless_lost(named(&self.current, WRITE)).await;
         }
     }
 }
@@ -278,6 +282,6 @@ impl OutputStream for FileWriter {
 
     async fn cancel(&mut self) {
         // What was taken is written, as it is in place; a revoked stream's is not.
-        self.finish_unless_lost().await;
+        self.finish_unless_lost(WRITE).await;
     }
 }

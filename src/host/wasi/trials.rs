@@ -390,11 +390,15 @@ async fn one_open_file_too_many_is_refused_before_anything_is_changed() {
         assert_opens_nothing(&mut world).await;
         HostInputStream::drop(&mut world.guarded(), stream).await.unwrap();
         HostDescriptor::drop(&mut world.guarded(), other).unwrap();
+        HostDescriptor::drop(&mut world.guarded(), open.pop().unwrap()).unwrap();
         settle().await;
         open.push(world.open("file", OpenFlags::empty(), DescriptorFlags::READ).await.unwrap());
         let root = world.root();
         let listing = world.guarded().read_directory(borrow(&root)).await.unwrap();
-        assert!(world.guarded().read_directory(root).await.is_err(), "a listing is open too");
+        assert!(
+            world.guarded().read_directory(root).await.is_err(),
+            "a listing and its directory are open too"
+        );
         types::HostDirectoryEntryStream::drop(&mut world.guarded(), listing).unwrap();
     }
 }

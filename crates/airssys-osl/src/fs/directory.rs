@@ -8,7 +8,7 @@ use crate::fs::path::Steps;
 use crate::fs::sys::{Identity, Meta, bytes};
 use crate::fs::types::{Flags, Kind, MetadataHash, NewTimes, OpenOptions, Stat};
 use crate::fs::{FsError, Node, effects, open};
-use crate::gate::{Denied, Lease, Permit};
+use crate::gate::{Denied, InUse, Lease, Permit};
 use crate::handle::Handle;
 use crate::resource::GuestPath;
 use std::sync::Arc;
@@ -277,7 +277,7 @@ impl Directory {
     /// [`FsError`]; [`FsError::BadDescriptor`] when the handle was not opened for reading.
     pub fn entries(&self, import: &'static str) -> Result<Entries, FsError> {
         let lease = if self.0.lease.holds(ActionId::FsList) {
-            self.0.lease.enter(ActionId::FsList, import).map(drop)?;
+            self.enter(ActionId::FsList, import).map(drop)?;
             self.0.lease.clone()
         } else if self.0.lease.actions().next().is_none() {
             self.check_live(import)?;
@@ -288,7 +288,31 @@ impl Directory {
         };
         let _still = self.0.mount.still();
         let there = self.still_there().map_err(|error| self.look(import).tell(&self.0.path, error))?;
-        Entries::start(self.clone(), there, lease)
+        Entries::start(self.clone(), &there, lease)
+    }
+
+    /// Enters a use under a right of the handle; a new decision is taken only while the directory is where it was opened.
+    pub(in crate::fs) fn enter(&self, action: ActionId, import: &'static str) -> Result<InUse<'_>, FsError> {
+        if let Some(in_use) = self.0.lease.enter_if_current(action) {
+            return Ok(in_use);
+        }
+        self.0.lease.check_live(action, import)?;
+        let _still = self.0.mount.still();
+        self.still_there().map_err(|error| self.look(import).tell(&self.0.path, error))?;
+        Ok(self.0.lease.enter(action, import)?)
+    }
+
+    /// Enters a use that any right covers. None when there is none: the handle is for walking.
+    pub(in crate::fs) fn enter_any(&self, import: &'static str) -> Result<Option<InUse<'_>>, FsError> {
+        match self.0.lease.actions().next() {
+            Some(action) => self.enter(action, import).map(Some),
+            None => Ok(self.check_live(import).map(|()| None)?),
+        }
+    }
+
+    /// The handle it keeps open.
+    pub(in crate::fs) fn file(&self) -> &Handle {
+        &self.0.file
     }
 
     pub(in crate::fs) fn parse(&self, path: &str, import: &'static str) -> Result<Steps, FsError> {

@@ -8,7 +8,6 @@ use crate::fs::types::{Entry, Kind};
 use crate::gate::{InUse, Lease};
 use crate::handle::Handle;
 use crate::resource::GuestPath;
-use std::sync::Arc;
 
 /// The entries of a directory, in the order of the system, without `.` and `..`.
 ///
@@ -18,20 +17,15 @@ use std::sync::Arc;
 /// As with a file, a new decision is taken only while the directory's path still leads to it.
 pub struct Entries {
     of: Directory,
-    directory: Arc<Handle>,
     listing: RawEntries,
     lease: Lease,
     left_out: u64,
 }
 
 impl Entries {
-    pub(in crate::fs) fn start(
-        of: Directory,
-        directory: Arc<Handle>,
-        lease: Lease,
-    ) -> Result<Entries, FsError> {
-        let listing = of.mount().sys.entries(&directory)?;
-        Ok(Entries { of, directory, listing, lease, left_out: 0 })
+    pub(in crate::fs) fn start(of: Directory, there: &Handle, lease: Lease) -> Result<Entries, FsError> {
+        let listing = of.mount().sys.entries(there)?;
+        Ok(Entries { of, listing, lease, left_out: 0 })
     }
 
     /// The next entry; none at the end.
@@ -51,7 +45,7 @@ impl Entries {
                 continue;
             };
             let unknown =
-                || self.of.mount().sys.stat(&self.directory, &name).map_or(Kind::Unknown, |meta| meta.kind);
+                || self.of.mount().sys.stat(self.of.file(), &name).map_or(Kind::Unknown, |meta| meta.kind);
             let kind = raw.kind.unwrap_or_else(unknown);
             return Ok(Some(Entry { name, kind }));
         }

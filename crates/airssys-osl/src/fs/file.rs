@@ -145,6 +145,28 @@ impl File {
         self.enter(ActionId::FsWrite, import)
     }
 
+    /// Asks whether what was read before may still be handed out. Never looks at the disk.
+    ///
+    /// # Errors
+    /// As [`File::read_into`].
+    pub fn permits_reading(&self, import: &'static str) -> Result<(), FsError> {
+        if !self.0.flags.read {
+            return Err(FsError::BadDescriptor);
+        }
+        Ok(self.0.lease.permits(ActionId::FsRead, import)?)
+    }
+
+    /// Asks whether a write that is going to be done elsewhere is still permitted. Never looks at the disk.
+    ///
+    /// # Errors
+    /// As [`File::write_at`].
+    pub fn permits_writing(&self, import: &'static str) -> Result<(), FsError> {
+        if !self.0.flags.write {
+            return Err(FsError::BadDescriptor);
+        }
+        Ok(self.0.lease.permits(ActionId::FsWrite, import)?)
+    }
+
     /// Enters a use that any of the file's rights covers, such as a look at its own metadata.
     pub(in crate::fs) fn enter_any(&self, import: &'static str) -> Result<InUse<'_>, FsError> {
         let action = self.0.lease.actions().next().ok_or(FsError::Access)?;

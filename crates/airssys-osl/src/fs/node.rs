@@ -181,7 +181,7 @@ impl Node {
     fn enter_any(&self, import: &'static str) -> Result<Option<InUse<'_>>, FsError> {
         match self {
             Node::File(file) => file.enter_any(import).map(Some),
-            Node::Directory(directory) => Ok(directory.lease().enter_any(ActionId::FsStat, import)?),
+            Node::Directory(directory) => directory.enter_any(import),
         }
     }
 

@@ -138,27 +138,12 @@ impl Lease {
     fn enter_under(&self, right: &Right) -> Option<InUse<'_>> {
         let session = &self.0.session;
         let begun = Begun::new(&**session, session.gate().epoch());
-        if right.under.load(Ordering::SeqCst) != begun.epoch() {
+        // Whoever decides anew may store an epoch just after the end took all of them away.
+        if right.under.load(Ordering::SeqCst) != begun.epoch() || self.is_revoked() {
             return None;
         }
         right.reused.fetch_add(1, Ordering::Relaxed);
         Some(begun)
-    }
-
-    /// Enters a use that any of the lease's rights covers, such as looking at an open file's own metadata.
-    /// None when it carries no right: it is for walking, and the use must be decided.
-    ///
-    /// # Errors
-    /// [`Denied`] when the lease was revoked, or a new decision says no.
-    pub(crate) fn enter_any(
-        &self,
-        walking: ActionId,
-        import: &'static str,
-    ) -> Result<Option<InUse<'_>>, Denied> {
-        match self.0.rights.first() {
-            Some(right) => self.enter(right.action, import).map(Some),
-            None => self.check_live(walking, import).map(|()| None),
-        }
     }
 
     /// Refuses `action` on a handle that was revoked.
@@ -232,6 +217,31 @@ impl Lease {
         }
     }
 
+    /// Asks whether `action` is still permitted, for something that was done under the lease before and is only handed
+    /// out now. A new answer counts this once: whether the resource is still what it was, the next use finds out.
+    ///
+    /// # Errors
+    /// As [`Lease::enter`].
+    pub fn permits(&self, action: ActionId, import: &'static str) -> Result<(), Denied> {
+        let Some(right) = self.0.rights.iter().find(|r| r.action == action) else {
+            return Err(self.refuse(action, import, Why::NotHeld));
+        };
+        match self.enter_under(right) {
+            Some(_) => Ok(()),
+            None => self.ask_again(right, import),
+        }
+    }
+
+    /// Decides anew without making the lease current.
+    fn ask_again(&self, right: &Right, import: &'static str) -> Result<(), Denied> {
+        if self.is_revoked() {
+            return Err(self.refuse(right.action, import, Why::Revoked));
+        }
+        let standing = self.0.session.decide_and_record(right.action, &self.0.resource, import)?;
+        right.asked.store(standing.asked, Ordering::SeqCst);
+        Ok(())
+    }
+
     /// Asks anew if the policies have changed since the last time.
     fn asked_anew(&self, action: ActionId, import: &'static str) -> Result<(), Denied> {
         let Some(right) = self.0.rights.iter().find(|r| r.action == action) else {
@@ -241,7 +251,7 @@ impl Lease {
         if right.asked.load(Ordering::SeqCst) >= current {
             return Ok(());
         }
-        self.renew(right, import).map(drop)
+        self.ask_again(right, import)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::stdio::system::Stream;
 use crate::stdio::writer::Writer;
 use crate::stdio::{BUDGET_BYTES, Memory, StdioError, left};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Where output goes.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +45,23 @@ enum Target {
 static STDOUT: Writer = Writer::new("stdout");
 static STDERR: Writer = Writer::new("stderr");
 
+/// One descriptor for each, however often a guest asks for its stream; none where it is no regular file.
+static STDOUT_FILE: OwnFile = OnceLock::new();
+static STDERR_FILE: OwnFile = OnceLock::new();
+
+type OwnFile = OnceLock<Option<Arc<Stream>>>;
+
+fn own_file(which: Stdio) -> &'static OwnFile {
+    match which {
+        Stdio::Stderr => &STDERR_FILE,
+        Stdio::Stdout | Stdio::Stdin => &STDOUT_FILE,
+    }
+}
+
+fn kept(own: &OwnFile, open: impl FnOnce() -> Option<Stream>) -> Option<Arc<Stream>> {
+    own.get_or_init(|| open().filter(Stream::is_regular).map(Arc::new)).clone()
+}
+
 impl Output {
     /// The stream that was permitted, into `sink`.
     ///
@@ -53,10 +70,13 @@ impl Output {
     pub fn new(permit: Permit<StdioWrite>, sink: Sink) -> Result<Output, StdioError> {
         match sink {
             Sink::Inherit => {
-                let stream = Stream::own_ambient(*permit.resource())?;
-                let writer = writer_ambient(*permit.resource(), &stream);
-                let own = Some(*permit.resource());
-                Ok(Output { own, ..Output::onto(permit, stream, writer) })
+                let which = *permit.resource();
+                if let Some(file) = kept(own_file(which), || Stream::own_ambient(which).ok()) {
+                    return Ok(Output { own: Some(which), ..Output::of(permit, Target::File(file)) });
+                }
+                let stream = Stream::own_ambient(which)?;
+                let writer = writer_ambient(which, &stream);
+                Ok(Output { own: Some(which), ..Output::onto(permit, stream, writer) })
             }
             Sink::Memory(memory) => Ok(Output::of(permit, Target::Memory(memory))),
             Sink::Null => Ok(Output::of(permit, Target::Null)),
@@ -176,5 +196,22 @@ fn writer_ambient(which: Stdio, stream: &Stream) -> &'static Writer {
             Ok(_) | Err(_) => &STDERR,
         },
         Stdio::Stdout | Stdio::Stdin => &STDOUT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_regular_file_is_opened_once_and_nothing_else_is_kept() {
+        let own = OwnFile::new();
+        let file = || Some(Stream::new(tempfile::tempfile().unwrap()));
+        let first = kept(&own, file).unwrap();
+        assert!(Arc::ptr_eq(&first, &kept(&own, || panic!("opened again")).unwrap()));
+        let own = OwnFile::new();
+        let (_reader, writer) = std::io::pipe().unwrap();
+        let pipe = || Some(Stream::new(std::os::fd::OwnedFd::from(writer).into()));
+        assert!(kept(&own, pipe).is_none());
     }
 }

@@ -51,13 +51,13 @@ impl Stream {
         }
     }
 
-    /// Writes some of `bytes`, without waiting where the system can.
-    pub(super) fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_never_waiting(bytes).unwrap_or_else(|| (&self.file).write(bytes))
+    /// Writes some of `bytes`, however long it takes.
+    pub(super) fn write_waiting(&self, bytes: &[u8]) -> io::Result<usize> {
+        (&self.file).write(bytes)
     }
 
-    /// None when this cannot be had here.
-    fn write_never_waiting(&self, bytes: &[u8]) -> Option<io::Result<usize>> {
+    /// Writes some of `bytes` without waiting; none when this cannot be had here.
+    pub(super) fn write_never_waiting(&self, bytes: &[u8]) -> Option<io::Result<usize>> {
         if !self.never_waiting.load(Ordering::Relaxed) {
             return None;
         }

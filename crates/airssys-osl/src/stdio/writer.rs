@@ -6,7 +6,7 @@
 //! each open handle that was promised room before. A piece is charged for what keeping it costs, too.
 
 use crate::action::ActionId;
-use crate::gate::Session;
+use crate::gate::{InUse, Session};
 use crate::stdio::channel::{Channel, Share};
 use crate::stdio::system::{Stream, is_passing};
 use crate::stdio::{BUDGET_BYTES, lock};
@@ -153,10 +153,16 @@ impl Writer {
                     return End::Refused;
                 }
             }
-            if !piece.may_go() {
-                return End::Refused;
-            }
-            match stream.write_some(rest) {
+            let Some(in_use) = piece.may_go() else { return End::Refused };
+            let written = match stream.write_never_waiting(rest) {
+                Some(done) => done,
+                None => {
+                    // It may wait here, and nothing may wait for that.
+                    drop(in_use);
+                    stream.write_waiting(rest)
+                }
+            };
+            match written {
                 Ok(0) => return End::Failed(io::ErrorKind::WriteZero.into()),
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                 Err(error) if is_passing(&error) => std::thread::sleep(PAUSE),
@@ -235,11 +241,14 @@ impl Piece {
     }
 
     /// Asks its lease right before the system call. A panic in whoever decides or records is a no.
-    fn may_go(&self) -> bool {
+    fn may_go(&self) -> Option<InUse<'_>> {
         let lease = self.channel.lease();
         // What is known to be revoked is dropped without a record: that was no new question.
-        let enter = || lease.enter(ActionId::StdioWrite, self.import).is_ok();
-        !lease.is_revoked() && catch_unwind(AssertUnwindSafe(enter)).unwrap_or(false)
+        if lease.is_revoked() {
+            return None;
+        }
+        let enter = || lease.enter(ActionId::StdioWrite, self.import).ok();
+        catch_unwind(AssertUnwindSafe(enter)).ok().flatten()
     }
 }
 

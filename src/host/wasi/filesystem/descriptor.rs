@@ -162,7 +162,8 @@ pub(in crate::host::wasi) async fn descriptor_read_directory(
 ) -> Result<Resource<EntryStream>, FsFail> {
     let node = node(g, &this)?;
     g.make_room()?;
-    let (place, pool, in_place) = (Place::take(g.state)?, pool(g), node.in_place());
+    // A listing keeps its directory open as well, also when the guest lets go of that.
+    let (place, pool, in_place) = (Place::take_some(g.state, 2)?, pool(g), node.in_place());
     let listing = node.work(move |node| {
         let entries = node.directory()?.entries(call.import())?;
         let lease = entries.lease().clone();

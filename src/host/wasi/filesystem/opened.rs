@@ -5,7 +5,7 @@ use crate::host::bindings::filesystem::types::ErrorCode;
 use crate::host::wasi::pool::Pool;
 use crate::kernel::{Guarded, State};
 use airssys_osl::fs::{Entries, FsError, Node};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// What a descriptor's handle stands for.
@@ -34,7 +34,12 @@ pub(super) struct Place(#[expect(dead_code, reason = "held for its drop")] Optio
 impl Place {
     /// A place that is free; none left is the interface's own error. Taken before the effect that needs it.
     pub(super) fn take(state: &State) -> Result<Place, FsFail> {
-        let place = Arc::clone(&state.open_files).try_acquire_owned();
+        Place::take_some(state, 1)
+    }
+
+    /// As many places as descriptors are going to be held.
+    pub(super) fn take_some(state: &State, count: u32) -> Result<Place, FsFail> {
+        let place = Arc::clone(&state.open_files).try_acquire_many_owned(count);
         place.map(|place| Place(Some(place))).map_err(|_| FsFail::Code(ErrorCode::InsufficientMemory))
     }
 
@@ -63,12 +68,15 @@ impl<T: Send + Sync + 'static> Opened<T> {
         &self.0.pool
     }
 
-    /// Does work on it: in place where it ends soon, elsewhere on the blocking pool.
+    /// Does work on it: in place where it ends soon by now, elsewhere on the blocking pool.
     pub(super) async fn work<R: Send + 'static>(
         self,
         work: impl FnOnce(&T) -> Result<R, FsError> + Send + 'static,
-    ) -> Result<R, FsFail> {
-        let in_place = self.in_place();
+    ) -> Result<R, FsFail>
+    where
+        T: Soon,
+    {
+        let in_place = self.in_place() && self.value()?.ends_soon();
         self.work_if(in_place, work).await
     }
 
@@ -87,6 +95,25 @@ impl<T: Send + Sync + 'static> Opened<T> {
             Ok(done) => Ok(done?),
             Err(lost) => Err(FsFail::Trap(wasmtime::Error::new(lost))),
         }
+    }
+}
+
+/// What knows whether calls on it end soon: an answer that may become no while it is open.
+#[expect(unreachable_pub, reason = "a bound of what `bindgen!` re-exports")]
+pub trait Soon {
+    /// True when they do.
+    fn ends_soon(&self) -> bool;
+}
+
+impl Soon for Node {
+    fn ends_soon(&self) -> bool {
+        self.in_place()
+    }
+}
+
+impl Soon for Mutex<Entries> {
+    fn ends_soon(&self) -> bool {
+        self.lock().unwrap_or_else(PoisonError::into_inner).in_place()
     }
 }
 
