@@ -15,6 +15,7 @@ mod support;
 use airssys_osl::Why;
 use airssys_wasm::audit::Memory;
 use airssys_wasm::embed::{ComponentRuntime, Error};
+use airssys_wasm::identity::{SecretKey, Trust, sign};
 use airssys_wasm::policy::Source;
 use std::time::Duration;
 use support::{MEMORY, of_kind};
@@ -181,21 +182,25 @@ async fn an_unloaded_component_stops_at_once_and_stays_ended() {
     assert!(!of_kind(&log, "summary").is_empty());
 }
 
-#[tokio::test]
-async fn a_revoked_key_takes_every_instance_it_signed_along_and_no_other() {
-    let other_key = airssys_wasm::identity::SecretKey::generate().unwrap();
-    let bytes = component("");
-    let publisher = |name: &str, key: String| {
+/// Trusts the test key as `acme`, and another as `other`.
+fn trust_in(other: &SecretKey) -> Trust {
+    let publisher = |name: &str, key: &SecretKey| {
+        let key = key.public_key().to_text();
         format!("[[publisher]]\nname = \"{name}\"\nnames = [\"*\"]\n[[publisher.key]]\nkey = \"{key}\"\n")
     };
-    let text = publisher("acme", support::KEY.public_key().to_text())
-        + &publisher("other", other_key.public_key().to_text());
-    let unread: &dyn Fn(&str) -> std::io::Result<String> = &|_| Err(std::io::ErrorKind::NotFound.into());
-    let trust = airssys_wasm::identity::Trust::parse(&text, "trust.toml", unread).unwrap();
+    let text = publisher("acme", &support::KEY) + &publisher("other", other);
+    Trust::parse(&text, "trust.toml", &|_| Err(std::io::ErrorKind::NotFound.into())).unwrap()
+}
+
+#[tokio::test]
+async fn a_revoked_key_takes_every_instance_it_signed_along_and_no_other() {
+    let other_key = SecretKey::generate().unwrap();
+    let bytes = component("");
+    let trust = trust_in(&other_key);
     let (config, log) = support::config(support::ALLOW_ALL);
     let runtime = ComponentRuntime::new(config.trust(trust)).unwrap();
     let theirs = support::manifest("probe").replace("acme", "other");
-    let theirs = airssys_wasm::identity::sign(&bytes, &theirs, &other_key).unwrap();
+    let theirs = sign(&bytes, &theirs, &other_key).unwrap();
     let theirs = runtime.load_component(theirs).await.unwrap();
     let ours = support::signed("probe", &bytes);
     let first = runtime.load_component(ours.clone()).await.unwrap();
@@ -212,8 +217,15 @@ async fn a_revoked_key_takes_every_instance_it_signed_along_and_no_other() {
         let text = error.to_string();
         assert!(matches!(error, Error::Identity(_)) && text.contains("is revoked"), "{text}");
     };
+    let loads = of_kind(&log, "load").len();
     refused(runtime.load_component(ours).await.unwrap_err());
     refused(first.instantiate().await.unwrap_err());
+    let records = of_kind(&log, "refused");
+    assert_eq!((records.len(), of_kind(&log, "load").len()), (2, loads), "refused, and not loaded");
+    assert!(
+        records.iter().all(|record| record["text"].as_str().unwrap().contains("is revoked")),
+        "{records:#?}"
+    );
     assert!(of_kind(&log, "revoke")[0]["text"].as_str().unwrap().contains("is revoked"));
     assert!(airssys_wasm::audit::verify(log.bytes().as_slice(), None).unwrap().is_sound());
 }

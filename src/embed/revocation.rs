@@ -5,7 +5,6 @@
 //! same and the missing record told.
 
 use crate::embed::{Component, ComponentRuntime, Error};
-use crate::identity::{IdentityError, VerifiedComponent};
 use airssys_osl::Session;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -84,18 +83,4 @@ impl Component {
         recorded?;
         Ok(closed?)
     }
-}
-
-/// Refuses what a key signed that was revoked between verification and start. Asked after the session is among the
-/// live ones: whoever revokes the key either is seen here or sees the session.
-pub(crate) fn refuse_revoked(verified: &VerifiedComponent, revoked: bool) -> Result<(), Error> {
-    if !revoked {
-        return Ok(());
-    }
-    let principal = verified.principal();
-    Err(Error::Identity(IdentityError::RevokedKey {
-        component: principal.name.clone(),
-        publisher: principal.publisher.clone(),
-        key_id: verified.key_id().to_owned(),
-    }))
 }

@@ -2,9 +2,9 @@
 
 use crate::audit::{self, Log, Refused};
 use crate::embed::recorder::TellingRecorder;
-use crate::embed::revocation::{Live, refuse_revoked};
+use crate::embed::revocation::Live;
 use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
-use crate::identity::{self, Trust, VerifiedComponent};
+use crate::identity::{self, IdentityError, Trust, VerifiedComponent};
 use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, Prepared};
 use crate::policy::{CedarAuthorizer, Policies, Source};
 use crate::{host, policy};
@@ -178,6 +178,8 @@ impl Shared {
         let number = self.instances.fetch_add(1, Ordering::Relaxed);
         let session = self.gate.session(Subject::new(verified.principal().clone(), number));
         let snapshot = self.authorizer.snapshot();
+        self.live.add(verified.key_id(), &session);
+        self.refuse_revoked(verified)?;
         let load = audit::Load {
             key_id: verified.key_id(),
             file_digest: verified.file_digest(),
@@ -186,13 +188,28 @@ impl Shared {
             limits: recorded(limits),
         };
         self.log.load(session.subject(), &load)?;
-        self.live.add(verified.key_id(), &session);
-        let revoked = {
-            let trust = self.trust.read().unwrap_or_else(PoisonError::into_inner);
-            trust.is_key_revoked(verified.key_id())
-        };
-        refuse_revoked(verified, revoked)?;
         Ok(session)
+    }
+
+    /// Refuses what a key signed that was revoked between verification and start. Asked after the session is among the
+    /// live ones: whoever revokes the key either is seen here or sees the session.
+    fn refuse_revoked(&self, verified: &VerifiedComponent) -> Result<(), Error> {
+        let (principal, key_id) = (verified.principal(), verified.key_id());
+        if !self.trust.read().unwrap_or_else(PoisonError::into_inner).is_key_revoked(key_id) {
+            return Ok(());
+        }
+        let error = IdentityError::RevokedKey {
+            component: principal.name.clone(),
+            publisher: principal.publisher.clone(),
+            key_id: key_id.to_owned(),
+        };
+        self.log.refused(&Refused {
+            claimed: Some(&principal.name),
+            file_digest: Some(verified.file_digest()),
+            import: None,
+            reason: &error.to_string(),
+        })?;
+        Err(error.into())
     }
 
     /// Trust, to be changed.
