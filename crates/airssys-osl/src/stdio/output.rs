@@ -51,10 +51,11 @@ static STDERR_FILE: OwnFile = OnceLock::new();
 
 type OwnFile = OnceLock<Option<Arc<Stream>>>;
 
-fn own_file(which: Stdio) -> &'static OwnFile {
+fn own_file(which: Stdio) -> Result<&'static OwnFile, StdioError> {
     match which {
-        Stdio::Stderr => &STDERR_FILE,
-        Stdio::Stdout | Stdio::Stdin => &STDOUT_FILE,
+        Stdio::Stdout => Ok(&STDOUT_FILE),
+        Stdio::Stderr => Ok(&STDERR_FILE),
+        Stdio::Stdin => Err(StdioError::Closed),
     }
 }
 
@@ -71,7 +72,7 @@ impl Output {
         match sink {
             Sink::Inherit => {
                 let which = *permit.resource();
-                if let Some(file) = kept(own_file(which), || Stream::own_ambient(which).ok()) {
+                if let Some(file) = kept(own_file(which)?, || Stream::own_ambient(which).ok()) {
                     return Ok(Output { own: Some(which), ..Output::of(permit, Target::File(file)) });
                 }
                 let stream = Stream::own_ambient(which)?;
@@ -213,5 +214,11 @@ mod tests {
         let (_reader, writer) = std::io::pipe().unwrap();
         let pipe = || Some(Stream::new(std::os::fd::OwnedFd::from(writer).into()));
         assert!(kept(&own, pipe).is_none());
+    }
+
+    #[test]
+    fn a_permission_for_input_finds_no_output() {
+        assert!(matches!(own_file(Stdio::Stdin), Err(StdioError::Closed)));
+        assert!(own_file(Stdio::Stdout).is_ok() && own_file(Stdio::Stderr).is_ok());
     }
 }
