@@ -58,14 +58,6 @@ impl Reader {
         Ok(self.time())
     }
 
-    /// [`Reader::now`] in nanoseconds.
-    ///
-    /// # Errors
-    /// As [`Reader::now`].
-    pub fn nanoseconds(&self, import: &'static str) -> Result<u64, Denied> {
-        self.now(import).map(nanoseconds)
-    }
-
     fn time(&self) -> Duration {
         match self.clock {
             Clock::Monotonic => ORIGIN.elapsed(),

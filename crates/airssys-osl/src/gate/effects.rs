@@ -87,9 +87,10 @@ impl<E: Counts> Drop for Begun<E> {
 }
 
 fn drain(count: &AtomicU64) {
-    let mut looks = 0;
+    let mut looks = 0_u32;
     while count.load(Ordering::SeqCst) != 0 {
         pause(looks);
-        looks += 1;
+        // An effect may take as long as its file system does.
+        looks = looks.saturating_add(1);
     }
 }
