@@ -4,7 +4,7 @@
 
 mod cli_support;
 
-use airssys_osl::{ActionId, Ask, Authorizer, Entry, Principal, Recorder, Resource, Subject};
+use airssys_osl::{ActionId, Ask, Authorizer, Endpoint, Entry, Host, Principal, Recorder, Resource, Subject};
 use airssys_wasm::audit::{Kind, Limits, Load, Log, PolicySet, Record, Word, query};
 use airssys_wasm::policy::{CedarAuthorizer, Policies, Source};
 use cli_support::Desk;
@@ -30,6 +30,8 @@ const POLICY: &str = r#"
 @id("wall") permit (principal, action == Action::"clock:read", resource == Clock::"wall");
 @id("fair") permit (principal in Publisher::"acme", action, resource == Random::"insecure");
 @id("args") permit (principal, action, resource is Process) when { !principal.dev };
+@id("name") permit (principal, action in Action::"net", resource in Host::"example.com");
+@id("local") permit (principal, action == Action::"net:bind", resource is Endpoint) when { !(resource has ip) };
 "#;
 
 const ENTITIES: &str = r#"[
@@ -65,7 +67,8 @@ fn subjects() -> [Subject; 2] {
 fn resources(action: ActionId) -> Vec<Resource> {
     let paths =
         ["/", "/work/x", "/photos/2026/a.jpg", "/photos/2026", "/photos/keys/\u{e9}\n", "/albums/holiday/b"];
-    let named: [(&str, &[&str]); 6] = [
+    let named: [(&str, &[&str]); 7] = [
+        ("Host", &["api.example.com", "x.org"]),
         ("Path", &paths),
         ("EnvVar", &["LANG", "TOKEN"]),
         ("Stdio", &["stdin", "stdout", "stderr"]),
@@ -79,10 +82,25 @@ fn resources(action: ActionId) -> Vec<Resource> {
         "stdio" => "Stdio",
         "clock" => "Clock",
         "random" => "Random",
+        "net" if action == ActionId::NetResolve => "Host",
+        "net" => return endpoints(),
         _ => "Process",
     };
     let (_, ids) = named.iter().find(|(name, _)| *name == kind).unwrap();
     ids.iter().map(|id| Resource::parse(kind, id).unwrap()).collect()
+}
+
+/// Each judged as the hosts it was looked up as; the last lies in inner addresses.
+fn endpoints() -> Vec<Resource> {
+    let hosts = |names: &[&str]| names.iter().map(|name| Host::parse(name).unwrap()).collect::<Vec<_>>();
+    [
+        ("192.0.2.1:443/tcp", &["api.example.com", "x.org"][..]),
+        ("192.0.2.1:443/tcp", &[]),
+        ("*:0/tcp", &[]),
+        ("10.0.0.1:443/tcp", &["example.com"]),
+    ]
+    .map(|(id, names)| Endpoint::parse(id).unwrap().looked_up_as(hosts(names), 1).into())
+    .into()
 }
 
 fn policies(policy: &str, entities: &str) -> (Policies, PolicySet) {
@@ -171,7 +189,7 @@ fn answers(record: &Record<'_>, value: &serde_json::Value) -> [(String, Vec<Stri
 #[test]
 fn every_verdict_of_a_log_is_decided_again_from_its_record_and_the_files_of_its_epoch() {
     let (desk, decisions) = desk();
-    assert_eq!(decisions.len(), 69);
+    assert_eq!(decisions.len(), 95);
     for record in &decisions {
         let policy = if record.epoch == Some(1) { "before/policy.cedar" } else { "after/policy.cedar" };
         let value = again(&desk, record, &["--policy", policy, "--entities", "entities.json"]);
@@ -184,7 +202,10 @@ fn every_verdict_of_a_log_is_decided_again_from_its_record_and_the_files_of_its_
     let word = |word: Word| decisions.iter().filter(|record| record.verdict == Some(word)).count();
     assert!(word(Word::Allow) >= 15 && word(Word::Deny) >= 25 && word(Word::Fault) >= 6);
     let told: BTreeSet<_> = decisions.iter().flat_map(|record| record.policies.iter().flatten()).collect();
-    for id in ["album", "sets", "stat-at", "hidden", "vetted", "own", "env", "out", "wall", "fair", "args"] {
+    for id in [
+        "album", "sets", "stat-at", "hidden", "vetted", "own", "env", "out", "wall", "fair", "args", "name",
+        "local",
+    ] {
         assert!(told.iter().any(|policy| **policy == id), "`{id}` never decided: {told:?}");
     }
 }

@@ -115,6 +115,28 @@ fn a_question_that_is_not_whole_is_wrong_usage() {
 }
 
 #[test]
+fn an_address_is_explained_as_the_names_it_was_looked_up_as() {
+    let desk = desk(
+        "@id(\"name\") permit (principal, action == Action::\"net:connect\", resource in Host::\"example.com\");",
+    );
+    let question = ["--principal", "acme/thumb", "--action", "net:connect", "--resource"];
+    let address = "Endpoint::\"192.0.2.1:443/tcp\"";
+    let verdict = |more: &[&str]| {
+        let said = explain(&desk, &[&question[..], &[address], more, &["--json"]].concat());
+        said.is_done().json()["verdict"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(verdict(&[]), "deny");
+    assert_eq!(verdict(&["--looked-up-as", "x.org"]), "deny");
+    assert_eq!(verdict(&["--looked-up-as", "x.org", "--looked-up-as", "api.example.com"]), "allow");
+    for (resource, host) in
+        [(address, "Example.com"), (address, "192.0.2.1"), ("Path::\"/a\"", "example.com")]
+    {
+        let said = explain(&desk, &[&question[..], &[resource, "--looked-up-as", host]].concat());
+        assert_eq!(said.status, 125, "{resource} {host}: {said:?}");
+    }
+}
+
+#[test]
 fn a_denial_is_explained_by_the_condition_that_failed() {
     let desk = desk(PHOTOS);
     desk.run(&["keygen"]).is_done();

@@ -35,10 +35,51 @@ const FREE: &[&str] = &[
     "wasi:io/poll#poll",
     "wasi:io/streams#[method]input-stream.subscribe",
     "wasi:io/streams#[method]output-stream.subscribe",
+    "wasi:sockets/instance-network#instance-network",
+    "wasi:sockets/ip-name-lookup#[method]resolve-address-stream.subscribe",
+    "wasi:sockets/tcp#[method]tcp-socket.address-family",
+    "wasi:sockets/tcp#[method]tcp-socket.finish-bind",
+    "wasi:sockets/tcp#[method]tcp-socket.finish-listen",
+    "wasi:sockets/tcp#[method]tcp-socket.hop-limit",
+    "wasi:sockets/tcp#[method]tcp-socket.is-listening",
+    "wasi:sockets/tcp#[method]tcp-socket.keep-alive-count",
+    "wasi:sockets/tcp#[method]tcp-socket.keep-alive-enabled",
+    "wasi:sockets/tcp#[method]tcp-socket.keep-alive-idle-time",
+    "wasi:sockets/tcp#[method]tcp-socket.keep-alive-interval",
+    "wasi:sockets/tcp#[method]tcp-socket.local-address",
+    "wasi:sockets/tcp#[method]tcp-socket.receive-buffer-size",
+    "wasi:sockets/tcp#[method]tcp-socket.remote-address",
+    "wasi:sockets/tcp#[method]tcp-socket.send-buffer-size",
+    "wasi:sockets/tcp#[method]tcp-socket.set-hop-limit",
+    "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-count",
+    "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-enabled",
+    "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-idle-time",
+    "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-interval",
+    "wasi:sockets/tcp#[method]tcp-socket.set-receive-buffer-size",
+    "wasi:sockets/tcp#[method]tcp-socket.set-send-buffer-size",
+    "wasi:sockets/tcp#[method]tcp-socket.subscribe",
+    "wasi:sockets/tcp-create-socket#create-tcp-socket",
+    "wasi:sockets/udp#[method]incoming-datagram-stream.subscribe",
+    "wasi:sockets/udp#[method]outgoing-datagram-stream.subscribe",
+    "wasi:sockets/udp#[method]udp-socket.address-family",
+    "wasi:sockets/udp#[method]udp-socket.finish-bind",
+    "wasi:sockets/udp#[method]udp-socket.local-address",
+    "wasi:sockets/udp#[method]udp-socket.receive-buffer-size",
+    "wasi:sockets/udp#[method]udp-socket.remote-address",
+    "wasi:sockets/udp#[method]udp-socket.send-buffer-size",
+    "wasi:sockets/udp#[method]udp-socket.set-receive-buffer-size",
+    "wasi:sockets/udp#[method]udp-socket.set-send-buffer-size",
+    "wasi:sockets/udp#[method]udp-socket.set-unicast-hop-limit",
+    "wasi:sockets/udp#[method]udp-socket.stream",
+    "wasi:sockets/udp#[method]udp-socket.subscribe",
+    "wasi:sockets/udp#[method]udp-socket.unicast-hop-limit",
+    "wasi:sockets/udp-create-socket#create-udp-socket",
 ];
 
 /// `error-code::access`.
 const ACCESS: u32 = 1000;
+/// `error-code::access-denied` of sockets.
+const ACCESS_DENIED: u32 = 1001;
 /// `stream-error::last-operation-failed`.
 const LAST_OPERATION_FAILED: u32 = 1000;
 
@@ -69,18 +110,27 @@ async fn every_function_is_denied_in_its_way_and_leaves_one_record() {
     println!("{probed} functions probed");
 }
 
+/// Somebody to connect to. Nothing takes up its connections, and none are needed.
+fn somebody() -> (std::net::TcpListener, u16) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
 async fn probe(resolve: &wit_parser::Resolve, offered: &Offered, row: &Row) {
     let id = &offered.id;
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("sub")).unwrap();
     std::fs::write(directory.path().join("file"), "contents").unwrap();
     let (config, memory) = support::config(support::ALLOW_ALL);
+    let (_listener, port) = somebody();
     let config = config
+        .trust(support::trust_in(&["inner-network"]))
         .env("VARIABLE", "value")
         .args(["program"])
         .mount(MountSpec::new(directory.path(), GuestPath::root()));
     let runtime = ComponentRuntime::new(config).unwrap();
-    let bytes = build(resolve, offered, &Plan { path: "file", flags: (0, 0, 1) });
+    let bytes = build(resolve, offered, &Plan { path: "file", flags: (0, 0, 1), port });
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
     let prepared: u32 = component.call("prepare", &()).await.unwrap();
     assert_eq!(prepared, 0, "{id}: prepare");
@@ -120,6 +170,9 @@ fn check(id: &str, row: &Row, answer: Result<u32, Error>, records: &[serde_json:
     match row.denial {
         Denial::Error if id.starts_with("wasi:io/streams") => {
             assert_eq!(answer.unwrap(), LAST_OPERATION_FAILED, "{id}")
+        }
+        Denial::Error if id.starts_with("wasi:sockets/") => {
+            assert_eq!(answer.unwrap(), ACCESS_DENIED, "{id}")
         }
         Denial::Error => assert_eq!(answer.unwrap(), ACCESS, "{id}"),
         Denial::Empty => assert_eq!(answer.unwrap(), 2000, "{id}"),
@@ -186,12 +239,14 @@ async fn recorded(
     let directory = tempfile::tempdir().unwrap();
     furnish(directory.path());
     let (config, memory) = support::config(support::ALLOW_ALL);
+    let (_listener, port) = somebody();
     let config = config
+        .trust(support::trust_in(&["inner-network"]))
         .env("VARIABLE", "value")
         .args(["program"])
         .mount(MountSpec::new(directory.path(), GuestPath::root()));
     let runtime = ComponentRuntime::new(config).unwrap();
-    let bytes = build_with(resolve, offered, plan, second);
+    let bytes = build_with(resolve, offered, &Plan { port, ..*plan }, second);
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
     let mut records = Vec::new();
     for policy in policies(&offered.id) {
@@ -220,7 +275,9 @@ async fn no_function_is_recorded_asking_what_its_row_does_not_say() {
         let mut records = Vec::new();
         for (path, second) in paths {
             for flags in flags {
-                records.extend(recorded(&resolve, &offered, &Plan { path, flags: *flags }, second).await);
+                records.extend(
+                    recorded(&resolve, &offered, &Plan { path, flags: *flags, port: 0 }, second).await,
+                );
             }
         }
         for record in &records {

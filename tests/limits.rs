@@ -214,7 +214,7 @@ async fn too_many_open_files_are_refused_by_their_own_error() {
     let _alone = alone().await;
     let resolve = support::wit();
     let open = support::probe::offered(&resolve).into_iter().find(|o| o.id.ends_with("open-at")).unwrap();
-    let plan = support::probe::Plan { path: "file", flags: (0, 0, 0) };
+    let plan = support::probe::Plan { path: "file", flags: (0, 0, 0), port: 0 };
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("file"), "").unwrap();
     let (config, _) = support::config(support::ALLOW_ALL);

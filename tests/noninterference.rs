@@ -100,7 +100,7 @@ async fn assert_alike(
     let (config, log) = support::config(POLICY);
     let runtime =
         ComponentRuntime::new(config.mount(MountSpec::new(root.path(), GuestPath::root()))).unwrap();
-    let bytes = build(resolve, offered, &Plan { path, flags });
+    let bytes = build(resolve, offered, &Plan { path, flags, port: 0 });
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
     let mut first = None;
     for (world, part) in WORLDS {

@@ -27,6 +27,8 @@ fn without_a_policy_everything_is_denied() {
             "stdio:read" | "stdio:write" => Resource::parse("Stdio", "stdout").unwrap(),
             "clock:read" | "clock:sleep" => Resource::parse("Clock", "wall").unwrap(),
             "random:read" => Resource::parse("Random", "secure").unwrap(),
+            "net:resolve" => Resource::parse("Host", "api.example.com").unwrap(),
+            name if name.starts_with("net:") => Resource::parse("Endpoint", "192.0.2.1:443/tcp").unwrap(),
             _ => Resource::parse("Process", "self").unwrap(),
         };
         let decision = decide(&policies, &principal("acme/x"), *action, &resource);

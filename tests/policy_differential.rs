@@ -7,7 +7,7 @@
 
 mod policy_support;
 
-use airssys_osl::{ActionId, Ask, Authorizer as _, Principal, Resource, Subject, Verdict};
+use airssys_osl::{ActionId, Ask, Authorizer as _, Endpoint, Host, Principal, Resource, Subject, Verdict};
 use airssys_wasm::policy::{BASE, CedarAuthorizer, Policies, SCHEMA, Source};
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, EntityUid, PolicyId, PolicySet, Request, Schema,
@@ -25,6 +25,17 @@ use std::str::FromStr;
 const PATHS: [&str; 16] = [
     "/", "/a", "/ab", "/a/b", "/a/bc", "/a/b/c", "/a/b/c/d", "/a-b", "/b", "/b/a", "/b/a/b", "/set",
     "/set/x", "/set/x/y", "/set-x", "/c",
+];
+/// Names that lie in each other, and some that only look so.
+const HOSTS: [&str; 6] = ["com", "example.com", "api.example.com", "badexample.com", "x.org", "a"];
+/// Endpoints with the hosts they were looked up as.
+const ENDPOINTS: [(&str, &[&str]); 6] = [
+    ("192.0.2.1:443/tcp", &[]),
+    ("192.0.2.2:443/tcp", &["api.example.com"]),
+    ("[2001:db8::1]:53/udp", &["badexample.com", "x.org"]),
+    ("127.0.0.1:80/tcp", &["example.com"]),
+    ("[::ffff:10.0.0.1]:80/tcp", &[]),
+    ("*:0/udp", &[]),
 ];
 const VARIABLES: [&str; 3] = ["HOME", "/a", "a"];
 const PRINCIPALS: [&str; 5] = ["acme/x", "acme/y", "other/x", "local-dev/x", "acme/xx"];
@@ -47,7 +58,11 @@ fn world() -> Vec<Principal> {
 
 fn resources() -> Vec<Resource> {
     let paths = PATHS.iter().map(|id| ("Path", *id)).chain([("Path", "/a/b/zz"), ("Path", "/zz")]);
-    let rest = VARIABLES.iter().map(|id| ("EnvVar", *id));
+    let endpoints = ENDPOINTS.iter().map(|(id, hosts)| {
+        let hosts = hosts.iter().map(|host| Host::parse(host).unwrap());
+        Endpoint::parse(id).unwrap().looked_up_as(hosts, 1).into()
+    });
+    let rest = HOSTS.iter().map(|id| ("Host", *id)).chain(VARIABLES.iter().map(|id| ("EnvVar", *id)));
     let closed = [
         ("Stdio", "stdin"),
         ("Stdio", "stdout"),
@@ -55,7 +70,8 @@ fn resources() -> Vec<Resource> {
         ("Random", "secure"),
         ("Process", "self"),
     ];
-    paths.chain(rest).chain(closed).map(|(kind, id)| Resource::parse(kind, id).unwrap()).collect()
+    let named = paths.chain(rest).chain(closed).map(|(kind, id)| Resource::parse(kind, id).unwrap());
+    named.chain(endpoints).collect()
 }
 
 fn principal_scope() -> impl Strategy<Value = String> {
@@ -71,6 +87,28 @@ fn principal_scope() -> impl Strategy<Value = String> {
         // Only components lie in a component or publisher; an operator may lie in a group.
         1 => select(vec!["acme", "other"]).prop_map(|p| format!("principal in Publisher::\"{p}\"")),
     ]
+}
+
+/// The same of scopes on endpoints and hosts.
+fn network_scope() -> impl Strategy<Value = (String, String)> {
+    let one = select(vec!["net:connect", "net:bind", "net:send", "net:receive"]);
+    let traffic = one.prop_map(|a| format!("action == Action::\"{a}\""));
+    let traffic = prop_oneof![3 => traffic, 2 => Just("action in Action::\"net\"".to_owned())];
+    let host = || select(&HOSTS[..]).prop_map(|h| format!("Host::\"{h}\""));
+    let endpoint = select(&ENDPOINTS[..]).prop_map(|(id, _)| format!("resource == Endpoint::\"{id}\""));
+    let addresses = prop_oneof![
+        2 => host().prop_map(|h| format!("resource is Endpoint in {h}")),
+        2 => host().prop_map(|h| format!("resource in {h}")),
+        1 => endpoint,
+        1 => Just("resource is Endpoint".to_owned()),
+    ];
+    let names = prop_oneof![
+        host().prop_map(|h| format!("resource in {h}")),
+        host().prop_map(|h| format!("resource == {h}")),
+        Just("resource is Host".to_owned()),
+    ];
+    let resolving = Just("action == Action::\"net:resolve\"".to_owned());
+    prop_oneof![2 => (traffic, addresses), 1 => (resolving, names)]
 }
 
 /// The action's and the resource's part of a scope, which must fit each other.
@@ -103,6 +141,7 @@ fn object_scope() -> impl Strategy<Value = (String, String)> {
     ]);
     prop_oneof![
         8 => (files, paths),
+        4 => network_scope(),
         2 => (reads, variables),
         1 => others.prop_map(|(action, resource)| (action.to_owned(), resource.to_owned())),
     ]
@@ -131,6 +170,9 @@ fn clause() -> impl Strategy<Value = String> {
         "[Action::\"fs:read\", Action::\"env:read\"].contains(action)",
         "Path::\"/set/x\" in Path::\"/a\"",
         "Path::\"/a/b/c/d\" in Path::\"/a/b\"",
+        "Host::\"api.example.com\" in Host::\"example.com\"",
+        "Host::\"badexample.com\" in Host::\"example.com\"",
+        "Endpoint::\"192.0.2.1:443/tcp\".port == 443",
         "if principal.dev then principal.release + 9223372036854775807 > 0 else true",
     ]);
     (when, body).prop_map(|(when, body)| format!("{when} {{ {body} }}"))
@@ -179,7 +221,10 @@ struct Case {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let question = (0..PRINCIPALS.len(), 0..ActionId::COUNT, any::<prop::sample::Index>(), 0..IMPORTS.len());
+    // Most questions are on files, which have the most policies.
+    let files: Vec<_> = (0..ActionId::COUNT).filter(|at| kind(ActionId::ALL[*at]) == "Path").collect();
+    let action = prop_oneof![1 => 0..ActionId::COUNT, 2 => select(files)];
+    let question = (0..PRINCIPALS.len(), action, any::<prop::sample::Index>(), 0..IMPORTS.len());
     let known = resources();
     let question = question.prop_map(move |(who, action, resource, import)| {
         let kind = kind(ActionId::ALL[action]);
@@ -198,6 +243,8 @@ fn kind(action: ActionId) -> &'static str {
         "stdio" => "Stdio",
         "clock" => "Clock",
         "random" => "Random",
+        "net" if action == ActionId::NetResolve => "Host",
+        "net" => "Endpoint",
         _ => "Process",
     }
 }
@@ -214,6 +261,32 @@ fn directory(path: &str) -> Option<&str> {
     }
 }
 
+/// Hosts, each in the one above, and endpoints in their hosts.
+fn network() -> Vec<Value> {
+    let above = |name: &str| name.split_once('.').map(|(_, above)| above.to_owned());
+    let mut names: BTreeSet<String> = HOSTS.iter().map(|host| (*host).to_owned()).collect();
+    names.insert("org".to_owned());
+    let mut all: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let parents: Vec<_> = above(name).iter().map(|above| uid("Host", above)).collect();
+            json!({"uid": uid("Host", name), "attrs": {}, "parents": parents})
+        })
+        .collect();
+    for (id, hosts) in ENDPOINTS {
+        let endpoint = Endpoint::parse(id).unwrap();
+        let mut attrs = json!({"port": endpoint.port(), "transport": endpoint.transport().name()});
+        if let Some(ip) = endpoint.ip() {
+            // Cedar knows no dots in an address of IPv6.
+            let ip = ip.to_string().replace("::ffff:10.0.0.1", "::ffff:a00:1");
+            attrs["ip"] = json!({"__extn": {"fn": "ip", "arg": ip}});
+        }
+        let parents: Vec<_> = hosts.iter().map(|host| uid("Host", host)).collect();
+        all.push(json!({"uid": uid("Endpoint", id), "attrs": attrs, "parents": parents}));
+    }
+    all
+}
+
 /// The whole world as plain entities.
 fn plain_entities(case: &Case, schema: &Schema) -> Entities {
     let mut paths: BTreeSet<String> = PATHS.iter().map(|p| (*p).to_owned()).collect();
@@ -226,6 +299,7 @@ fn plain_entities(case: &Case, schema: &Schema) -> Entities {
             json!({"uid": uid("Path", path), "attrs": {}, "parents": parents})
         })
         .collect();
+    all.extend(network());
     let groups = |names: &[String]| names.iter().map(|g| uid("Group", g)).collect::<Vec<_>>();
     for who in world() {
         let mut parents = groups(&who.groups);

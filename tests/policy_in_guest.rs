@@ -169,7 +169,7 @@ async fn holding(function: &str, hall: &Hall) -> (ComponentRuntime, Component) {
     let resolve = support::wit();
     let offered = offered(&resolve).into_iter().find(|offered| offered.id == function).unwrap();
     std::fs::write(hall._directory.path().join("file"), "contents").unwrap();
-    let bytes = build(&resolve, &offered, &Plan { path: "file", flags: (0, 0, 1) });
+    let bytes = build(&resolve, &offered, &Plan { path: "file", flags: (0, 0, 1), port: 0 });
     let runtime = ComponentRuntime::new(hall.config.clone()).unwrap();
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
     assert_eq!(component.call::<_, u32>("prepare", &()).await.unwrap(), 0);

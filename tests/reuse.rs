@@ -16,7 +16,7 @@ use support::probe::{Offered, Plan, build, offered};
 /// Calls a function so often and gives the number of its decisions, and of the reuses that the summary tells.
 async fn counted(resolve: &wit_parser::Resolve, offered: &Offered, times: u64) -> (usize, u64) {
     let (runtime, log) = support::runtime(support::ALLOW_ALL);
-    let bytes = build(resolve, offered, &Plan { path: "", flags: (0, 0, 0) });
+    let bytes = build(resolve, offered, &Plan { path: "", flags: (0, 0, 0), port: 0 });
     let component = runtime.load_component(support::signed("probe", &bytes)).await.unwrap();
     for _ in 0..times {
         assert_eq!(component.call::<_, u32>("prepare", &()).await.unwrap(), 0);

@@ -1,7 +1,7 @@
 //! What the rest of the program tells the log, and how much of it is kept.
 
 use crate::audit::record::{Exceeded, Kind, Loaded, Record, Reuse, Target, Version};
-use airssys_osl::{ActionId, Entry, Principal, Subject};
+use airssys_osl::{ActionId, Entry, Principal, Resource, Subject};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -87,7 +87,7 @@ impl<'a> Record<'a> {
         let (errors, more_errors) = list(reasons.errors.iter().map(String::as_str), TEXT);
         Record {
             action: Some(entry.ask.action.name().into()),
-            resource: Some(target(entry.ask.resource.kind(), entry.ask.resource.id())),
+            resource: Some(resource(entry.ask.resource)),
             import: Some(cut(entry.ask.import, TEXT)),
             verdict: Some(entry.verdict.outcome().into()),
             policies: Some(policies),
@@ -171,7 +171,18 @@ fn loaded<'a>(principal: &'a Principal, load: &Load<'a>) -> Loaded<'a> {
 }
 
 fn target<'a>(kind: &'static str, id: &'a str) -> Target<'a> {
-    Target { kind: kind.into(), id: cut(id, ID) }
+    Target { kind: kind.into(), id: cut(id, ID), parents: Vec::new() }
+}
+
+fn resource(resource: &Resource) -> Target<'_> {
+    let parents = match resource {
+        // A session remembers few look-ups, and a host is short: all of them fit.
+        Resource::Endpoint(endpoint) => {
+            endpoint.hosts().iter().map(|host| target("Host", host.as_str())).collect()
+        }
+        _ => Vec::new(),
+    };
+    Target { parents, ..target(resource.kind(), resource.id()) }
 }
 
 /// As many items as fit into [`LIST`] bytes, each cut to `each`, and how many were left out.

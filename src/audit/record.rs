@@ -129,7 +129,19 @@ impl Record<'_> {
     /// A sentence when the record has none or its name is not one of this program.
     pub fn resource_value(&self) -> Result<Resource, String> {
         let target = self.resource.as_ref().ok_or_else(|| format!("record {} has no resource", self.seq))?;
-        Resource::parse(&target.kind, &target.id)
+        let resource = Resource::parse(&target.kind, &target.id)?;
+        if target.parents.is_empty() {
+            return Ok(resource);
+        }
+        let hosts = target.parents.iter().map(|parent| match Resource::parse(&parent.kind, &parent.id)? {
+            Resource::Host(host) => Ok(host),
+            other => Err(format!("no resource lies in {other}")),
+        });
+        let hosts = hosts.collect::<Result<Vec<_>, String>>()?;
+        match resource {
+            Resource::Endpoint(endpoint) => Ok(endpoint.looked_up_as(hosts, 0).into()),
+            other => Err(format!("{other} lies in no host")),
+        }
     }
 }
 
@@ -244,6 +256,9 @@ pub struct Target<'a> {
     pub kind: Cow<'a, str>,
     /// Its id, such as `/data/in`.
     pub id: Cow<'a, str>,
+    /// What it is in that does not follow from its id: of an endpoint, the hosts it was judged as.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<Target<'a>>,
 }
 
 /// What a `load` record says of the component beyond `subject`, `instance` and `digest`.

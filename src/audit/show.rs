@@ -38,6 +38,9 @@ fn question(line: &mut String, record: &Record<'_>) {
         plain(line, &target.kind);
         // `Debug` of a string quotes and escapes.
         let _ = write!(line, "::{:?}", target.id);
+        for parent in &target.parents {
+            let _ = write!(line, " as {:?}", parent.id);
+        }
     }
     let Some(policies) = &record.policies else { return };
     let errors = record.errors.as_deref().unwrap_or_default();

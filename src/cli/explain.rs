@@ -7,7 +7,7 @@ use super::{inputs, values};
 use crate::audit::{self, Kind, Situation};
 use crate::identity::{LOCAL_DEV, Name, Trust, Version};
 use crate::policy::{Policies, Question, explain};
-use airssys_osl::{ActionId, Principal, Resource};
+use airssys_osl::{ActionId, Host, Principal, Resource};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -51,6 +51,9 @@ struct Asked {
     /// On what, such as `Path::"/data"`.
     #[arg(long, requires = "principal", value_parser = values::resource)]
     resource: Option<Resource>,
+    /// For an endpoint: a host that its address was looked up as. May be repeated.
+    #[arg(long, value_name = "HOST", requires = "principal", value_parser = host)]
+    looked_up_as: Vec<Host>,
     /// Through which import; policies see it as `context.import`.
     #[arg(long, requires = "principal", default_value = "")]
     import: String,
@@ -71,6 +74,10 @@ struct Asked {
 fn action(text: &str) -> Result<ActionId, String> {
     let known = || ActionId::ALL.iter().map(|action| action.name()).collect::<Vec<_>>().join(", ");
     ActionId::parse(text).ok_or_else(|| format!("the actions are {}", known()))
+}
+
+fn host(text: &str) -> Result<Host, String> {
+    Host::parse(text).map_err(|error| error.to_string())
 }
 
 fn version(text: &str) -> Result<Version, String> {
@@ -176,6 +183,7 @@ impl Asked {
         else {
             return Err(Failure::wrong("no question", "give `--principal`, `--action` and `--resource`"));
         };
+        let resource = judged_as(resource, &self.looked_up_as)?;
         let trust = self.trust.as_deref().map(inputs::trust).transpose()?.map(|trusted| trusted.trust);
         let principal = self.principal(name, trust.as_ref())?;
         let mut notes = Vec::new();
@@ -216,5 +224,17 @@ impl Asked {
             dev: publisher.as_str() == LOCAL_DEV,
             groups: groups.unwrap_or_default().iter().map(ToString::to_string).collect(),
         })
+    }
+}
+
+/// An endpoint as somebody meets it who has looked it up by these names.
+fn judged_as(resource: Resource, hosts: &[Host]) -> Result<Resource, Failure> {
+    match resource {
+        resource if hosts.is_empty() => Ok(resource),
+        Resource::Endpoint(endpoint) => Ok(endpoint.looked_up_as(hosts.iter().cloned(), 0).into()),
+        other => Err(Failure::wrong(
+            format!("{other} is not looked up"),
+            "give `--looked-up-as` with an endpoint, such as `Endpoint::\"192.0.2.1:443/tcp\"`",
+        )),
     }
 }

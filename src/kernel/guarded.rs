@@ -83,8 +83,18 @@ impl Guarded<'_> {
     ///
     /// It stays so until the effect is done: while a host function runs, nobody else reaches the store.
     pub(crate) fn make_room(&mut self) -> Result<(), ResourceTableError> {
-        let probe = self.state.table.push(())?;
-        self.state.table.delete(probe)
+        self.make_room_for(1)
+    }
+
+    /// Makes sure that some more handles fit into the table, as [`Guarded::make_room`] does for one.
+    pub(crate) fn make_room_for(&mut self, handles: usize) -> Result<(), ResourceTableError> {
+        let table = &mut self.state.table;
+        let probes: Vec<_> = (0..handles).map_while(|_| table.push(()).ok()).collect();
+        let fit = probes.len() == handles;
+        for probe in probes {
+            table.delete(probe)?;
+        }
+        if fit { Ok(()) } else { Err(ResourceTableError::Full) }
     }
 
     /// Ends a handle's attribution.

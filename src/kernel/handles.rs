@@ -29,6 +29,21 @@ impl<T: 'static> Handles for Vec<Resource<T>> {
     }
 }
 
+impl<A: 'static, B: 'static> Handles for (Resource<A>, Resource<B>) {
+    fn each(&self, see: &mut dyn FnMut(u32)) {
+        see(self.0.rep());
+        see(self.1.rep());
+    }
+}
+
+impl<A: 'static, B: 'static, C: 'static> Handles for (Resource<A>, Resource<B>, Resource<C>) {
+    fn each(&self, see: &mut dyn FnMut(u32)) {
+        see(self.0.rep());
+        see(self.1.rep());
+        see(self.2.rep());
+    }
+}
+
 impl<T: 'static> Handles for Vec<(Resource<T>, String)> {
     fn each(&self, see: &mut dyn FnMut(u32)) {
         self.iter().for_each(|(value, _)| value.each(see));

@@ -5,6 +5,7 @@ use crate::kernel::attribution::Attribution;
 use crate::kernel::instance::Grants;
 use crate::kernel::limits::Meter;
 use airssys_osl::Session;
+use airssys_osl::net::Network;
 use airssys_osl::{clock, random};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +29,8 @@ pub(crate) struct State {
     pub(crate) session: Arc<Session>,
     pub(crate) grants: Grants,
     pub(crate) ambient: Ambient,
+    /// The network, once something was asked of it.
+    pub(crate) network: Option<Network>,
     pub(crate) meter: Meter,
     /// Ticks of processor time left for the call under way.
     pub(crate) ticks: u64,
@@ -75,6 +78,7 @@ impl State {
             session,
             grants,
             ambient: Ambient::default(),
+            network: None,
             meter,
             ticks: 0,
             open_files: places(MAX_OPEN_FILES),

@@ -6,6 +6,7 @@
 
 use super::index::candidates;
 use super::load::Loaded;
+use super::network;
 use super::rule::{Effect, Rule};
 use super::stack::on_stack;
 use super::subject::Ready;
@@ -34,7 +35,7 @@ impl Loaded {
         if kind_of(action) != resource.kind() {
             return faulty(format!("`{action}` is not asked of {resource}"));
         }
-        let found = candidates(ready.tables(action), resource.kind(), resource.id(), &self.known);
+        let found = candidates(ready.tables(action), resource, &self.known);
         let rules: Rules<'_> = found.iter().filter_map(|number| self.rules.get(*number as usize)).collect();
         if rules.iter().all(|rule| rule.condition.is_none()) {
             return Judged { verdict: conclude(&rules, Vec::new()), reusable: true };
@@ -79,23 +80,34 @@ impl Loaded {
         let lacks = |what: &str| format!("the schema lacks {what}");
         let action = self.words.action(action).ok_or_else(|| lacks("the action"))?;
         let uid = self.words.resource(resource).ok_or_else(|| lacks("the resource's type"))?;
-        let entities = self.entities(ready, action, &uid, rules)?;
+        let entity = self.resource_entity(resource, &uid)?;
+        let entities = self.entities(ready, action, entity, rules)?;
         let known = |uid: EntityUID| EntityUIDEntry::known(uid, None);
         let (own, action) = (known(ready.own.clone()), known(action.uid().clone()));
         let request = Request::new_unchecked(own, action, known(uid), Some(context(import)));
         Ok(work(&Evaluator::new(request, &entities, Extensions::all_available())))
     }
 
+    /// The resource that is asked for, with all that it lies in.
+    pub(crate) fn resource_entity(
+        &self,
+        resource: &Resource,
+        uid: &EntityUID,
+    ) -> Result<Arc<Entity>, String> {
+        network::entity(resource, &self.words).unwrap_or_else(|| Ok(self.known.entity(uid, &self.words)))
+    }
+
     fn entities(
         &self,
         ready: &Ready,
         action: &Arc<Entity>,
-        resource: &EntityUID,
+        resource: Arc<Entity>,
         rules: &[&Rule],
     ) -> Result<Entities, String> {
         let mut present: HashSet<&EntityUID> = ready.entities.iter().map(Entity::uid).collect();
-        let mut more = Vec::new();
-        for uid in [action.uid(), resource].into_iter().chain(rules.iter().flat_map(|r| &r.mentions)) {
+        present.insert(resource.uid());
+        let mut more = vec![Arc::clone(&resource)];
+        for uid in std::iter::once(action.uid()).chain(rules.iter().flat_map(|r| &r.mentions)) {
             if present.insert(uid) {
                 more.push(self.known.entity(uid, &self.words));
             }

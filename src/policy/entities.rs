@@ -3,6 +3,7 @@
 use super::depth::Depths;
 use super::error::{Flaw, Problem};
 use super::literal::misspelt;
+use super::network;
 use super::parse;
 use super::source::Text;
 use super::vocabulary::{IDENTITY_TYPES, Vocabulary, id_of, uid_of};
@@ -140,6 +141,9 @@ impl Known {
         if let Some(action) = words.any_action(uid) {
             return Arc::clone(action);
         }
+        if let Some(named) = network::named(uid, words) {
+            return named;
+        }
         let mut parents: HashSet<_> = match self.entities.get(uid) {
             Some(_) => self.reach(uid, words),
             None => self.path_ancestors(uid, words),
@@ -208,6 +212,11 @@ fn entity(row: &Row, text: &Text, words: &Vocabulary) -> Result<Entity, Box<Prob
     }
     let invalid =
         |message: String| Box::new(at(text, &row.uid.id, Flaw::Entity { entity: shown.clone(), message }));
+    if ["Host", "Endpoint"].contains(&row.uid.r#type.as_str()) {
+        return Err(invalid(
+            "what a host or an endpoint is in follows from its name and from look-ups".to_owned(),
+        ));
+    }
     let value = serde_json::to_value(row).map_err(|e| invalid(e.to_string()))?;
     let parsed = cedar_policy::Entity::from_json_value(value, Some(&words.schema))
         .map_err(|error| invalid(chain(&error)))?;

@@ -147,7 +147,9 @@ impl Asked<'_> {
         else {
             return Vec::new();
         };
-        let resource = self.loaded.known.entity(&uid, words);
+        let Ok(resource) = self.loaded.resource_entity(&self.question.resource, &uid) else {
+            return Vec::new();
+        };
         let names = words.names(&self.question.principal);
         let permits = self.loaded.rules.iter().filter(|rule| rule.effect == Effect::Permit);
         let mut near: Vec<_> = permits

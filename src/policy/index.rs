@@ -1,10 +1,11 @@
 //! Policies by action, principal and resource of their scope: deciding walks ancestors, never the list of policies.
 
 use super::entities::Known;
+use super::network::suffixes;
 use super::rule::{Rule, Scope};
 use super::vocabulary::{Names, Vocabulary, id_of, kind_of};
 use super::walk::{Map, hash, prefixes};
-use airssys_osl::ActionId;
+use airssys_osl::{ActionId, Resource};
 use cedar_policy_core::ast::EntityUID;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
@@ -96,12 +97,17 @@ impl Table {
     fn add(&mut self, number: u32, scope: &Scope, kind: &str, words: &Vocabulary) {
         let Some(asked) = words.resource_type(kind) else { return };
         let named = |uid: &EntityUID| (uid.entity_type() == asked).then(|| id_of(uid).to_owned());
+        // An endpoint lies in hosts; no text is the name of both.
+        let holding = |uid: &EntityUID| {
+            let by_host = *asked == words.endpoint && *uid.entity_type() == words.host;
+            (by_host || uid.entity_type() == asked).then(|| id_of(uid).to_owned())
+        };
         match scope {
             Scope::Any => self.any.push(number),
             Scope::Is(other) if other == asked => self.any.push(number),
             Scope::Equals(uid) => self.add_same(number, named(uid)),
-            Scope::In(uid) => self.add_within(number, named(uid)),
-            Scope::IsIn(other, uid) if other == asked => self.add_within(number, named(uid)),
+            Scope::In(uid) => self.add_within(number, holding(uid)),
+            Scope::IsIn(other, uid) if other == asked => self.add_within(number, holding(uid)),
             Scope::Is(_) | Scope::IsIn(..) => {}
         }
     }
@@ -136,27 +142,63 @@ impl Table {
 }
 
 /// The policies whose scope covers a resource, in the order they were loaded.
-pub(crate) fn candidates(tables: &[Arc<Table>], kind: &str, id: &str, known: &Known) -> Found {
-    let mut found = Found::new();
-    for table in tables {
-        found.extend_from_slice(&table.any);
-    }
-    match kind {
-        "Path" => path_candidates(tables, id, known, &mut found),
-        _ => {
-            let own = hash(id);
-            for table in tables {
-                take(&mut found, table.same.get(own, id));
-                take(&mut found, table.within.get(own, id));
-            }
+pub(crate) fn candidates(tables: &[Arc<Table>], resource: &Resource, known: &Known) -> Found {
+    let mut found = of_everything(tables);
+    match resource {
+        Resource::Path(path) => path_candidates(tables, path.as_str(), known, &mut found),
+        Resource::Host(host) => {
+            own_candidates(tables, host.as_str(), &mut found);
+            host_candidates(tables, suffixes(host.as_str()).skip(1), &mut found);
         }
+        Resource::Endpoint(endpoint) => {
+            own_candidates(tables, endpoint.as_str(), &mut found);
+            let hosts = endpoint.hosts().iter().flat_map(|host| suffixes(host.as_str()));
+            host_candidates(tables, hosts, &mut found);
+        }
+        Resource::EnvVar(_)
+        | Resource::Stdio(_)
+        | Resource::Clock(_)
+        | Resource::Random(_)
+        | Resource::Process(_) => own_candidates(tables, resource.id(), &mut found),
     }
+    in_order(found)
+}
+
+/// The policies whose scope covers a path.
+pub(crate) fn candidates_on_path(tables: &[Arc<Table>], path: &str, known: &Known) -> Found {
+    let mut found = of_everything(tables);
+    path_candidates(tables, path, known, &mut found);
+    in_order(found)
+}
+
+fn of_everything(tables: &[Arc<Table>]) -> Found {
+    tables.iter().flat_map(|table| &table.any).copied().collect()
+}
+
+/// A path can be in a set twice, by two ways through an entity file; an endpoint in a host, by two names.
+fn in_order(mut found: Found) -> Found {
     if found.len() > 1 {
-        // A path can be in a set twice, by two ways through an entity file.
         found.sort_unstable();
         found.dedup();
     }
     found
+}
+
+fn own_candidates(tables: &[Arc<Table>], id: &str, found: &mut Found) {
+    let own = hash(id);
+    for table in tables {
+        take(found, table.same.get(own, id));
+        take(found, table.within.get(own, id));
+    }
+}
+
+fn host_candidates<'a>(tables: &[Arc<Table>], hosts: impl Iterator<Item = &'a str>, found: &mut Found) {
+    for host in hosts {
+        let hash = hash(host);
+        for table in tables {
+            take(found, table.within.get(hash, host));
+        }
+    }
 }
 
 fn path_candidates(tables: &[Arc<Table>], path: &str, known: &Known, found: &mut Found) {

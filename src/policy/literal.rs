@@ -1,9 +1,8 @@
 //! The names the kernel uses for entities: a policy that spells one otherwise would silently never match.
 
 use super::vocabulary::id_of;
-use airssys_osl::{EnvName, GuestPath};
+use airssys_osl::{Endpoint, EnvName, GuestPath, Host};
 use cedar_policy_core::ast::EntityUID;
-use std::net::IpAddr;
 
 /// Why an entity's id is not the one the kernel would use, if it is not.
 pub(crate) fn misspelt(uid: &EntityUID) -> Option<String> {
@@ -14,8 +13,8 @@ pub(crate) fn misspelt(uid: &EntityUID) -> Option<String> {
         "Component" => (!is_component(id))
             .then(|| "a component is `publisher/name`, each of a-z, 0-9 and `-`".to_owned()),
         "Publisher" => (!is_name(id)).then(|| "a publisher's name is of a-z, 0-9 and `-`".to_owned()),
-        "Host" => host(id).err(),
-        "Endpoint" => endpoint(id).err(),
+        "Host" => Host::parse(id).err().map(|e| e.to_string()),
+        "Endpoint" => Endpoint::parse(id).err().map(|e| e.to_string()),
         _ => None,
     }
 }
@@ -28,40 +27,6 @@ pub(crate) fn is_name(name: &str) -> bool {
 /// True for `publisher/component`.
 pub(crate) fn is_component(name: &str) -> bool {
     name.split_once('/').is_some_and(|(publisher, own)| is_name(publisher) && is_name(own))
-}
-
-fn host(id: &str) -> Result<(), String> {
-    if id.parse::<IpAddr>().is_ok() {
-        return Err("an address is an `Endpoint`, a `Host` is a name".to_owned());
-    }
-    let label = |l: &str| {
-        (1..=63).contains(&l.len())
-            && l.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
-    };
-    if id.len() <= 253 && id.split('.').all(label) {
-        return Ok(());
-    }
-    Err("a host is in lower case, without a trailing dot, international names in punycode".to_owned())
-}
-
-fn endpoint(id: &str) -> Result<(), String> {
-    let form = || "an endpoint is `192.0.2.1:443/tcp`, `[2001:db8::1]:53/udp` or `*:53/udp`".to_owned();
-    let (socket, transport) = id.rsplit_once('/').ok_or_else(form)?;
-    let (address, port) = socket.rsplit_once(':').ok_or_else(form)?;
-    let number: u16 = port.parse().map_err(|_| form())?;
-    if !matches!(transport, "tcp" | "udp") || number.to_string() != port {
-        return Err(form());
-    }
-    if address == "*" {
-        return Ok(());
-    }
-    let bare = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
-    let ip: IpAddr = bare.parse().map_err(|_| form())?;
-    let shown = match ip.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => format!("[{v6}]"),
-    };
-    if shown == address { Ok(()) } else { Err(format!("its address is written `{shown}`")) }
 }
 
 #[cfg(test)]
@@ -94,7 +59,11 @@ mod tests {
             ("Host", "*.example.com"),
             ("Endpoint", "192.0.2.1:443"),
             ("Endpoint", "192.0.2.1:0443/tcp"),
-            ("Endpoint", "[::ffff:192.0.2.1]:443/tcp"),
+            ("Endpoint", "0.0.0.0:443/tcp"),
+            ("Endpoint", "[::]:443/tcp"),
+            ("Endpoint", "[::ffff:c000:201]:443/tcp"),
+            ("Host", "127.1"),
+            ("Host", "xn--a"),
             ("Endpoint", "[2001:DB8::1]:443/tcp"),
             ("Endpoint", "2001:db8::1:443/tcp"),
             ("Endpoint", "example.com:443/tcp"),
@@ -116,6 +85,7 @@ mod tests {
             ("Host", "localhost"),
             ("Endpoint", "192.0.2.1:443/tcp"),
             ("Endpoint", "[2001:db8::1]:53/udp"),
+            ("Endpoint", "[::ffff:192.0.2.1]:443/tcp"),
             ("Endpoint", "*:0/udp"),
             ("Group", "Anything goes"),
         ] {

@@ -23,6 +23,7 @@ mod index;
 mod literal;
 mod load;
 mod mount;
+mod network;
 mod outlook;
 mod parse;
 mod rule;

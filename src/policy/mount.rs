@@ -1,6 +1,6 @@
 //! Questions about names rather than verdicts: which mounts a guest sees, which directories may move.
 
-use super::index::{candidates, strictly_beneath};
+use super::index::{candidates_on_path, strictly_beneath};
 use super::load::{Loaded, Policies};
 use super::rule::Effect;
 use super::subject::{Ready, ready};
@@ -30,7 +30,7 @@ impl Loaded {
 
     fn shows_for(&self, ready: &Ready, action: ActionId, mount: &str) -> bool {
         let tables = ready.tables(action);
-        let covering = candidates(tables, "Path", mount, &self.known);
+        let covering = candidates_on_path(tables, mount, &self.known);
         let forbids = |number: &u32| self.is(*number, Effect::Forbid, true);
         let permits = |number: &u32| self.is(*number, Effect::Permit, false);
         if covering.iter().any(forbids) {
@@ -41,7 +41,7 @@ impl Loaded {
         covering.iter().any(permits)
             || tables.iter().any(|table| table.beneath(mount).any(|number| permits(&number)))
             || (!self.known.is_plain()
-                && listed.any(|path| candidates(tables, "Path", path, &self.known).iter().any(permits)))
+                && listed.any(|path| candidates_on_path(tables, path, &self.known).iter().any(permits)))
     }
 
     fn is(&self, number: u32, effect: Effect, unconditional: bool) -> bool {

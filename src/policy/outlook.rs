@@ -111,7 +111,14 @@ const fn resources(action: ActionId) -> &'static [Option<&'static str>] {
         | ActionId::FsDelete
         | ActionId::FsTimes
         | ActionId::FsSymlink
-        | ActionId::EnvRead => &[None],
+        | ActionId::EnvRead
+        | ActionId::NetResolve
+        | ActionId::NetConnect
+        | ActionId::NetBind
+        | ActionId::NetListen
+        | ActionId::NetAccept
+        | ActionId::NetSend
+        | ActionId::NetReceive => &[None],
     }
 }
 

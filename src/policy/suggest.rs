@@ -2,7 +2,7 @@
 
 use super::load::Policies;
 use super::source::Source;
-use airssys_osl::{ActionId, Denied, Outcome, Reasons, Resource, Why};
+use airssys_osl::{ActionId, Denied, Endpoint, Outcome, Reasons, Resource, Why};
 use std::fmt;
 
 /// The way out of a denial.
@@ -85,12 +85,26 @@ fn permit(principal: &str, action: ActionId, resource: &Resource) -> Suggestion 
     }
 }
 
-/// The permit for exactly this principal, action and resource.
+/// The permit for exactly this principal, action and resource; for an endpoint that was looked up by name, for that
+/// name, since its addresses change.
 pub fn least_permit(principal: &str, action: ActionId, resource: &Resource) -> String {
     let id = format!("{principal} {action} {} {}", resource.kind(), resource.id());
+    let on = match resource {
+        Resource::Endpoint(endpoint) => by_host(endpoint),
+        _ => None,
+    };
+    let on = on.unwrap_or_else(|| format!("resource == {resource})"));
     format!(
-        "@id(\"{}\") permit (principal == Component::\"{}\", action == Action::\"{action}\", resource == {resource});",
+        "@id(\"{}\") permit (principal == Component::\"{}\", action == Action::\"{action}\", {on};",
         id.escape_debug(),
         principal.escape_debug(),
     )
+}
+
+/// The end of a permit by the host that an endpoint was looked up as, if it was.
+fn by_host(endpoint: &Endpoint) -> Option<String> {
+    let host = endpoint.hosts().first()?;
+    let (port, transport) = (endpoint.port(), endpoint.transport().name());
+    let when = format!("resource.port == {port} && resource.transport == \"{transport}\"");
+    Some(format!("resource is Endpoint in Host::\"{host}\") when {{ {when} }}"))
 }

@@ -23,6 +23,8 @@ pub(crate) struct Vocabulary {
     pub(crate) publisher: EntityType,
     pub(crate) group: EntityType,
     pub(crate) path: EntityType,
+    pub(crate) host: EntityType,
+    pub(crate) endpoint: EntityType,
     actions: Vec<Arc<Entity>>,
     resources: HashMap<&'static str, EntityType>,
     action_entities: HashMap<EntityUID, Arc<Entity>>,
@@ -50,12 +52,24 @@ impl Vocabulary {
             actions.push(Arc::clone(entity));
         }
         let mut resources = HashMap::new();
-        for kind in ["Path", "EnvVar", "Stdio", "Clock", "Random", "Process"] {
+        for kind in ["Path", "EnvVar", "Stdio", "Clock", "Random", "Process", "Host", "Endpoint"] {
             resources.insert(kind, entity_type(kind)?);
         }
         let (component, publisher) = (entity_type("Component")?, entity_type("Publisher")?);
         let (group, path) = (entity_type("Group")?, entity_type("Path")?);
-        Ok(Vocabulary { schema, component, publisher, group, path, actions, resources, action_entities })
+        let (host, endpoint) = (entity_type("Host")?, entity_type("Endpoint")?);
+        Ok(Vocabulary {
+            schema,
+            component,
+            publisher,
+            group,
+            path,
+            host,
+            endpoint,
+            actions,
+            resources,
+            action_entities,
+        })
     }
 
     /// The action with its groups.
@@ -133,6 +147,13 @@ pub(crate) const fn kind_of(action: ActionId) -> &'static str {
         ActionId::ClockRead | ActionId::ClockSleep => "Clock",
         ActionId::RandomRead => "Random",
         ActionId::ProcessArgs => "Process",
+        ActionId::NetResolve => "Host",
+        ActionId::NetConnect
+        | ActionId::NetBind
+        | ActionId::NetListen
+        | ActionId::NetAccept
+        | ActionId::NetSend
+        | ActionId::NetReceive => "Endpoint",
     }
 }
 

@@ -88,6 +88,7 @@ pub(crate) const OWNERS: &[Owner] = &[
         except: &[],
         homes: &[
             Home("src/host/wasi/pool.rs", "bounds what an instance has there"),
+            Home("crates/airssys-osl/src/net/names.rs", "looks names up, a bounded number for each session"),
             Home("src/embed/runtime.rs", "verifies and compiles, when the embedder asks"),
             Home(
                 "src/embed/revocation.rs",
@@ -129,6 +130,7 @@ pub(crate) const OWNERS: &[Owner] = &[
             "std::net::Ipv4Addr",
             "std::net::Ipv6Addr",
             "std::net::SocketAddr",
+            "std::net::SocketAddrV6",
         ],
         homes: AMBIENT,
         reason: "files, addresses, processes and settings are reached through a decision",

@@ -2,7 +2,7 @@
 
 use crate::support::{self, IMPORT, allow, decide, deny, load, records, report, subject};
 use airssys_osl::action::EnvRead;
-use airssys_osl::{ActionId, EnvName, Gate, Reasons, Recorder, Resource, Verdict};
+use airssys_osl::{ActionId, Endpoint, EnvName, Gate, Host, Reasons, Recorder, Resource, Verdict};
 use airssys_wasm::audit::{Kind, Log, Refused, Word, show};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -84,6 +84,37 @@ fn a_decision_carries_what_is_needed_to_decide_again() {
     assert_eq!(parents, ["Publisher::acme", "Group::image-tools"]);
     assert_eq!((component.version.minor, component.release, component.limits.memory_mib), (2, 7, Some(64)));
     assert_eq!(load.policy_set, Some(support::policy_set()));
+}
+
+#[test]
+fn an_endpoint_is_recorded_with_the_hosts_it_was_judged_as() {
+    let (log, memory) = Log::in_memory();
+    let hosts = ["api.example.com", "x.org"].map(|host| Host::parse(host).unwrap());
+    let plain = Endpoint::parse("192.0.2.1:443/tcp").unwrap();
+    let named = plain.clone().looked_up_as(hosts.clone(), 7);
+    for endpoint in [&plain, &named] {
+        decide(&log, &subject(4), ActionId::NetConnect, &endpoint.clone().into(), &deny()).unwrap();
+    }
+    let bytes = memory.bytes();
+    let records = records(&bytes);
+    assert!(report(&bytes).is_sound());
+    assert_eq!(records[1].resource_value(), Ok(plain.clone().into()));
+    let Ok(Resource::Endpoint(again)) = records[2].resource_value() else { panic!() };
+    assert_eq!((again.as_str(), again.hosts()), (named.as_str(), &hosts[..]));
+    assert!(
+        show(&records[2]).contains("Endpoint::\"192.0.2.1:443/tcp\" as \"api.example.com\" as \"x.org\"")
+    );
+    let lines = support::lines(&bytes);
+    assert!(!String::from_utf8(lines[1].clone()).unwrap().contains("parents"));
+    for (from, to) in [
+        ("\"Host\",\"id\":\"x.org", "\"Path\",\"id\":\"/x"),
+        ("x.org", "X.org"),
+        ("Endpoint\",\"id\":\"192.0.2.1:443/tcp", "Path\",\"id\":\"/x"),
+    ] {
+        let forged = support::forge(&lines[2], from, to);
+        let record: airssys_wasm::audit::Record<'_> = serde_json::from_slice(&forged).unwrap();
+        assert!(record.resource_value().is_err(), "{from}");
+    }
 }
 
 #[test]

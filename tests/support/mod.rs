@@ -2,7 +2,9 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod probe;
+pub(crate) mod sockets;
 pub(crate) mod stage;
+pub(crate) mod traffic;
 
 use airssys_wasm::audit::{Log, Memory};
 use airssys_wasm::embed::{ComponentRuntime, Config};
@@ -34,9 +36,14 @@ pub(crate) fn signed_with(name: &str, more: &str, bytes: &[u8]) -> Vec<u8> {
 
 /// Trusts the key for all names of `acme`.
 pub(crate) fn trust() -> Trust {
+    trust_in(&["vetted"])
+}
+
+/// Trusts the key for all names of `acme`, and puts them into these groups.
+pub(crate) fn trust_in(groups: &[&str]) -> Trust {
     let key = KEY.public_key().to_text();
     let text = format!(
-        "[[publisher]]\nname = \"acme\"\nnames = [\"*\"]\ngroups = [\"vetted\"]\n[[publisher.key]]\nkey = \"{key}\"\n"
+        "[[publisher]]\nname = \"acme\"\nnames = [\"*\"]\ngroups = {groups:?}\n[[publisher.key]]\nkey = \"{key}\"\n"
     );
     Trust::parse(&text, "trust.toml", &|_| Err(std::io::ErrorKind::NotFound.into())).unwrap()
 }

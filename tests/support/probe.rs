@@ -3,6 +3,7 @@
 //! The function's arguments are zeros, its strings paths at 1024 and 1536, its handles what `prepare` got. `run` answers
 //! 1000 + the error's number for an `err`, else 1.
 
+use super::sockets::{self, LOCALHOST};
 use super::{MEMORY, component};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -41,6 +42,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) path: &'a str,
     /// Path flags, open flags and descriptor flags.
     pub(crate) flags: (u32, u32, u32),
+    /// The port of 127.0.0.1 for functions that reach out.
+    pub(crate) port: u16,
 }
 
 /// The resource a handle type stands for, and whether it is a list of them.
@@ -70,6 +73,17 @@ fn descriptor_kind(function: &str) -> &'static str {
     }
 }
 
+/// Which socket a method needs: a fresh one, or one that is further in its life.
+fn socket_kind(function: &str) -> &'static str {
+    match function.rsplit('.').next().unwrap() {
+        "start-listen" => "tcp-bound",
+        "accept" | "set-listen-backlog-size" => "tcp-listening",
+        "finish-connect" => "tcp-connecting",
+        "shutdown" => "tcp-connected",
+        _ => "tcp-socket",
+    }
+}
+
 /// What `run` does before the call, and what it pushes for it.
 #[derive(Default)]
 struct Call<'a> {
@@ -88,10 +102,18 @@ impl Call<'_> {
         resolve.push_flat(ty, &mut flat);
         let width = flat.to_vec().len();
         if let Some((resource, list)) = handle(resolve, ty) {
-            self.handle(
-                if resource == "descriptor" { descriptor_kind(&f.name).to_owned() } else { resource },
-                list,
-            );
+            let kind = match resource.as_str() {
+                "descriptor" => descriptor_kind(&f.name).to_owned(),
+                "tcp-socket" => socket_kind(&f.name).to_owned(),
+                _ => resource,
+            };
+            self.handle(kind, list);
+        } else if f.name == "resolve-addresses" {
+            self.push += LOCALHOST;
+        } else if f.name.ends_with(".start-connect") {
+            let _ = write!(self.push, "{} ", sockets::address(plan.port));
+        } else if f.name.ends_with(".send") {
+            self.push += sockets::DATAGRAMS;
         } else if *ty == Type::String {
             let (at, path) = if self.strings == 0 { (1024, plan.path) } else { (1536, self.second) };
             let _ = write!(self.push, "(i32.const {at}) (i32.const {}) ", path.len());
@@ -100,7 +122,9 @@ impl Call<'_> {
             let _ = write!(self.push, "(i32.const {flags}) ");
         } else {
             for ty in &core[self.used..self.used + width] {
-                let _ = write!(self.push, "({}.const 0) ", text(ty));
+                // A queue for nobody would be refused before it is asked about.
+                let number = u8::from(f.name.ends_with(".set-listen-backlog-size"));
+                let _ = write!(self.push, "({}.const {number}) ", text(ty));
             }
         }
         self.used += width;
@@ -192,14 +216,21 @@ fn world(offered: &Offered) -> String {
     ]
     .into();
     imports.insert(&offered.interface);
+    if is_of_sockets(offered) {
+        imports.extend(sockets::INTERFACES);
+    }
     let imports: String = imports.iter().map(|i| format!("import {i};")).collect();
     format!(
         "package test:probe; world probe {{ {imports} export prepare: func() -> u32; export failing: func(); export run: func() -> u32; }}"
     )
 }
 
+fn is_of_sockets(offered: &Offered) -> bool {
+    offered.interface.starts_with("wasi:sockets/")
+}
+
 /// What `prepare` does to have the handles that the call needs.
-fn prepare(call: &Call<'_>) -> String {
+fn prepare(call: &Call<'_>, port: u16) -> String {
     let mut text = String::new();
     if call.wants(&[
         "root",
@@ -218,6 +249,7 @@ fn prepare(call: &Call<'_>) -> String {
     if call.wants(&["file", "input-stream", "output-stream", "error"]) {
         text += OPEN_FILE;
     }
+    text += &sockets::prepare(call.needs.iter().map(String::as_str), port);
     text.extend(SIMPLE.iter().filter(|(kind, _)| call.wants(&[kind])).map(|(_, body)| *body));
     text
 }
@@ -234,7 +266,7 @@ fn core(
     format!(
         r#"(module
   (import "{interface}" "{name}" (func $target (param {params}) (result {results})))
-  {IMPORTS}{MEMORY}{GLOBALS}
+  {IMPORTS}{net}{MEMORY}{GLOBALS}
   (data (i32.const 1024) "{path}") (data (i32.const 1536) "{second}") (data (i32.const 2048) "sub") (data (i32.const 2052) "file")
   (func (export "prepare") (result i32) {prepare} (i32.const 0))
   (func (export "failing") {failing})
@@ -245,7 +277,8 @@ fn core(
         results = types(&signature.results),
         path = plan.path,
         second = call.second,
-        prepare = prepare(call),
+        prepare = prepare(call, plan.port),
+        net = if is_of_sockets(offered) { sockets::imports(plan.port) } else { String::new() },
         before = call.before,
         push = call.push,
         drops = "(drop)".repeat(signature.results.len()),
@@ -255,7 +288,11 @@ fn core(
 const GLOBALS: &str = "
   (global $root (mut i32) (i32.const 0)) (global $directory (mut i32) (i32.const 0)) (global $file (mut i32) (i32.const 0))
   (global $directory-entry-stream (mut i32) (i32.const 0)) (global $input-stream (mut i32) (i32.const 0))
-  (global $output-stream (mut i32) (i32.const 0)) (global $pollable (mut i32) (i32.const 0)) (global $error (mut i32) (i32.const 0))";
+  (global $output-stream (mut i32) (i32.const 0)) (global $pollable (mut i32) (i32.const 0)) (global $error (mut i32) (i32.const 0))
+  (global $network (mut i32) (i32.const 0)) (global $resolve-address-stream (mut i32) (i32.const 0))
+  (global $tcp-socket (mut i32) (i32.const 0)) (global $tcp-bound (mut i32) (i32.const 0)) (global $tcp-listening (mut i32) (i32.const 0))
+  (global $tcp-connecting (mut i32) (i32.const 0)) (global $tcp-connected (mut i32) (i32.const 0)) (global $udp-socket (mut i32) (i32.const 0))
+  (global $incoming-datagram-stream (mut i32) (i32.const 0)) (global $outgoing-datagram-stream (mut i32) (i32.const 0))";
 
 const OPEN_DIRECTORY: &str = "
     (call $open (global.get $root) (i32.const 0) (i32.const 2048) (i32.const 3) (i32.const 2) (i32.const 1) (i32.const 16))

@@ -165,8 +165,9 @@ impl<'a> Generator<'a> {
         }
         let _ = writeln!(
             self.links,
-            "    imports.interface(\"{interface}\", |linker| {}::add_to_linker::<State, Wasi>(linker, guard))?;",
-            bindings(package, short)
+            "    imports.interface(\"{interface}\", |linker| {path}::add_to_linker::<State, Wasi>(linker{options}, guard))?;",
+            path = bindings(package, short),
+            options = options(interface)
         );
         Ok(())
     }
@@ -270,11 +271,22 @@ fn check(id: &str, row: &Row, own_error: bool, returns: &str) -> miette::Result<
     Ok(())
 }
 
+/// Where an interface has functions that are not stable, `bindgen!` asks which to link: none, as they have no rows.
+fn options(interface: &str) -> &'static str {
+    match interface {
+        "wasi:sockets/network" => ", &bindings::sockets::network::LinkOptions::default()",
+        _ => "",
+    }
+}
+
 /// The conversion of an interface's own error type stands on the interface that defines it.
 fn conversion(interface: &str) -> &'static str {
     match interface {
         "wasi:filesystem/types" => {
             "    fn convert_error_code(&mut self, error: FsFail) -> wasmtime::Result<bindings::filesystem::types::ErrorCode> {\n        super::filesystem::convert(error)\n    }\n"
+        }
+        "wasi:sockets/network" => {
+            "    fn convert_error_code(&mut self, error: SocketFail) -> wasmtime::Result<bindings::sockets::network::ErrorCode> {\n        super::sockets::convert(error)\n    }\n    fn network_error_code(&mut self, _: Resource<bindings::io::error::Error>) -> wasmtime::Result<Option<bindings::sockets::network::ErrorCode>> {\n        // Unstable, and not linked.\n        Ok(None)\n    }\n"
         }
         "wasi:io/streams" => {
             "    fn convert_stream_error(&mut self, error: StreamError) -> wasmtime::Result<bindings::io::streams::StreamError> {\n        super::io::convert(self, error)\n    }\n"

@@ -100,6 +100,7 @@ impl Names<'_> {
         let interface = self.resolve.id_of(interface)?;
         match (interface.split('@').next()?, def.name.as_deref()?) {
             ("wasi:filesystem/types", "error-code") => Some("FsFail"),
+            ("wasi:sockets/network", "error-code") => Some("SocketFail"),
             ("wasi:io/streams", "stream-error") => Some("StreamError"),
             _ => None,
         }

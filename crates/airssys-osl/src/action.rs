@@ -1,6 +1,6 @@
 //! What is asked: the closed list of actions, and their marker types.
 
-use crate::resource::{Clock, EnvName, GuestPath, ProcessSelf, Random, Resource, Stdio};
+use crate::resource::{Clock, Endpoint, EnvName, GuestPath, Host, ProcessSelf, Random, Resource, Stdio};
 
 mod sealed {
     pub trait Sealed {}
@@ -83,6 +83,20 @@ actions! {
     RandomRead on Random = "random:read";
     /// See the arguments the component was started with.
     ProcessArgs on ProcessSelf = "process:args";
+    /// Look up the addresses of a name.
+    NetResolve on Host = "net:resolve";
+    /// Open a connection to an address.
+    NetConnect on Endpoint = "net:connect";
+    /// Take a local address, also when connecting takes one by itself.
+    NetBind on Endpoint = "net:bind";
+    /// Wait for connections at a local address.
+    NetListen on Endpoint = "net:listen";
+    /// Take up a connection that comes from an address.
+    NetAccept on Endpoint = "net:accept";
+    /// Send a datagram to an address.
+    NetSend on Endpoint = "net:send";
+    /// Take a datagram that comes from an address.
+    NetReceive on Endpoint = "net:receive";
 }
 
 impl std::fmt::Display for ActionId {

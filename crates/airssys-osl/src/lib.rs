@@ -14,6 +14,7 @@ pub mod fs;
 pub mod gate;
 mod handle;
 pub mod host_files;
+pub mod net;
 pub mod principal;
 pub mod random;
 pub mod resource;
@@ -27,4 +28,7 @@ pub use gate::{
     RecordError, Recorder, Session, Subject, Verdict, Weighed, Why,
 };
 pub use principal::Principal;
-pub use resource::{Clock, EnvName, GuestPath, PathError, ProcessSelf, Random, Resource, Stdio};
+pub use resource::{
+    Clock, Endpoint, EndpointError, EnvName, GuestPath, Host, HostError, PathError, ProcessSelf, Random,
+    Resource, Stdio, Transport,
+};

@@ -1,9 +1,11 @@
-//! How file functions fail: osl's neutral errors as `wasi:filesystem` codes.
+//! How file and socket functions fail: osl's neutral errors as the codes of their interfaces.
 
 use crate::host::bindings::filesystem::types::ErrorCode;
+use crate::host::bindings::sockets::network::ErrorCode as SocketCode;
 use crate::kernel::{Fail, Fault};
 use airssys_osl::Denied;
 use airssys_osl::fs::FsError;
+use airssys_osl::net::NetError;
 use wasmtime::component::ResourceTableError;
 
 /// A file function that did not happen.
@@ -83,5 +85,91 @@ pub(crate) fn code(error: &FsError) -> ErrorCode {
         FsError::Unsupported => ErrorCode::Unsupported,
         FsError::OutOfMemory => ErrorCode::InsufficientMemory,
         _ => ErrorCode::Io,
+    }
+}
+
+/// A socket function that did not happen.
+#[derive(Debug)]
+pub(crate) enum SocketFail {
+    /// With a code for the guest.
+    Net(NetError),
+    /// With the end of the guest.
+    Trap(wasmtime::Error),
+}
+
+impl From<NetError> for SocketFail {
+    fn from(error: NetError) -> SocketFail {
+        match error {
+            NetError::Denied(denied) => denied.into(),
+            NetError::TooMuch => {
+                SocketFail::Trap(wasmtime::Error::msg("more datagrams than check-send permitted"))
+            }
+            error => SocketFail::Net(error),
+        }
+    }
+}
+
+impl From<Denied> for SocketFail {
+    fn from(denied: Denied) -> SocketFail {
+        if denied.is_fatal() {
+            SocketFail::Trap(wasmtime::Error::new(denied))
+        } else {
+            SocketFail::Net(denied.into())
+        }
+    }
+}
+
+impl From<Fail> for SocketFail {
+    fn from(fail: Fail) -> SocketFail {
+        match fail {
+            Fail::Denied(denied) => denied.into(),
+            Fail::Trap(error) => match error.downcast::<ResourceTableError>() {
+                Ok(error) => error.into(),
+                Err(error) => SocketFail::Trap(error),
+            },
+        }
+    }
+}
+
+impl From<Fault> for SocketFail {
+    fn from(fault: Fault) -> SocketFail {
+        SocketFail::Trap(fault.into())
+    }
+}
+
+impl From<ResourceTableError> for SocketFail {
+    fn from(error: ResourceTableError) -> SocketFail {
+        match error {
+            ResourceTableError::Full => SocketFail::Net(NetError::OutOfMemory),
+            error => SocketFail::Trap(error.into()),
+        }
+    }
+}
+
+/// The code a guest is told. A denial and the system's own refusal are the same word.
+pub(crate) fn socket_code(error: &NetError) -> SocketCode {
+    match error {
+        NetError::Denied(_) | NetError::AccessDenied => SocketCode::AccessDenied,
+        NetError::NotSupported => SocketCode::NotSupported,
+        NetError::InvalidArgument => SocketCode::InvalidArgument,
+        NetError::OutOfMemory => SocketCode::OutOfMemory,
+        NetError::Timeout => SocketCode::Timeout,
+        NetError::ConcurrencyConflict => SocketCode::ConcurrencyConflict,
+        NetError::NotInProgress => SocketCode::NotInProgress,
+        NetError::WouldBlock => SocketCode::WouldBlock,
+        // A socket that is gone is in no state for anything.
+        NetError::InvalidState | NetError::Closed => SocketCode::InvalidState,
+        NetError::NewSocketLimit => SocketCode::NewSocketLimit,
+        NetError::AddressNotBindable => SocketCode::AddressNotBindable,
+        NetError::AddressInUse => SocketCode::AddressInUse,
+        NetError::RemoteUnreachable => SocketCode::RemoteUnreachable,
+        NetError::ConnectionRefused => SocketCode::ConnectionRefused,
+        NetError::ConnectionReset => SocketCode::ConnectionReset,
+        NetError::ConnectionAborted => SocketCode::ConnectionAborted,
+        NetError::DatagramTooLarge => SocketCode::DatagramTooLarge,
+        NetError::NameUnresolvable => SocketCode::NameUnresolvable,
+        NetError::TemporaryResolverFailure => SocketCode::TemporaryResolverFailure,
+        NetError::PermanentResolverFailure => SocketCode::PermanentResolverFailure,
+        _ => SocketCode::Unknown,
     }
 }

@@ -2,7 +2,7 @@
 //! The wrappers of every offered function: enter by the table's row, act, leave with every handle attributed.
 
 use super::Wasi;
-use super::fail::FsFail;
+use super::fail::{FsFail, SocketFail};
 use crate::host::bindings;
 use crate::kernel::{Class, Denial, Guarded, Imports, LinkError, Row, State, guard};
 use airssys_osl::ActionId;
@@ -525,7 +525,7 @@ static IO_STREAMS_INPUT_STREAM_READ: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]input-stream.read",
     class: Class::Use,
-    asks: &[ActionId::FsRead, ActionId::StdioRead],
+    asks: &[ActionId::FsRead, ActionId::StdioRead, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream reads",
     denial: Denial::Error,
 };
@@ -535,7 +535,7 @@ static IO_STREAMS_INPUT_STREAM_BLOCKING_READ: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]input-stream.blocking-read",
     class: Class::Use,
-    asks: &[ActionId::FsRead, ActionId::StdioRead],
+    asks: &[ActionId::FsRead, ActionId::StdioRead, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream reads",
     denial: Denial::Error,
 };
@@ -545,7 +545,7 @@ static IO_STREAMS_INPUT_STREAM_SKIP: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]input-stream.skip",
     class: Class::Use,
-    asks: &[ActionId::FsRead, ActionId::StdioRead],
+    asks: &[ActionId::FsRead, ActionId::StdioRead, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream reads",
     denial: Denial::Error,
 };
@@ -555,7 +555,7 @@ static IO_STREAMS_INPUT_STREAM_BLOCKING_SKIP: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]input-stream.blocking-skip",
     class: Class::Use,
-    asks: &[ActionId::FsRead, ActionId::StdioRead],
+    asks: &[ActionId::FsRead, ActionId::StdioRead, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream reads",
     denial: Denial::Error,
 };
@@ -575,7 +575,7 @@ static IO_STREAMS_OUTPUT_STREAM_CHECK_WRITE: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]output-stream.check-write",
     class: Class::Use,
-    asks: &[ActionId::FsWrite, ActionId::StdioWrite],
+    asks: &[ActionId::FsWrite, ActionId::StdioWrite, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream writes",
     denial: Denial::Error,
 };
@@ -585,7 +585,7 @@ static IO_STREAMS_OUTPUT_STREAM_WRITE: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]output-stream.write",
     class: Class::Use,
-    asks: &[ActionId::FsWrite, ActionId::StdioWrite],
+    asks: &[ActionId::FsWrite, ActionId::StdioWrite, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream writes",
     denial: Denial::Error,
 };
@@ -595,7 +595,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_WRITE_AND_FLUSH: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-write-and-flush",
     class: Class::Use,
-    asks: &[ActionId::FsWrite, ActionId::StdioWrite],
+    asks: &[ActionId::FsWrite, ActionId::StdioWrite, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream writes",
     denial: Denial::Error,
 };
@@ -605,7 +605,7 @@ static IO_STREAMS_OUTPUT_STREAM_FLUSH: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]output-stream.flush",
     class: Class::Use,
-    asks: &[ActionId::FsWrite, ActionId::StdioWrite],
+    asks: &[ActionId::FsWrite, ActionId::StdioWrite, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream writes",
     denial: Denial::Error,
 };
@@ -615,7 +615,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_FLUSH: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-flush",
     class: Class::Use,
-    asks: &[ActionId::FsWrite, ActionId::StdioWrite],
+    asks: &[ActionId::FsWrite, ActionId::StdioWrite, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream writes",
     denial: Denial::Error,
 };
@@ -635,7 +635,7 @@ static IO_STREAMS_OUTPUT_STREAM_WRITE_ZEROES: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]output-stream.write-zeroes",
     class: Class::Use,
-    asks: &[ActionId::FsWrite, ActionId::StdioWrite],
+    asks: &[ActionId::FsWrite, ActionId::StdioWrite, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream writes",
     denial: Denial::Error,
 };
@@ -645,7 +645,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_WRITE_ZEROES_AND_FLUSH: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-write-zeroes-and-flush",
     class: Class::Use,
-    asks: &[ActionId::FsWrite, ActionId::StdioWrite],
+    asks: &[ActionId::FsWrite, ActionId::StdioWrite, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "what the stream writes",
     denial: Denial::Error,
 };
@@ -655,7 +655,7 @@ static IO_STREAMS_OUTPUT_STREAM_SPLICE: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]output-stream.splice",
     class: Class::Use,
-    asks: &[ActionId::FsRead, ActionId::FsWrite, ActionId::StdioRead, ActionId::StdioWrite],
+    asks: &[ActionId::FsRead, ActionId::FsWrite, ActionId::StdioRead, ActionId::StdioWrite, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "both streams",
     denial: Denial::Error,
 };
@@ -665,7 +665,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_SPLICE: Row = Row {
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-splice",
     class: Class::Use,
-    asks: &[ActionId::FsRead, ActionId::FsWrite, ActionId::StdioRead, ActionId::StdioWrite],
+    asks: &[ActionId::FsRead, ActionId::FsWrite, ActionId::StdioRead, ActionId::StdioWrite, ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
     on: "both streams",
     denial: Denial::Error,
 };
@@ -718,6 +718,526 @@ static RANDOM_RANDOM_GET_RANDOM_U64: Row = Row {
     asks: &[ActionId::RandomRead],
     on: "secure",
     denial: Denial::Trap,
+};
+static SOCKETS_INSTANCE_NETWORK_INSTANCE_NETWORK: Row = Row {
+    index: 71,
+    id: "wasi:sockets/instance-network#instance-network",
+    interface: "wasi:sockets/instance-network",
+    function: "instance-network",
+    class: Class::Free,
+    asks: &[],
+    on: "a handle that carries no right",
+    denial: Denial::None,
+};
+static SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESS_STREAM_RESOLVE_NEXT_ADDRESS: Row = Row {
+    index: 72,
+    id: "wasi:sockets/ip-name-lookup#[method]resolve-address-stream.resolve-next-address",
+    interface: "wasi:sockets/ip-name-lookup",
+    function: "[method]resolve-address-stream.resolve-next-address",
+    class: Class::Use,
+    asks: &[ActionId::NetResolve],
+    on: "the host",
+    denial: Denial::Error,
+};
+static SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESS_STREAM_SUBSCRIBE: Row = Row {
+    index: 73,
+    id: "wasi:sockets/ip-name-lookup#[method]resolve-address-stream.subscribe",
+    interface: "wasi:sockets/ip-name-lookup",
+    function: "[method]resolve-address-stream.subscribe",
+    class: Class::Free,
+    asks: &[],
+    on: "the look-up",
+    denial: Denial::None,
+};
+static SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESSES: Row = Row {
+    index: 74,
+    id: "wasi:sockets/ip-name-lookup#resolve-addresses",
+    interface: "wasi:sockets/ip-name-lookup",
+    function: "resolve-addresses",
+    class: Class::Decide,
+    asks: &[ActionId::NetResolve],
+    on: "the host; nothing for a literal address",
+    denial: Denial::Error,
+};
+static SOCKETS_TCP_TCP_SOCKET_START_BIND: Row = Row {
+    index: 75,
+    id: "wasi:sockets/tcp#[method]tcp-socket.start-bind",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.start-bind",
+    class: Class::Decide,
+    asks: &[ActionId::NetBind],
+    on: "the local address; `*` for all there are",
+    denial: Denial::Error,
+};
+static SOCKETS_TCP_TCP_SOCKET_FINISH_BIND: Row = Row {
+    index: 76,
+    id: "wasi:sockets/tcp#[method]tcp-socket.finish-bind",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.finish-bind",
+    class: Class::Free,
+    asks: &[],
+    on: "the end of what was decided",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_START_CONNECT: Row = Row {
+    index: 77,
+    id: "wasi:sockets/tcp#[method]tcp-socket.start-connect",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.start-connect",
+    class: Class::Decide,
+    asks: &[ActionId::NetConnect, ActionId::NetBind],
+    on: "the remote address, as the hosts it was looked up as; `*:0/tcp` when it is not bound",
+    denial: Denial::Error,
+};
+static SOCKETS_TCP_TCP_SOCKET_FINISH_CONNECT: Row = Row {
+    index: 78,
+    id: "wasi:sockets/tcp#[method]tcp-socket.finish-connect",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.finish-connect",
+    class: Class::Use,
+    asks: &[ActionId::NetConnect, ActionId::NetBind],
+    on: "both ends",
+    denial: Denial::Error,
+};
+static SOCKETS_TCP_TCP_SOCKET_START_LISTEN: Row = Row {
+    index: 79,
+    id: "wasi:sockets/tcp#[method]tcp-socket.start-listen",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.start-listen",
+    class: Class::Decide,
+    asks: &[ActionId::NetListen, ActionId::NetBind],
+    on: "the local address",
+    denial: Denial::Error,
+};
+static SOCKETS_TCP_TCP_SOCKET_FINISH_LISTEN: Row = Row {
+    index: 80,
+    id: "wasi:sockets/tcp#[method]tcp-socket.finish-listen",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.finish-listen",
+    class: Class::Free,
+    asks: &[],
+    on: "the end of what was decided",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_ACCEPT: Row = Row {
+    index: 81,
+    id: "wasi:sockets/tcp#[method]tcp-socket.accept",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.accept",
+    class: Class::Use,
+    asks: &[ActionId::NetAccept, ActionId::NetListen, ActionId::NetBind],
+    on: "the local address; each remote address, which is reset when denied",
+    denial: Denial::Error,
+};
+static SOCKETS_TCP_TCP_SOCKET_LOCAL_ADDRESS: Row = Row {
+    index: 82,
+    id: "wasi:sockets/tcp#[method]tcp-socket.local-address",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.local-address",
+    class: Class::Free,
+    asks: &[],
+    on: "what the socket is",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_REMOTE_ADDRESS: Row = Row {
+    index: 83,
+    id: "wasi:sockets/tcp#[method]tcp-socket.remote-address",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.remote-address",
+    class: Class::Free,
+    asks: &[],
+    on: "what the socket is",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_IS_LISTENING: Row = Row {
+    index: 84,
+    id: "wasi:sockets/tcp#[method]tcp-socket.is-listening",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.is-listening",
+    class: Class::Free,
+    asks: &[],
+    on: "what the socket is",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_ADDRESS_FAMILY: Row = Row {
+    index: 85,
+    id: "wasi:sockets/tcp#[method]tcp-socket.address-family",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.address-family",
+    class: Class::Free,
+    asks: &[],
+    on: "what the socket is",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SET_LISTEN_BACKLOG_SIZE: Row = Row {
+    index: 86,
+    id: "wasi:sockets/tcp#[method]tcp-socket.set-listen-backlog-size",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.set-listen-backlog-size",
+    class: Class::Use,
+    asks: &[ActionId::NetListen, ActionId::NetBind],
+    on: "the local address, once it listens",
+    denial: Denial::Error,
+};
+static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_ENABLED: Row = Row {
+    index: 87,
+    id: "wasi:sockets/tcp#[method]tcp-socket.keep-alive-enabled",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.keep-alive-enabled",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_ENABLED: Row = Row {
+    index: 88,
+    id: "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-enabled",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.set-keep-alive-enabled",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket; nothing is sent for it",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_IDLE_TIME: Row = Row {
+    index: 89,
+    id: "wasi:sockets/tcp#[method]tcp-socket.keep-alive-idle-time",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.keep-alive-idle-time",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_IDLE_TIME: Row = Row {
+    index: 90,
+    id: "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-idle-time",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.set-keep-alive-idle-time",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket; nothing is sent for it",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_INTERVAL: Row = Row {
+    index: 91,
+    id: "wasi:sockets/tcp#[method]tcp-socket.keep-alive-interval",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.keep-alive-interval",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_INTERVAL: Row = Row {
+    index: 92,
+    id: "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-interval",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.set-keep-alive-interval",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket; nothing is sent for it",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_COUNT: Row = Row {
+    index: 93,
+    id: "wasi:sockets/tcp#[method]tcp-socket.keep-alive-count",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.keep-alive-count",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_COUNT: Row = Row {
+    index: 94,
+    id: "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-count",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.set-keep-alive-count",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket; nothing is sent for it",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_HOP_LIMIT: Row = Row {
+    index: 95,
+    id: "wasi:sockets/tcp#[method]tcp-socket.hop-limit",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.hop-limit",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SET_HOP_LIMIT: Row = Row {
+    index: 96,
+    id: "wasi:sockets/tcp#[method]tcp-socket.set-hop-limit",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.set-hop-limit",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket; nothing is sent for it",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_RECEIVE_BUFFER_SIZE: Row = Row {
+    index: 97,
+    id: "wasi:sockets/tcp#[method]tcp-socket.receive-buffer-size",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.receive-buffer-size",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SET_RECEIVE_BUFFER_SIZE: Row = Row {
+    index: 98,
+    id: "wasi:sockets/tcp#[method]tcp-socket.set-receive-buffer-size",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.set-receive-buffer-size",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket; nothing is sent for it",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SEND_BUFFER_SIZE: Row = Row {
+    index: 99,
+    id: "wasi:sockets/tcp#[method]tcp-socket.send-buffer-size",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.send-buffer-size",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SET_SEND_BUFFER_SIZE: Row = Row {
+    index: 100,
+    id: "wasi:sockets/tcp#[method]tcp-socket.set-send-buffer-size",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.set-send-buffer-size",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket; nothing is sent for it",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SUBSCRIBE: Row = Row {
+    index: 101,
+    id: "wasi:sockets/tcp#[method]tcp-socket.subscribe",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.subscribe",
+    class: Class::Free,
+    asks: &[],
+    on: "the socket",
+    denial: Denial::None,
+};
+static SOCKETS_TCP_TCP_SOCKET_SHUTDOWN: Row = Row {
+    index: 102,
+    id: "wasi:sockets/tcp#[method]tcp-socket.shutdown",
+    interface: "wasi:sockets/tcp",
+    function: "[method]tcp-socket.shutdown",
+    class: Class::Use,
+    asks: &[ActionId::NetConnect, ActionId::NetAccept, ActionId::NetBind],
+    on: "both ends",
+    denial: Denial::Error,
+};
+static SOCKETS_TCP_CREATE_SOCKET_CREATE_TCP_SOCKET: Row = Row {
+    index: 103,
+    id: "wasi:sockets/tcp-create-socket#create-tcp-socket",
+    interface: "wasi:sockets/tcp-create-socket",
+    function: "create-tcp-socket",
+    class: Class::Free,
+    asks: &[],
+    on: "a socket that reaches nothing; each step decides",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_START_BIND: Row = Row {
+    index: 104,
+    id: "wasi:sockets/udp#[method]udp-socket.start-bind",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.start-bind",
+    class: Class::Decide,
+    asks: &[ActionId::NetBind],
+    on: "the local address; `*` for all there are",
+    denial: Denial::Error,
+};
+static SOCKETS_UDP_UDP_SOCKET_FINISH_BIND: Row = Row {
+    index: 105,
+    id: "wasi:sockets/udp#[method]udp-socket.finish-bind",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.finish-bind",
+    class: Class::Free,
+    asks: &[],
+    on: "the end of what was decided",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_STREAM: Row = Row {
+    index: 106,
+    id: "wasi:sockets/udp#[method]udp-socket.stream",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.stream",
+    class: Class::Free,
+    asks: &[],
+    on: "each datagram decides, also with one remote",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_LOCAL_ADDRESS: Row = Row {
+    index: 107,
+    id: "wasi:sockets/udp#[method]udp-socket.local-address",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.local-address",
+    class: Class::Free,
+    asks: &[],
+    on: "what the socket is",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_REMOTE_ADDRESS: Row = Row {
+    index: 108,
+    id: "wasi:sockets/udp#[method]udp-socket.remote-address",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.remote-address",
+    class: Class::Free,
+    asks: &[],
+    on: "what the socket is",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_ADDRESS_FAMILY: Row = Row {
+    index: 109,
+    id: "wasi:sockets/udp#[method]udp-socket.address-family",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.address-family",
+    class: Class::Free,
+    asks: &[],
+    on: "what the socket is",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_UNICAST_HOP_LIMIT: Row = Row {
+    index: 110,
+    id: "wasi:sockets/udp#[method]udp-socket.unicast-hop-limit",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.unicast-hop-limit",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_SET_UNICAST_HOP_LIMIT: Row = Row {
+    index: 111,
+    id: "wasi:sockets/udp#[method]udp-socket.set-unicast-hop-limit",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.set-unicast-hop-limit",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket; nothing is sent for it",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_RECEIVE_BUFFER_SIZE: Row = Row {
+    index: 112,
+    id: "wasi:sockets/udp#[method]udp-socket.receive-buffer-size",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.receive-buffer-size",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_SET_RECEIVE_BUFFER_SIZE: Row = Row {
+    index: 113,
+    id: "wasi:sockets/udp#[method]udp-socket.set-receive-buffer-size",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.set-receive-buffer-size",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket; nothing is sent for it",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_SEND_BUFFER_SIZE: Row = Row {
+    index: 114,
+    id: "wasi:sockets/udp#[method]udp-socket.send-buffer-size",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.send-buffer-size",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_SET_SEND_BUFFER_SIZE: Row = Row {
+    index: 115,
+    id: "wasi:sockets/udp#[method]udp-socket.set-send-buffer-size",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.set-send-buffer-size",
+    class: Class::Free,
+    asks: &[],
+    on: "an option of the socket; nothing is sent for it",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_UDP_SOCKET_SUBSCRIBE: Row = Row {
+    index: 116,
+    id: "wasi:sockets/udp#[method]udp-socket.subscribe",
+    interface: "wasi:sockets/udp",
+    function: "[method]udp-socket.subscribe",
+    class: Class::Free,
+    asks: &[],
+    on: "the socket",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_INCOMING_DATAGRAM_STREAM_RECEIVE: Row = Row {
+    index: 117,
+    id: "wasi:sockets/udp#[method]incoming-datagram-stream.receive",
+    interface: "wasi:sockets/udp",
+    function: "[method]incoming-datagram-stream.receive",
+    class: Class::Use,
+    asks: &[ActionId::NetReceive, ActionId::NetBind],
+    on: "the local address; each remote address, whose datagrams are dropped when denied",
+    denial: Denial::Error,
+};
+static SOCKETS_UDP_INCOMING_DATAGRAM_STREAM_SUBSCRIBE: Row = Row {
+    index: 118,
+    id: "wasi:sockets/udp#[method]incoming-datagram-stream.subscribe",
+    interface: "wasi:sockets/udp",
+    function: "[method]incoming-datagram-stream.subscribe",
+    class: Class::Free,
+    asks: &[],
+    on: "the stream",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_CHECK_SEND: Row = Row {
+    index: 119,
+    id: "wasi:sockets/udp#[method]outgoing-datagram-stream.check-send",
+    interface: "wasi:sockets/udp",
+    function: "[method]outgoing-datagram-stream.check-send",
+    class: Class::Use,
+    asks: &[ActionId::NetBind],
+    on: "the local address",
+    denial: Denial::Error,
+};
+static SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_SEND: Row = Row {
+    index: 120,
+    id: "wasi:sockets/udp#[method]outgoing-datagram-stream.send",
+    interface: "wasi:sockets/udp",
+    function: "[method]outgoing-datagram-stream.send",
+    class: Class::Use,
+    asks: &[ActionId::NetSend, ActionId::NetBind],
+    on: "each remote address, and the local one",
+    denial: Denial::Error,
+};
+static SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_SUBSCRIBE: Row = Row {
+    index: 121,
+    id: "wasi:sockets/udp#[method]outgoing-datagram-stream.subscribe",
+    interface: "wasi:sockets/udp",
+    function: "[method]outgoing-datagram-stream.subscribe",
+    class: Class::Free,
+    asks: &[],
+    on: "the stream",
+    denial: Denial::None,
+};
+static SOCKETS_UDP_CREATE_SOCKET_CREATE_UDP_SOCKET: Row = Row {
+    index: 122,
+    id: "wasi:sockets/udp-create-socket#create-udp-socket",
+    interface: "wasi:sockets/udp-create-socket",
+    function: "create-udp-socket",
+    class: Class::Free,
+    asks: &[],
+    on: "a socket that reaches nothing; each step decides",
+    denial: Denial::None,
 };
 
 /// Every function offered to components, in the order of their names.
@@ -793,6 +1313,58 @@ pub static TABLE: &[&Row] = &[
     &RANDOM_INSECURE_SEED_INSECURE_SEED,
     &RANDOM_RANDOM_GET_RANDOM_BYTES,
     &RANDOM_RANDOM_GET_RANDOM_U64,
+    &SOCKETS_INSTANCE_NETWORK_INSTANCE_NETWORK,
+    &SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESS_STREAM_RESOLVE_NEXT_ADDRESS,
+    &SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESS_STREAM_SUBSCRIBE,
+    &SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESSES,
+    &SOCKETS_TCP_TCP_SOCKET_START_BIND,
+    &SOCKETS_TCP_TCP_SOCKET_FINISH_BIND,
+    &SOCKETS_TCP_TCP_SOCKET_START_CONNECT,
+    &SOCKETS_TCP_TCP_SOCKET_FINISH_CONNECT,
+    &SOCKETS_TCP_TCP_SOCKET_START_LISTEN,
+    &SOCKETS_TCP_TCP_SOCKET_FINISH_LISTEN,
+    &SOCKETS_TCP_TCP_SOCKET_ACCEPT,
+    &SOCKETS_TCP_TCP_SOCKET_LOCAL_ADDRESS,
+    &SOCKETS_TCP_TCP_SOCKET_REMOTE_ADDRESS,
+    &SOCKETS_TCP_TCP_SOCKET_IS_LISTENING,
+    &SOCKETS_TCP_TCP_SOCKET_ADDRESS_FAMILY,
+    &SOCKETS_TCP_TCP_SOCKET_SET_LISTEN_BACKLOG_SIZE,
+    &SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_ENABLED,
+    &SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_ENABLED,
+    &SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_IDLE_TIME,
+    &SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_IDLE_TIME,
+    &SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_INTERVAL,
+    &SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_INTERVAL,
+    &SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_COUNT,
+    &SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_COUNT,
+    &SOCKETS_TCP_TCP_SOCKET_HOP_LIMIT,
+    &SOCKETS_TCP_TCP_SOCKET_SET_HOP_LIMIT,
+    &SOCKETS_TCP_TCP_SOCKET_RECEIVE_BUFFER_SIZE,
+    &SOCKETS_TCP_TCP_SOCKET_SET_RECEIVE_BUFFER_SIZE,
+    &SOCKETS_TCP_TCP_SOCKET_SEND_BUFFER_SIZE,
+    &SOCKETS_TCP_TCP_SOCKET_SET_SEND_BUFFER_SIZE,
+    &SOCKETS_TCP_TCP_SOCKET_SUBSCRIBE,
+    &SOCKETS_TCP_TCP_SOCKET_SHUTDOWN,
+    &SOCKETS_TCP_CREATE_SOCKET_CREATE_TCP_SOCKET,
+    &SOCKETS_UDP_UDP_SOCKET_START_BIND,
+    &SOCKETS_UDP_UDP_SOCKET_FINISH_BIND,
+    &SOCKETS_UDP_UDP_SOCKET_STREAM,
+    &SOCKETS_UDP_UDP_SOCKET_LOCAL_ADDRESS,
+    &SOCKETS_UDP_UDP_SOCKET_REMOTE_ADDRESS,
+    &SOCKETS_UDP_UDP_SOCKET_ADDRESS_FAMILY,
+    &SOCKETS_UDP_UDP_SOCKET_UNICAST_HOP_LIMIT,
+    &SOCKETS_UDP_UDP_SOCKET_SET_UNICAST_HOP_LIMIT,
+    &SOCKETS_UDP_UDP_SOCKET_RECEIVE_BUFFER_SIZE,
+    &SOCKETS_UDP_UDP_SOCKET_SET_RECEIVE_BUFFER_SIZE,
+    &SOCKETS_UDP_UDP_SOCKET_SEND_BUFFER_SIZE,
+    &SOCKETS_UDP_UDP_SOCKET_SET_SEND_BUFFER_SIZE,
+    &SOCKETS_UDP_UDP_SOCKET_SUBSCRIBE,
+    &SOCKETS_UDP_INCOMING_DATAGRAM_STREAM_RECEIVE,
+    &SOCKETS_UDP_INCOMING_DATAGRAM_STREAM_SUBSCRIBE,
+    &SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_CHECK_SEND,
+    &SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_SEND,
+    &SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_SUBSCRIBE,
+    &SOCKETS_UDP_CREATE_SOCKET_CREATE_UDP_SOCKET,
 ];
 
 /// Links every interface of the table.
@@ -820,6 +1392,14 @@ pub(crate) fn add_to_imports(imports: &mut Imports) -> Result<(), LinkError> {
     imports.interface("wasi:random/insecure", |linker| bindings::random::insecure::add_to_linker::<State, Wasi>(linker, guard))?;
     imports.interface("wasi:random/insecure-seed", |linker| bindings::random::insecure_seed::add_to_linker::<State, Wasi>(linker, guard))?;
     imports.interface("wasi:random/random", |linker| bindings::random::random::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:sockets/instance-network", |linker| bindings::sockets::instance_network::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:sockets/ip-name-lookup", |linker| bindings::sockets::ip_name_lookup::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.offer_types("wasi:sockets/network");
+    imports.interface("wasi:sockets/network", |linker| bindings::sockets::network::add_to_linker::<State, Wasi>(linker, &bindings::sockets::network::LinkOptions::default(), guard))?;
+    imports.interface("wasi:sockets/tcp", |linker| bindings::sockets::tcp::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:sockets/tcp-create-socket", |linker| bindings::sockets::tcp_create_socket::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:sockets/udp", |linker| bindings::sockets::udp::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("wasi:sockets/udp-create-socket", |linker| bindings::sockets::udp_create_socket::add_to_linker::<State, Wasi>(linker, guard))?;
     Ok(())
 }
 
@@ -1301,6 +1881,336 @@ impl bindings::random::random::Host for Guarded<'_> {
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
         let call = self.enter(&RANDOM_RANDOM_GET_RANDOM_U64, &[])?;
         let out = super::random::random_get_random_u64(self, call)?;
+        Ok(self.leave(&call, out)?)
+    }
+}
+
+impl bindings::sockets::instance_network::Host for Guarded<'_> {
+    fn instance_network(&mut self) -> wasmtime::Result<Resource<bindings::sockets::instance_network::Network>> {
+        let call = self.enter(&SOCKETS_INSTANCE_NETWORK_INSTANCE_NETWORK, &[])?;
+        let out = super::sockets::instance_network_instance_network(self, call)?;
+        Ok(self.leave(&call, out)?)
+    }
+}
+
+impl bindings::sockets::ip_name_lookup::Host for Guarded<'_> {
+    fn resolve_addresses(&mut self, network: Resource<bindings::sockets::ip_name_lookup::Network>, name: String) -> Result<Resource<bindings::sockets::ip_name_lookup::ResolveAddressStream>, SocketFail> {
+        let call = self.enter(&SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESSES, &[&network])?;
+        let out = super::sockets::ip_name_lookup_resolve_addresses(self, call, network, name)?;
+        Ok(self.leave(&call, out)?)
+    }
+}
+
+impl bindings::sockets::ip_name_lookup::HostResolveAddressStream for Guarded<'_> {
+    fn resolve_next_address(&mut self, this: Resource<bindings::sockets::ip_name_lookup::ResolveAddressStream>) -> Result<Option<bindings::sockets::ip_name_lookup::IpAddress>, SocketFail> {
+        let call = self.enter(&SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESS_STREAM_RESOLVE_NEXT_ADDRESS, &[&this])?;
+        let out = super::sockets::resolve_address_stream_resolve_next_address(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn subscribe(&mut self, this: Resource<bindings::sockets::ip_name_lookup::ResolveAddressStream>) -> wasmtime::Result<Resource<bindings::sockets::ip_name_lookup::Pollable>> {
+        let call = self.enter(&SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESS_STREAM_SUBSCRIBE, &[&this])?;
+        let out = super::sockets::resolve_address_stream_subscribe(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn drop(&mut self, this: Resource<bindings::sockets::ip_name_lookup::ResolveAddressStream>) -> wasmtime::Result<()> {
+        self.release(this.rep())?;
+        super::sockets::resolve_address_stream_drop(self, this)
+    }
+}
+
+impl bindings::sockets::network::Host for Guarded<'_> {
+    fn convert_error_code(&mut self, error: SocketFail) -> wasmtime::Result<bindings::sockets::network::ErrorCode> {
+        super::sockets::convert(error)
+    }
+    fn network_error_code(&mut self, _: Resource<bindings::io::error::Error>) -> wasmtime::Result<Option<bindings::sockets::network::ErrorCode>> {
+        // Unstable, and not linked.
+        Ok(None)
+    }
+}
+
+impl bindings::sockets::network::HostNetwork for Guarded<'_> {
+    fn drop(&mut self, this: Resource<bindings::sockets::network::Network>) -> wasmtime::Result<()> {
+        self.release(this.rep())?;
+        super::sockets::network_drop(self, this)
+    }
+}
+
+impl bindings::sockets::tcp::Host for Guarded<'_> {
+}
+
+impl bindings::sockets::tcp::HostTcpSocket for Guarded<'_> {
+    fn start_bind(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, network: Resource<bindings::sockets::tcp::Network>, local_address: bindings::sockets::tcp::IpSocketAddress) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_START_BIND, &[&this, &network])?;
+        let out = super::sockets::tcp_socket_start_bind(self, call, this, network, local_address)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn finish_bind(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_FINISH_BIND, &[&this])?;
+        let out = super::sockets::tcp_socket_finish_bind(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn start_connect(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, network: Resource<bindings::sockets::tcp::Network>, remote_address: bindings::sockets::tcp::IpSocketAddress) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_START_CONNECT, &[&this, &network])?;
+        let out = super::sockets::tcp_socket_start_connect(self, call, this, network, remote_address)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn finish_connect(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<(Resource<bindings::sockets::tcp::InputStream>, Resource<bindings::sockets::tcp::OutputStream>), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_FINISH_CONNECT, &[&this])?;
+        let out = super::sockets::tcp_socket_finish_connect(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn start_listen(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_START_LISTEN, &[&this])?;
+        let out = super::sockets::tcp_socket_start_listen(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn finish_listen(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_FINISH_LISTEN, &[&this])?;
+        let out = super::sockets::tcp_socket_finish_listen(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn accept(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<(Resource<bindings::sockets::tcp::TcpSocket>, Resource<bindings::sockets::tcp::InputStream>, Resource<bindings::sockets::tcp::OutputStream>), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_ACCEPT, &[&this])?;
+        let out = super::sockets::tcp_socket_accept(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn local_address(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<bindings::sockets::tcp::IpSocketAddress, SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_LOCAL_ADDRESS, &[&this])?;
+        let out = super::sockets::tcp_socket_local_address(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn remote_address(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<bindings::sockets::tcp::IpSocketAddress, SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_REMOTE_ADDRESS, &[&this])?;
+        let out = super::sockets::tcp_socket_remote_address(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn is_listening(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> wasmtime::Result<bool> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_IS_LISTENING, &[&this])?;
+        let out = super::sockets::tcp_socket_is_listening(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn address_family(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> wasmtime::Result<bindings::sockets::tcp::IpAddressFamily> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_ADDRESS_FAMILY, &[&this])?;
+        let out = super::sockets::tcp_socket_address_family(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_listen_backlog_size(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, value: u64) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SET_LISTEN_BACKLOG_SIZE, &[&this])?;
+        let out = super::sockets::tcp_socket_set_listen_backlog_size(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn keep_alive_enabled(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<bool, SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_ENABLED, &[&this])?;
+        let out = super::sockets::tcp_socket_keep_alive_enabled(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_keep_alive_enabled(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, value: bool) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_ENABLED, &[&this])?;
+        let out = super::sockets::tcp_socket_set_keep_alive_enabled(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn keep_alive_idle_time(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<bindings::sockets::tcp::Duration, SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_IDLE_TIME, &[&this])?;
+        let out = super::sockets::tcp_socket_keep_alive_idle_time(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_keep_alive_idle_time(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, value: bindings::sockets::tcp::Duration) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_IDLE_TIME, &[&this])?;
+        let out = super::sockets::tcp_socket_set_keep_alive_idle_time(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn keep_alive_interval(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<bindings::sockets::tcp::Duration, SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_INTERVAL, &[&this])?;
+        let out = super::sockets::tcp_socket_keep_alive_interval(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_keep_alive_interval(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, value: bindings::sockets::tcp::Duration) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_INTERVAL, &[&this])?;
+        let out = super::sockets::tcp_socket_set_keep_alive_interval(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn keep_alive_count(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<u32, SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_COUNT, &[&this])?;
+        let out = super::sockets::tcp_socket_keep_alive_count(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_keep_alive_count(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, value: u32) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_COUNT, &[&this])?;
+        let out = super::sockets::tcp_socket_set_keep_alive_count(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn hop_limit(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<u8, SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_HOP_LIMIT, &[&this])?;
+        let out = super::sockets::tcp_socket_hop_limit(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_hop_limit(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, value: u8) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SET_HOP_LIMIT, &[&this])?;
+        let out = super::sockets::tcp_socket_set_hop_limit(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn receive_buffer_size(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<u64, SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_RECEIVE_BUFFER_SIZE, &[&this])?;
+        let out = super::sockets::tcp_socket_receive_buffer_size(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_receive_buffer_size(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, value: u64) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SET_RECEIVE_BUFFER_SIZE, &[&this])?;
+        let out = super::sockets::tcp_socket_set_receive_buffer_size(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn send_buffer_size(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> Result<u64, SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SEND_BUFFER_SIZE, &[&this])?;
+        let out = super::sockets::tcp_socket_send_buffer_size(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_send_buffer_size(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, value: u64) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SET_SEND_BUFFER_SIZE, &[&this])?;
+        let out = super::sockets::tcp_socket_set_send_buffer_size(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn subscribe(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> wasmtime::Result<Resource<bindings::sockets::tcp::Pollable>> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SUBSCRIBE, &[&this])?;
+        let out = super::sockets::tcp_socket_subscribe(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn shutdown(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>, shutdown_type: bindings::sockets::tcp::ShutdownType) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_TCP_SOCKET_SHUTDOWN, &[&this])?;
+        let out = super::sockets::tcp_socket_shutdown(self, call, this, shutdown_type)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn drop(&mut self, this: Resource<bindings::sockets::tcp::TcpSocket>) -> wasmtime::Result<()> {
+        self.release(this.rep())?;
+        super::sockets::tcp_socket_drop(self, this)
+    }
+}
+
+impl bindings::sockets::tcp_create_socket::Host for Guarded<'_> {
+    fn create_tcp_socket(&mut self, address_family: bindings::sockets::tcp_create_socket::IpAddressFamily) -> Result<Resource<bindings::sockets::tcp_create_socket::TcpSocket>, SocketFail> {
+        let call = self.enter(&SOCKETS_TCP_CREATE_SOCKET_CREATE_TCP_SOCKET, &[])?;
+        let out = super::sockets::tcp_create_socket_create_tcp_socket(self, call, address_family)?;
+        Ok(self.leave(&call, out)?)
+    }
+}
+
+impl bindings::sockets::udp::Host for Guarded<'_> {
+}
+
+impl bindings::sockets::udp::HostIncomingDatagramStream for Guarded<'_> {
+    fn receive(&mut self, this: Resource<bindings::sockets::udp::IncomingDatagramStream>, max_results: u64) -> Result<Vec<bindings::sockets::udp::IncomingDatagram>, SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_INCOMING_DATAGRAM_STREAM_RECEIVE, &[&this])?;
+        let out = super::sockets::incoming_datagram_stream_receive(self, call, this, max_results)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn subscribe(&mut self, this: Resource<bindings::sockets::udp::IncomingDatagramStream>) -> wasmtime::Result<Resource<bindings::sockets::udp::Pollable>> {
+        let call = self.enter(&SOCKETS_UDP_INCOMING_DATAGRAM_STREAM_SUBSCRIBE, &[&this])?;
+        let out = super::sockets::incoming_datagram_stream_subscribe(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn drop(&mut self, this: Resource<bindings::sockets::udp::IncomingDatagramStream>) -> wasmtime::Result<()> {
+        self.release(this.rep())?;
+        super::sockets::incoming_datagram_stream_drop(self, this)
+    }
+}
+
+impl bindings::sockets::udp::HostOutgoingDatagramStream for Guarded<'_> {
+    fn check_send(&mut self, this: Resource<bindings::sockets::udp::OutgoingDatagramStream>) -> Result<u64, SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_CHECK_SEND, &[&this])?;
+        let out = super::sockets::outgoing_datagram_stream_check_send(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn send(&mut self, this: Resource<bindings::sockets::udp::OutgoingDatagramStream>, datagrams: Vec<bindings::sockets::udp::OutgoingDatagram>) -> Result<u64, SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_SEND, &[&this])?;
+        let out = super::sockets::outgoing_datagram_stream_send(self, call, this, datagrams)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn subscribe(&mut self, this: Resource<bindings::sockets::udp::OutgoingDatagramStream>) -> wasmtime::Result<Resource<bindings::sockets::udp::Pollable>> {
+        let call = self.enter(&SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_SUBSCRIBE, &[&this])?;
+        let out = super::sockets::outgoing_datagram_stream_subscribe(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn drop(&mut self, this: Resource<bindings::sockets::udp::OutgoingDatagramStream>) -> wasmtime::Result<()> {
+        self.release(this.rep())?;
+        super::sockets::outgoing_datagram_stream_drop(self, this)
+    }
+}
+
+impl bindings::sockets::udp::HostUdpSocket for Guarded<'_> {
+    fn start_bind(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>, network: Resource<bindings::sockets::udp::Network>, local_address: bindings::sockets::udp::IpSocketAddress) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_START_BIND, &[&this, &network])?;
+        let out = super::sockets::udp_socket_start_bind(self, call, this, network, local_address)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn finish_bind(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_FINISH_BIND, &[&this])?;
+        let out = super::sockets::udp_socket_finish_bind(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn stream(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>, remote_address: Option<bindings::sockets::udp::IpSocketAddress>) -> Result<(Resource<bindings::sockets::udp::IncomingDatagramStream>, Resource<bindings::sockets::udp::OutgoingDatagramStream>), SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_STREAM, &[&this])?;
+        let out = super::sockets::udp_socket_stream(self, call, this, remote_address)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn local_address(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>) -> Result<bindings::sockets::udp::IpSocketAddress, SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_LOCAL_ADDRESS, &[&this])?;
+        let out = super::sockets::udp_socket_local_address(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn remote_address(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>) -> Result<bindings::sockets::udp::IpSocketAddress, SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_REMOTE_ADDRESS, &[&this])?;
+        let out = super::sockets::udp_socket_remote_address(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn address_family(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>) -> wasmtime::Result<bindings::sockets::udp::IpAddressFamily> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_ADDRESS_FAMILY, &[&this])?;
+        let out = super::sockets::udp_socket_address_family(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn unicast_hop_limit(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>) -> Result<u8, SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_UNICAST_HOP_LIMIT, &[&this])?;
+        let out = super::sockets::udp_socket_unicast_hop_limit(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_unicast_hop_limit(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>, value: u8) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_SET_UNICAST_HOP_LIMIT, &[&this])?;
+        let out = super::sockets::udp_socket_set_unicast_hop_limit(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn receive_buffer_size(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>) -> Result<u64, SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_RECEIVE_BUFFER_SIZE, &[&this])?;
+        let out = super::sockets::udp_socket_receive_buffer_size(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_receive_buffer_size(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>, value: u64) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_SET_RECEIVE_BUFFER_SIZE, &[&this])?;
+        let out = super::sockets::udp_socket_set_receive_buffer_size(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn send_buffer_size(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>) -> Result<u64, SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_SEND_BUFFER_SIZE, &[&this])?;
+        let out = super::sockets::udp_socket_send_buffer_size(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn set_send_buffer_size(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>, value: u64) -> Result<(), SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_SET_SEND_BUFFER_SIZE, &[&this])?;
+        let out = super::sockets::udp_socket_set_send_buffer_size(self, call, this, value)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn subscribe(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>) -> wasmtime::Result<Resource<bindings::sockets::udp::Pollable>> {
+        let call = self.enter(&SOCKETS_UDP_UDP_SOCKET_SUBSCRIBE, &[&this])?;
+        let out = super::sockets::udp_socket_subscribe(self, call, this)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn drop(&mut self, this: Resource<bindings::sockets::udp::UdpSocket>) -> wasmtime::Result<()> {
+        self.release(this.rep())?;
+        super::sockets::udp_socket_drop(self, this)
+    }
+}
+
+impl bindings::sockets::udp_create_socket::Host for Guarded<'_> {
+    fn create_udp_socket(&mut self, address_family: bindings::sockets::udp_create_socket::IpAddressFamily) -> Result<Resource<bindings::sockets::udp_create_socket::UdpSocket>, SocketFail> {
+        let call = self.enter(&SOCKETS_UDP_CREATE_SOCKET_CREATE_UDP_SOCKET, &[])?;
+        let out = super::sockets::udp_create_socket_create_udp_socket(self, call, address_family)?;
         Ok(self.leave(&call, out)?)
     }
 }

@@ -11,6 +11,7 @@ mod generated;
 mod io;
 mod pool;
 mod random;
+pub(crate) mod sockets;
 mod streams;
 #[cfg(test)]
 mod trials;

@@ -29,7 +29,7 @@ pub(super) fn named(current: &Current, otherwise: &'static str) -> &'static str 
     }
 }
 
-fn denied(denied: Denied) -> StreamError {
+pub(super) fn denied(denied: Denied) -> StreamError {
     StreamError::LastOperationFailed(wasmtime::Error::new(denied))
 }
 

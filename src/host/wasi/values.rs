@@ -1,5 +1,6 @@
 //! Which types of the bindings hold handles: a type that is not here cannot cross the boundary.
 
+use crate::host::bindings::sockets::{network, udp};
 use crate::host::bindings::{clocks, filesystem::types};
 use crate::kernel::no_handles;
 
@@ -16,4 +17,8 @@ no_handles!(
     types::PathFlags,
     types::DirectoryEntry,
     types::ErrorCode,
+    network::IpAddress,
+    network::IpAddressFamily,
+    network::IpSocketAddress,
+    Vec<udp::IncomingDatagram>,
 );
