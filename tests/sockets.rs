@@ -1,6 +1,7 @@
 //! A guest on the network of its host: whom it reaches, who reaches it, and what of that is recorded.
 #![allow(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
