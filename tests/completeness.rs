@@ -2,6 +2,7 @@
 //! policy that permits nothing: each is denied in its table's way and leaves exactly one record.
 #![allow(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
