@@ -30,17 +30,21 @@ impl<A: Action<Resource = Endpoint>> Granted<A> {
 }
 
 impl Network {
-    /// As which hosts an address is judged now, in all its forms alike: they lead to the same place, and it was looked
-    /// up under one of them.
-    pub(in crate::net) fn seen(&self, forms: &[SocketAddr]) -> Seen {
+    /// As which hosts each form of an address is judged now: as those it was itself looked up as, and the address as it
+    /// is given hands its own on to what it carries, which traffic to it reaches.
+    ///
+    /// INVARIANT: never the other way. Anybody can make an address that carries somebody else's (ISATAP in a network of
+    /// his own, Teredo by a server of his choice), and it would be judged as the other's host.
+    pub(in crate::net) fn seen(&self, forms: &[SocketAddr]) -> Vec<Seen> {
         let (lookups, now) = (self.lookups(), Instant::now());
-        let mut all = Seen::default();
-        for form in forms {
-            let seen = lookups.seen(form.ip(), now);
-            all.look_up = all.look_up.max(seen.look_up);
-            all.hosts.extend(seen.hosts);
+        let mut each: Vec<_> = forms.iter().map(|form| lookups.seen(form.ip(), now)).collect();
+        if let Some((given, carried)) = each.split_first_mut() {
+            for seen in carried {
+                seen.look_up = seen.look_up.max(given.look_up);
+                seen.hosts.extend(given.hosts.iter().cloned());
+            }
         }
-        all
+        each
     }
 
     /// Decides on somebody else's address, as the hosts it was looked up as.
@@ -56,7 +60,8 @@ impl Network {
             return Err(NetError::InvalidArgument);
         }
         let seen = self.seen(&forms);
-        let endpoints = forms.iter().map(|form| endpoint(*form, transport, &seen)).collect();
+        let endpoints =
+            forms.iter().zip(&seen).map(|(form, seen)| endpoint(*form, transport, seen)).collect();
         let granted = self.decide(endpoints, remote.ip(), import)?;
         // After the decision, so that who tries it leaves a record: no IPv6 socket takes such an address.
         if is_ipv4_in_disguise(remote.ip()) { Err(NetError::InvalidArgument) } else { Ok(granted) }
@@ -113,8 +118,9 @@ impl Network {
             return None;
         }
         let seen = self.seen(&forms);
-        let weigh = |form: &SocketAddr| self.session().weigh::<A>(endpoint(*form, transport, &seen), import);
-        let weighed: Vec<Weighed<A>> = forms.iter().map(weigh).collect();
+        let endpoints = forms.iter().zip(&seen).map(|(form, seen)| endpoint(*form, transport, seen));
+        let weighed: Vec<Weighed<A>> =
+            endpoints.map(|endpoint| self.session().weigh::<A>(endpoint, import)).collect();
         let allowed = weighed.iter().all(Weighed::is_allowed);
         if !allowed && !self.count_refused(transport, import) {
             return None;

@@ -11,9 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// How many remotes are remembered; a full memory is emptied.
 const MAX_PEERS: usize = 256;
 
+/// By remote: as which hosts each of its forms was judged, and what that left.
+type Known = HashMap<SocketAddr, (Vec<Seen>, Standing)>;
+
 /// Remotes that were allowed, with the names they were judged as. A change of those makes another question.
 #[derive(Debug, Default)]
-pub(in crate::net) struct Peers(Mutex<HashMap<SocketAddr, (Seen, Standing)>>);
+pub(in crate::net) struct Peers(Mutex<Known>);
 
 impl Peers {
     /// What was decided on a remote, or what `decide` says now.
@@ -43,7 +46,7 @@ impl Peers {
         self.kept().remove(&remote);
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<SocketAddr, (Seen, Standing)>> {
+    fn kept(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
