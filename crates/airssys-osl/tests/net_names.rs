@@ -137,6 +137,29 @@ async fn only_so_many_names_are_looked_up_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn names_that_get_no_answer_do_not_take_every_thread_there_is() {
+    let guests: Vec<_> = (0..40).map(|_| Guest::free()).collect();
+    let asked = || guests.iter().map(|guest| guest.names.asked.load(Ordering::SeqCst)).sum::<usize>();
+    let mut held = Vec::new();
+    for guest in &guests {
+        guest.names.held.store(true, Ordering::SeqCst);
+        held.extend((0..4).map(|_| guest.network.resolve("slow.example", IMPORT).unwrap()));
+    }
+    let mut before = usize::MAX;
+    while asked() != before {
+        before = asked();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    guests.iter().for_each(|guest| guest.names.held.store(false, Ordering::SeqCst));
+    // Of 160; the tests beside this one have a few.
+    assert!((100..=128).contains(&before), "{before}");
+    for addresses in held {
+        soon(addresses.ready()).await;
+        refused(addresses.next(IMPORT), "name-unresolvable");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_systems_own_names_are_asked_by_default() {
     let guest = Guest::free();
     let network = Network::new(&guest.session, NetLimits::default());

@@ -11,12 +11,16 @@ use crate::net::slots::Slot;
 use crate::net::{NetError, Network};
 use crate::resource::Host;
 use std::collections::VecDeque;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
+
+/// How many look-ups of all sessions hold a thread at once. A resolver that gives no answer must leave threads to those
+/// who do other things on them, such as waiting for a disk.
+static ALL_THREADS: Semaphore = Semaphore::const_new(128);
 
 /// Who knows the addresses of names. Asked on a thread that may wait.
 pub trait NameService: Send + Sync {
@@ -47,25 +51,6 @@ impl From<NameError> for NetError {
             NameError::NotFound => NetError::NameUnresolvable,
             NameError::Temporary => NetError::TemporaryResolverFailure,
             NameError::Permanent => NetError::PermanentResolverFailure,
-        }
-    }
-}
-
-/// The system's own resolver, with the system's own settings: its hosts file and its search list count.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemNames;
-
-impl NameService for SystemNames {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where names become addresses, after a permit"
-    )]
-    fn resolve(&self, host: &Host) -> Result<Vec<IpAddr>, NameError> {
-        match (host.as_str(), 0).to_socket_addrs() {
-            Ok(found) => Ok(found.map(|address| address.ip()).collect()),
-            // The resolver's own errors carry no code; one of the system is the system's trouble.
-            Err(error) if error.raw_os_error().is_some() => Err(NameError::Temporary),
-            Err(_) => Err(NameError::NotFound),
         }
     }
 }
@@ -193,7 +178,7 @@ impl Answer {
     }
 }
 
-/// Waits for a free thread of this session's share, asks there, and leaves the answer.
+/// Waits for a free thread of this session's share and of all that there are, asks there, and leaves the answer.
 async fn look_up(
     network: Network,
     host: Host,
@@ -203,10 +188,11 @@ async fn look_up(
     import: &'static str,
 ) {
     let Ok(thread) = Arc::clone(&network.shared().resolving).acquire_owned().await else { return };
+    let Ok(one_of_all) = ALL_THREADS.acquire().await else { return };
     let (names, asked) = (Arc::clone(&network.shared().names), host.clone());
     let asking = tokio::task::spawn_blocking(move || {
-        // Both are given back when the thread is, also when nobody waits for the answer any more.
-        let _held = (thread, slot);
+        // They are given back when the thread is, also when nobody waits for the answer any more.
+        let _held = (one_of_all, thread, slot);
         // What has been asked cannot be taken back, and may take long: a change of policies does not wait for it. What
         // comes back is given to nobody who is denied it by then.
         lease.enter(ActionId::NetResolve, import).map(drop).map_err(|_| NameError::Permanent)?;
