@@ -113,7 +113,7 @@ impl Network {
     ) -> Option<Standing> {
         let forms = forms(remote);
         let nobody = remote.port() == 0 || forms.iter().any(|form| form.ip().is_unspecified());
-        if nobody || !self.may_judge(Instant::now()) {
+        if nobody || !self.may_judge(forms.len(), Instant::now()) {
             self.count_refused(transport, import);
             return None;
         }

@@ -18,7 +18,8 @@ const LOOK_UPS: usize = 64;
 /// How many denials of what comes in are recorded singly; who is outside must not fill the log, nor use up the quota
 /// of a session that does nothing.
 const RECORDED_REFUSALS: u64 = 64;
-/// How many unknown remotes a second are judged; traffic of more is refused unseen, for the same reason.
+/// How many unknown remotes a second are judged, each form of theirs counted; traffic of more is refused unseen, for
+/// the same reason. Well below the pace at which a session is stopped for the records it makes.
 const JUDGED_A_SECOND: u32 = 2_000;
 
 /// What one session may use of the network.
@@ -68,7 +69,7 @@ pub(in crate::net) struct Shared {
     pub(in crate::net) limits: NetLimits,
     connections_refused: AtomicU64,
     datagrams_refused: AtomicU64,
-    judged: Mutex<Option<(Instant, u32)>>,
+    judged: Mutex<Judged>,
 }
 
 impl Network {
@@ -150,16 +151,26 @@ impl Network {
         all <= RECORDED_REFUSALS
     }
 
-    /// True while not too many unknown remotes were judged in this second.
-    pub(in crate::net) fn may_judge(&self, now: Instant) -> bool {
-        let mut judged = lock(&self.0.judged);
-        match &mut *judged {
+    /// True while not too many unknown remotes were judged in this second. Each form of the one to be judged counts: it
+    /// makes a record of its own.
+    pub(in crate::net) fn may_judge(&self, forms: usize, now: Instant) -> bool {
+        lock(&self.0.judged).admits(u32::try_from(forms).unwrap_or(u32::MAX), now)
+    }
+}
+
+/// How much was judged since when.
+#[derive(Debug, Default)]
+struct Judged(Option<(Instant, u32)>);
+
+impl Judged {
+    fn admits(&mut self, forms: u32, now: Instant) -> bool {
+        match &mut self.0 {
             Some((since, count)) if now.saturating_duration_since(*since) < Duration::from_secs(1) => {
-                *count = count.saturating_add(1);
+                *count = count.saturating_add(forms);
                 *count <= JUDGED_A_SECOND
             }
             other => {
-                *other = Some((now, 1));
+                *other = Some((now, forms));
                 true
             }
         }
@@ -181,4 +192,20 @@ fn rightless(session: &Arc<Session>, transport: Transport) -> Lease {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What the locks guard is valid after every single statement.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remotes_of_many_forms_make_no_more_records_a_second_than_plain_ones() {
+        let now = Instant::now();
+        for forms in [1, 3, 5] {
+            let mut judged = Judged::default();
+            let admitted = (0..JUDGED_A_SECOND).filter(|_| judged.admits(forms, now)).count();
+            assert_eq!(admitted, JUDGED_A_SECOND as usize / forms as usize);
+            assert!(judged.admits(forms, now + Duration::from_secs(1)), "another second");
+        }
+    }
 }

@@ -23,6 +23,10 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Host(Arc<str>);
 
+/// More bytes than any spelling of a name has that somebody would write: a guest may bring as many as its memory holds,
+/// and IDNA looks at each more than once.
+const MAX_TEXT: usize = 1024;
+
 /// Why a text is no host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -62,6 +66,9 @@ impl Host {
     /// [`HostError`] when it is no name, or an address.
     pub fn canonical(text: &str) -> Result<Host, HostError> {
         let bad = || HostError::NotAName(shown(text));
+        if text.len() > MAX_TEXT {
+            return Err(bad());
+        }
         if text.parse::<IpAddr>().is_ok() {
             return Err(HostError::Address(shown(text)));
         }
@@ -163,6 +170,14 @@ mod tests {
             assert!(matches!(Host::canonical(bad), Err(HostError::NotAName(_))), "{bad:?}");
             assert!(Host::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_text_longer_than_any_name_is_refused_before_it_is_worked_on() {
+        // Soft hyphens count for nothing, so that only the length speaks against it.
+        let padded = |length: usize| "\u{ad}".repeat((length - 6) / 2) + "ab.com";
+        assert_eq!(Host::canonical(&padded(MAX_TEXT)).unwrap().as_str(), "ab.com");
+        assert!(matches!(Host::canonical(&padded(MAX_TEXT + 2)), Err(HostError::NotAName(_))));
     }
 
     #[test]
