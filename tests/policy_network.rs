@@ -83,9 +83,18 @@ fn inner_addresses_are_forbidden_whatever_they_were_looked_up_as_but_for_the_gro
         "100.64.0.1",
         "169.254.169.254",
         "224.0.0.1",
+        "239.255.255.255",
+        "192.0.0.192",
+        "198.18.0.1",
+        "198.19.255.255",
+        "240.0.0.1",
         "255.255.255.255",
+        "168.63.129.16",
         "[::1]",
         "[fe80::1]",
+        "[febf::1]",
+        "[fec0::1]",
+        "[feff::1]",
         "[fc00::1]",
         "[fdff::1]",
         "[ff02::1]",
@@ -98,7 +107,17 @@ fn inner_addresses_are_forbidden_whatever_they_were_looked_up_as_but_for_the_gro
             assert_eq!(may(&policies, &["inner-network"], *action, &inner), Outcome::Allow, "{action} {ip}");
         }
     }
-    for ip in ["192.0.2.1", "172.32.0.1", "100.128.0.1", "[2001:db8::1]", "[::ffff:192.0.2.1]"] {
+    for ip in [
+        "192.0.2.1",
+        "192.0.1.1",
+        "172.32.0.1",
+        "100.128.0.1",
+        "198.20.0.1",
+        "223.255.255.255",
+        "168.63.129.17",
+        "[2001:db8::1]",
+        "[::ffff:192.0.2.1]",
+    ] {
         assert!(connects(&policies, &format!("{ip}:80/tcp"), &[]), "{ip}");
     }
     let open = "permit (principal, action, resource) when { principal in Group::\"inner-network\" };";
