@@ -1,6 +1,7 @@
 //! What the tests share: signing, runtimes with a log in memory, and components made from text.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod datagrams;
 pub(crate) mod probe;
 pub(crate) mod sockets;
 pub(crate) mod stage;

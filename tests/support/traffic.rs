@@ -3,6 +3,7 @@
 //! Below 1000: bytes that came back, a port or a count. Above: which step failed, and the code of its error.
 
 use super::{MEMORY, component};
+use std::net::IpAddr;
 
 const WORLD: &str = "package test:traffic; world traffic {
   import wasi:io/poll@0.2.12; import wasi:io/streams@0.2.12;
@@ -13,11 +14,29 @@ const WORLD: &str = "package test:traffic; world traffic {
   export listen: func() -> u32; export take: func() -> u32; export send: func(port: u16) -> u32; export many: func() -> u32;
 }";
 
-/// The component.
+/// The component, on 127.0.0.1.
 pub(crate) fn traffic() -> Vec<u8> {
+    traffic_at([127, 0, 0, 1].into())
+}
+
+/// The component, on this address for its connections and what it listens at.
+pub(crate) fn traffic_at(ip: IpAddr) -> Vec<u8> {
     let imports = IMPORTS.replace("ADDRESS", &"i32 ".repeat(12));
-    let body = BODY.replace("ZEROS", &"(i32.const 0) ".repeat(6));
+    let family = format!("(i32.const {})", u8::from(ip.is_ipv6()));
+    let body = BODY.replace("FAMILY", &family).replace("ZEROS", &"(i32.const 0) ".repeat(6));
+    let body = body.replace("REMOTE", &address(ip, "(local.get $port)"));
+    let body = body.replace("LOCAL", &address(ip, "(i32.const 0)"));
     component(WORLD, &format!("(module {imports}{MEMORY}{body})"))
+}
+
+/// An address as arguments.
+pub(crate) fn address(ip: IpAddr, port: &str) -> String {
+    let rest: Vec<u16> = match ip {
+        IpAddr::V4(ip) => ip.octets().map(u16::from).into_iter().chain([0; 6]).collect(),
+        IpAddr::V6(ip) => [0].into_iter().chain(ip.segments()).chain([0]).collect(),
+    };
+    let rest = rest.iter().map(|n| format!("(i32.const {n}) ")).collect::<String>();
+    format!("(i32.const {}) {port} {rest}", u8::from(ip.is_ipv6()))
 }
 
 const IMPORTS: &str = r#"
@@ -68,12 +87,7 @@ const BODY: &str = r#"
     (if (local.tee $e (call $failed (i32.const 5000) (i32.const 4))) (then (return (local.get $e))))
     (i32.load offset=8 (i32.const 16)))
 
-  (func $dial (param $a i32) (param $b i32) (param $c i32) (param $d i32) (param $port i32) (result i32) (local $e i32)
-    (call $tcp (i32.const 0) (i32.const 16))
-    (if (local.tee $e (call $failed (i32.const 3000) (i32.const 4))) (then (return (local.get $e))))
-    (global.set $socket (i32.load offset=4 (i32.const 16)))
-    (call $connect (global.get $socket) (call $net) (i32.const 0) (local.get $port)
-      (local.get $a) (local.get $b) (local.get $c) (local.get $d) ZEROS (i32.const 16))
+  (func $linked (result i32) (local $e i32)
     (if (local.tee $e (call $failed (i32.const 1000) (i32.const 1))) (then (return (local.get $e))))
     (call $wait (call $tcpsub (global.get $socket)))
     (call $connected (global.get $socket) (i32.const 16))
@@ -82,8 +96,12 @@ const BODY: &str = r#"
     (global.set $out (i32.load offset=8 (i32.const 16)))
     (call $echo))
 
-  (func (export "dial") (param $port i32) (result i32)
-    (call $dial (i32.const 127) (i32.const 0) (i32.const 0) (i32.const 1) (local.get $port)))
+  (func (export "dial") (param $port i32) (result i32) (local $e i32)
+    (call $tcp FAMILY (i32.const 16))
+    (if (local.tee $e (call $failed (i32.const 3000) (i32.const 4))) (then (return (local.get $e))))
+    (global.set $socket (i32.load offset=4 (i32.const 16)))
+    (call $connect (global.get $socket) (call $net) REMOTE (i32.const 16))
+    (call $linked))
 
   (func (export "dial-name") (param $port i32) (result i32) (local $e i32)
     (call $resolve (call $net) (i32.const 2056) (i32.const 9) (i32.const 16))
@@ -96,16 +114,21 @@ const BODY: &str = r#"
       (if (i32.eqz (i32.load8_u offset=2 (i32.const 16))) (then (return (i32.const 8000))))
       ;; Until it is one of IPv4.
       (br_if $another (i32.load8_u offset=4 (i32.const 16))))
-    (call $dial (i32.load8_u offset=6 (i32.const 16)) (i32.load8_u offset=7 (i32.const 16))
-      (i32.load8_u offset=8 (i32.const 16)) (i32.load8_u offset=9 (i32.const 16)) (local.get $port)))
+    (i32.store (i32.const 48) (i32.load offset=6 align=2 (i32.const 16)))
+    (call $tcp (i32.const 0) (i32.const 16))
+    (if (local.tee $e (call $failed (i32.const 3000) (i32.const 4))) (then (return (local.get $e))))
+    (global.set $socket (i32.load offset=4 (i32.const 16)))
+    (call $connect (global.get $socket) (call $net) (i32.const 0) (local.get $port)
+      (i32.load8_u (i32.const 48)) (i32.load8_u (i32.const 49))
+      (i32.load8_u (i32.const 50)) (i32.load8_u (i32.const 51)) ZEROS (i32.const 16))
+    (call $linked))
 
   (func (export "again") (result i32) (call $echo))
 
   (func (export "listen") (result i32) (local $e i32)
-    (call $tcp (i32.const 0) (i32.const 16))
+    (call $tcp FAMILY (i32.const 16))
     (global.set $listener (i32.load offset=4 (i32.const 16)))
-    (call $bind (global.get $listener) (call $net) (i32.const 0) (i32.const 0)
-      (i32.const 127) (i32.const 0) (i32.const 0) (i32.const 1) ZEROS (i32.const 16))
+    (call $bind (global.get $listener) (call $net) LOCAL (i32.const 16))
     (if (local.tee $e (call $failed (i32.const 100000) (i32.const 1))) (then (return (local.get $e))))
     (call $bound (global.get $listener) (i32.const 16))
     (call $listen (global.get $listener) (i32.const 16))
