@@ -292,3 +292,42 @@ impl Io {
         let _: Option<Ready> = self.0.writable().await.ok().map(|guard| guard.ready());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::OFlags;
+    use rustix::io::FdFlags;
+
+    #[tokio::test]
+    async fn no_socket_makes_its_caller_wait_nor_outlives_an_exec_nor_shares_its_port() {
+        let quiet = |socket: &Socket| {
+            assert!(rustix::io::fcntl_getfd(socket).unwrap().contains(FdFlags::CLOEXEC));
+            assert!(rustix::fs::fcntl_getfl(socket).unwrap().contains(OFlags::NONBLOCK));
+            assert!(!sockopt::socket_reuseport(socket).unwrap());
+        };
+        for (family, any) in [(Family::V4, "127.0.0.1:0"), (Family::V6, "[::1]:0")] {
+            let Ok(socket) = Socket::open(family, Transport::Udp) else {
+                eprintln!("SKIPPED {family:?}: this machine has none");
+                continue;
+            };
+            quiet(&socket);
+            socket.bind(any.parse().unwrap(), Transport::Udp).unwrap();
+            assert!(!sockopt::socket_reuseaddr(&socket).unwrap(), "two would get datagrams of one port");
+            let (listening, dialling) = (
+                Socket::open(family, Transport::Tcp).unwrap(),
+                Socket::open(family, Transport::Tcp).unwrap(),
+            );
+            listening.bind(any.parse().unwrap(), Transport::Tcp).unwrap();
+            listening.listen(1).unwrap();
+            dialling.connect(listening.local().unwrap()).unwrap();
+            let accepted = loop {
+                match listening.accept() {
+                    Ok((accepted, _)) => break accepted,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            };
+            [&listening, &dialling, &accepted].into_iter().for_each(quiet);
+        }
+    }
+}
