@@ -148,3 +148,17 @@ async fn every_local_address_of_ipv6_takes_none_of_ipv4_with_it() {
     let (_listening, there) = guest.listen("[::]:0");
     TcpListener::bind(("0.0.0.0", there.port())).unwrap();
 }
+
+#[test]
+fn in_a_runtime_that_watches_no_sockets_there_is_an_error_and_no_panic() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    runtime.block_on(async {
+        let guest = Guest::free();
+        let socket = guest.tcp();
+        refused(socket.start_connect(listening.local_addr().unwrap(), IMPORT), "not-supported");
+        let socket = guest.network.udp_socket(Family::V4).unwrap();
+        refused(socket.start_bind(addr("127.0.0.1:0"), IMPORT), "not-supported");
+        assert_eq!(guest.network.open_sockets(), 0, "nothing is left behind");
+    });
+}

@@ -53,7 +53,7 @@ fn hosts_file() -> String {
     std::fs::read_to_string("/etc/hosts").unwrap_or_default()
 }
 
-/// Elsewhere the resolver finds what is in it also for a name with a dot at its end.
+/// Elsewhere it stands in no one place.
 #[cfg(not(unix))]
 fn hosts_file() -> String {
     String::new()

@@ -8,6 +8,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketType
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
@@ -244,7 +245,9 @@ impl Io {
     pub(in crate::net) fn new(socket: Socket) -> Result<Io, NetError> {
         let runtime = socket.runtime.clone();
         let _inside = runtime.enter();
-        Ok(Io(AsyncFd::new(socket)?))
+        // It panics in a runtime that watches nothing, which an embedder may have built; a guest must not meet that.
+        let watched = catch_unwind(AssertUnwindSafe(|| AsyncFd::new(socket)));
+        Ok(Io(watched.map_err(|_| NetError::NotSupported)??))
     }
 
     pub(in crate::net) fn socket(&self) -> &Socket {
