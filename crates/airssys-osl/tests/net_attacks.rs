@@ -16,7 +16,8 @@ use airssys_osl::ActionId;
 use airssys_osl::net::{Family, NetError, Outgoing, Sender};
 use net_common::{Guest, IMPORT, addr, id, in_host, refused, soon, word};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// Addresses under somebody else's control that carry 192.0.2.1 somewhere: ISATAP in any prefix at all, Teredo whose
 /// server it is, one reading of a local translation prefix, a network behind a 6to4 router.
@@ -147,6 +148,48 @@ async fn every_local_address_of_ipv6_takes_none_of_ipv4_with_it() {
     assert_eq!(old.recv(&mut [0; 8]).unwrap(), 1);
     let (_listening, there) = guest.listen("[::]:0");
     TcpListener::bind(("0.0.0.0", there.port())).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remote_that_was_permitted_and_no_longer_is_cannot_use_up_the_quota_of_denials() {
+    let guest = Guest::free();
+    let socket = guest.udp("127.0.0.1:0");
+    let there = socket.local_address(IMPORT).unwrap();
+    let (receiver, _sender) = socket.stream(None, IMPORT).unwrap();
+    let remotes: Vec<_> = (0..100).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    let all_send = || remotes.iter().for_each(|remote| assert_eq!(remote.send_to(b"x", there).unwrap(), 1));
+    all_send();
+    let mut came = 0;
+    while came < 100 {
+        soon(receiver.ready()).await;
+        came += receiver.receive(16, IMPORT).unwrap().len();
+    }
+    guest.swap(|action, _| action != ActionId::NetReceive);
+    all_send();
+    while guest.network.refused().datagrams < 100 {
+        soon(receiver.ready()).await;
+        assert_eq!(receiver.receive(16, IMPORT).unwrap(), []);
+    }
+    assert_eq!(guest.log.denials(), 64, "the rest is only counted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_much_makes_no_more_records_than_are_judged_a_second() {
+    let guest = Guest::free();
+    guest.rules.once.store(true, Ordering::SeqCst);
+    let socket = guest.udp("127.0.0.1:0");
+    let there = socket.local_address(IMPORT).unwrap();
+    let (receiver, _sender) = socket.stream(None, IMPORT).unwrap();
+    let remote = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let started = Instant::now();
+    for _ in 0..6_000 {
+        remote.send_to(b"x", there).unwrap();
+        receiver.receive(16, IMPORT).unwrap();
+    }
+    let seconds = started.elapsed().as_secs() + 1;
+    let received = guest.log.take().into_iter().filter(|record| record.starts_with("allow net:receive"));
+    let received = received.count() as u64;
+    assert!((1..=2_000 * seconds).contains(&received), "{received} in {seconds} s");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::action::{NetReceive, NetSend};
 use crate::gate::Lease;
 use crate::net::decide::check_remote;
+use crate::net::standing::Standing;
 use crate::net::sys::Socket;
 use crate::net::udp::Bound;
 use crate::net::{Datagram, NetError, Outgoing};
@@ -84,16 +85,13 @@ impl Receiver {
         Ok(Some(Datagram { data, remote }))
     }
 
+    /// Whether a datagram from there may be shown. Whatever has to be decided anew is decided as if the remote were new,
+    /// also for one that is known: how often it happens is up to who is outside.
     fn is_allowed(&self, remote: SocketAddr, import: &'static str) -> bool {
         let (network, known) = (&self.bound.network, &self.bound.received_from);
+        known.forget_unless(remote, Standing::is_current);
         let decide = || network.decide_incoming::<NetReceive>(remote, Transport::Udp, import).ok_or(());
-        let Ok(standing) = known.standing(network, remote, decide) else { return false };
-        let allowed = standing.entered(import).is_ok();
-        if !allowed {
-            known.forget(remote);
-            network.count_refused(Transport::Udp, import);
-        }
-        allowed
+        known.standing(network, remote, decide).is_ok()
     }
 
     /// Returns when there may be something to receive, or the permission was lost.

@@ -46,6 +46,14 @@ impl Peers {
         self.kept().remove(&remote);
     }
 
+    /// The remote is to be decided on anew if what is remembered of it is not so.
+    pub(in crate::net) fn forget_unless(&self, remote: SocketAddr, so: impl FnOnce(&Standing) -> bool) {
+        let mut kept = self.kept();
+        if kept.get(&remote).is_some_and(|(_, standing)| !so(standing)) {
+            kept.remove(&remote);
+        }
+    }
+
     fn kept(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -30,6 +30,11 @@ impl Standing {
         Standing(self.0.iter().chain(more.0.iter()).cloned().collect())
     }
 
+    /// True while nothing has to be decided anew for a use.
+    pub(in crate::net) fn is_current(&self) -> bool {
+        self.0.iter().all(|(lease, action)| lease.enter_if_current(*action).is_some())
+    }
+
     /// Enters a use, right before its system call.
     ///
     /// Each use of a socket goes through here, so that what a use costs and what it waits for is said in one place.

@@ -23,6 +23,8 @@ type Rule = Box<dyn Fn(ActionId, &Resource) -> bool + Send + Sync>;
 pub(crate) struct Rules {
     rule: RwLock<Rule>,
     epoch: Arc<AtomicU64>,
+    /// Every verdict counts once, as one that read the context does.
+    pub(crate) once: AtomicBool,
 }
 
 impl Authorizer for Rules {
@@ -30,7 +32,8 @@ impl Authorizer for Rules {
         let allowed = (self.rule.read().unwrap())(ask.action, ask.resource);
         let reasons = Arc::new(Reasons::default());
         let verdict = if allowed { Verdict::Allow(reasons) } else { Verdict::Deny(reasons) };
-        Decision { verdict, epoch: self.epoch.load(Ordering::SeqCst), reusable: true }
+        let reusable = !self.once.load(Ordering::SeqCst);
+        Decision { verdict, epoch: self.epoch.load(Ordering::SeqCst), reusable }
     }
     fn epoch(&self) -> &Arc<AtomicU64> {
         &self.epoch
@@ -102,7 +105,8 @@ impl Guest {
         rule: impl Fn(ActionId, &Resource) -> bool + Send + Sync + 'static,
     ) -> Guest {
         let (rule, epoch) = (RwLock::new(Box::new(rule) as Rule), Arc::new(AtomicU64::new(1)));
-        let (rules, log) = (Arc::new(Rules { rule, epoch }), Arc::new(Log::default()));
+        let (rules, log) =
+            (Arc::new(Rules { rule, epoch, once: AtomicBool::new(false) }), Arc::new(Log::default()));
         let (authorizer, recorder) = (Arc::clone(&rules), Arc::clone(&log));
         let session = Gate::new(authorizer, recorder).session(Subject::new(principal(), 1));
         let names = Arc::new(Names::default());
