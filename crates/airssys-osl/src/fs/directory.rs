@@ -293,7 +293,7 @@ impl Directory {
 
     /// Enters a use under a right of the handle; a new decision is taken only while the directory is where it was opened.
     pub(in crate::fs) fn enter(&self, action: ActionId, import: &'static str) -> Result<InUse<'_>, FsError> {
-        if let Some(in_use) = self.0.lease.enter_if_current(action) {
+        if let Some(in_use) = self.0.lease.enter_if_current(action, import) {
             return Ok(in_use);
         }
         self.0.lease.check_live(action, import)?;

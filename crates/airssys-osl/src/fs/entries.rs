@@ -76,7 +76,7 @@ impl std::fmt::Debug for Entries {
 
 /// Enters a use of a listing; a new decision is taken only while the directory is still where it was opened.
 fn enter<'a>(of: &Directory, lease: &'a Lease, import: &'static str) -> Result<InUse<'a>, FsError> {
-    if let Some(in_use) = lease.enter_if_current(ActionId::FsList) {
+    if let Some(in_use) = lease.enter_if_current(ActionId::FsList, import) {
         return Ok(in_use);
     }
     lease.check_live(ActionId::FsList, import)?;

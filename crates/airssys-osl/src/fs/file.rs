@@ -174,7 +174,7 @@ impl File {
     }
 
     fn enter(&self, action: ActionId, import: &'static str) -> Result<InUse<'_>, FsError> {
-        self.0.lease.enter_if_current(action).map_or_else(|| self.renew(action, import), Ok)
+        self.0.lease.enter_if_current(action, import).map_or_else(|| self.renew(action, import), Ok)
     }
 
     #[cold]

@@ -9,10 +9,11 @@
 
 use crate::gate::effects::Begun;
 use crate::gate::session::MAX_CHANGES;
+use crate::gate::ties::{Ends, Tie, Ties};
 use crate::gate::{Decision, Denied, Reasons, Session, Why};
 use crate::{ActionId, Resource};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use tokio::sync::Notify;
 
 /// The standing permission of an open handle. Clones are the same lease.
@@ -25,6 +26,7 @@ pub(in crate::gate) struct State {
     rights: Vec<Right>,
     revoked: AtomicBool,
     woken: Notify,
+    ties: Ties,
 }
 
 /// How long a verdict may be used again.
@@ -68,9 +70,14 @@ impl Lease {
     ) -> Lease {
         let rights = rights.into_iter().map(|(action, standing)| Right::new(action, standing)).collect();
         let (revoked, woken) = (AtomicBool::new(session.is_revoked()), Notify::new());
-        let lease = Lease(Arc::new(State { session, resource, rights, revoked, woken }));
+        let ties = Ties::default();
+        let lease = Lease(Arc::new(State { session, resource, rights, revoked, woken, ties }));
         lease.0.session.keep(Arc::downgrade(&lease.0));
         lease
+    }
+
+    pub(in crate::gate) fn of(state: Arc<State>) -> Lease {
+        Lease(state)
     }
 
     /// A lease that carries no right: the root of a mount, which is only for walking.
@@ -104,7 +111,7 @@ impl Lease {
         let Some(right) = state.rights.iter().find(|r| r.action == action) else {
             return Err(self.refuse(action, import, Why::NotHeld));
         };
-        if let Some(begun) = self.enter_under(right) {
+        if let Some(begun) = self.enter_under(right, import) {
             return Ok(begun);
         }
         self.enter_anew(right, import)
@@ -120,6 +127,7 @@ impl Lease {
                 break;
             }
             if standing.was_asked_under(begun.epoch()) {
+                self.0.session.starts(right.action, &self.0.resource, import, begun.epoch());
                 return Ok(begun);
             }
         }
@@ -129,13 +137,13 @@ impl Lease {
 
     /// Enters a use that the last verdict still covers. None when it has to be decided anew, which [`Lease::enter`]
     /// does: for a handle that must look around before that.
-    pub(crate) fn enter_if_current(&self, action: ActionId) -> Option<InUse<'_>> {
+    pub(crate) fn enter_if_current(&self, action: ActionId, import: &'static str) -> Option<InUse<'_>> {
         let right = self.0.rights.iter().find(|right| right.action == action)?;
-        self.enter_under(right)
+        self.enter_under(right, import)
     }
 
     /// A count, a load and a compare.
-    fn enter_under(&self, right: &Right) -> Option<InUse<'_>> {
+    fn enter_under(&self, right: &Right, import: &'static str) -> Option<InUse<'_>> {
         let session = &self.0.session;
         let begun = Begun::new(&**session, session.gate().epoch());
         // Whoever decides anew may store an epoch just after the end took all of them away.
@@ -143,6 +151,7 @@ impl Lease {
             return None;
         }
         right.reused.fetch_add(1, Ordering::Relaxed);
+        session.starts(right.action, &self.0.resource, import, begun.epoch());
         Some(begun)
     }
 
@@ -217,6 +226,33 @@ impl Lease {
         }
     }
 
+    /// Ties something to the right to `action`: it is ended when that is taken back, before whoever does so returns.
+    ///
+    /// A use must be under way, so that a change waits until what was made under it is tied.
+    pub(crate) fn tie(
+        &self,
+        _under_way: &InUse<'_>,
+        action: ActionId,
+        import: &'static str,
+        what: Weak<dyn Ends>,
+    ) {
+        let tie = Tie::new(action, import, what);
+        self.0.ties.add(tie.clone());
+        if self.is_revoked() {
+            // Taken back before it was tied: nobody else ends it.
+            tie.end();
+        }
+    }
+
+    /// Asks anew about everything that is tied to it, and ends what is denied.
+    pub(in crate::gate) fn end_what_is_denied(&self) {
+        for tie in self.0.ties.live() {
+            if self.is_revoked() || self.asked_anew(tie.action, tie.import).is_err() {
+                tie.end();
+            }
+        }
+    }
+
     /// Asks whether `action` is still permitted, for something that was done under the lease before and is only handed
     /// out now. A new answer counts this once: whether the resource is still what it was, the next use finds out.
     ///
@@ -226,7 +262,7 @@ impl Lease {
         let Some(right) = self.0.rights.iter().find(|r| r.action == action) else {
             return Err(self.refuse(action, import, Why::NotHeld));
         };
-        match self.enter_under(right) {
+        match self.enter_under(right, import) {
             Some(_) => Ok(()),
             None => self.ask_again(right, import),
         }
@@ -261,6 +297,7 @@ impl State {
         for right in &self.rights {
             right.under.store(0, Ordering::SeqCst);
         }
+        self.ties.end_all();
         self.wake();
     }
 

@@ -12,11 +12,14 @@ mod denied;
 mod effects;
 mod lease;
 mod memo;
+#[cfg(feature = "observed")]
+pub mod observed;
 mod pace;
 mod permit;
 mod session;
 mod shared;
 mod sync;
+mod ties;
 
 pub use ask::{Ask, Authorizer, Decision, Entry, Outcome, Reasons, RecordError, Recorder, Subject, Verdict};
 pub use denied::{Denied, Why};
@@ -25,3 +28,4 @@ pub use permit::Permit;
 pub(crate) use permit::Spent;
 pub use session::{DENIAL_QUOTA, Session, Weighed};
 pub use shared::Gate;
+pub(crate) use ties::Ends;

@@ -7,7 +7,9 @@ use crate::gate::memo::{Kept, Memo};
 use crate::gate::pace::Pace;
 use crate::gate::permit::mint;
 use crate::gate::shared::{keep_alive, lock};
-use crate::gate::{Ask, Decision, Denied, Entry, Gate, Permit, Reasons, RecordError, Subject, Verdict, Why};
+use crate::gate::{
+    Ask, Decision, Denied, Entry, Gate, Lease, Permit, Reasons, RecordError, Subject, Verdict, Why,
+};
 use crate::{ActionId, GuestPath, Resource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -66,6 +68,7 @@ impl Allowed {
                 return Err(self.session.refuse(action, resource, self.import, Why::Revoked, reasons));
             }
             if self.standing.was_asked_under(begun.epoch()) {
+                self.session.starts(action, resource, self.import, begun.epoch());
                 return Ok(begun);
             }
             drop(begun);
@@ -195,11 +198,11 @@ impl Session {
     /// waited for, see [`Session::end`].
     pub fn revoke(&self) {
         self.revoked.store(true, Ordering::SeqCst);
-        for lease in lock(&self.leases).drain(..) {
-            if let Some(lease) = lease.upgrade() {
-                lease.revoke();
-                lease.report();
-            }
+        // Taken out first: what ends with a lease may have locks of its own.
+        let leases = std::mem::take(&mut *lock(&self.leases));
+        for lease in leases.iter().filter_map(Weak::upgrade) {
+            lease.revoke();
+            lease.report();
         }
     }
 
@@ -244,6 +247,26 @@ impl Session {
     pub(in crate::gate) fn wake(&self) {
         self.live_leases().iter().for_each(|lease| lease.wake());
     }
+
+    /// Ends what is tied to a permission that the policies in force do not give.
+    pub(in crate::gate) fn end_what_is_denied(&self) {
+        self.live_leases().into_iter().for_each(|lease| Lease::of(lease).end_what_is_denied());
+    }
+
+    #[cfg(feature = "observed")]
+    pub(in crate::gate) fn starts(
+        &self,
+        action: ActionId,
+        resource: &Resource,
+        import: &'static str,
+        epoch: u64,
+    ) {
+        use crate::gate::observed::{Starts, tell};
+        tell(&Starts { subject: &self.subject, action, resource, import, epoch });
+    }
+
+    #[cfg(not(feature = "observed"))]
+    pub(in crate::gate) fn starts(&self, _: ActionId, _: &Resource, _: &'static str, _: u64) {}
 
     /// Returns when each effect that began under `old` is over.
     pub(in crate::gate) fn wait_for(&self, old: u64) {

@@ -35,14 +35,18 @@ impl Gate {
     }
 
     /// To be called after each change of epoch, by whoever made it, with the epoch before. Wakes every wait that rests
-    /// on a verdict, so that it is decided anew, and returns when each effect that began under `old` is over: from then
-    /// on none starts that was decided under it. Not to be called from within an effect, which would wait for itself.
+    /// on a verdict, so that it is decided anew, ends every socket that is denied by now, and returns when each effect
+    /// that began under `old` is over: from then on none starts that was decided under it. Not to be called from within
+    /// an effect, which would wait for itself.
     pub fn policies_changed(&self, old: u64) {
         let sessions = self.live_sessions();
         for session in &sessions {
             session.wake();
         }
+        // Before the wait, which may be long, and after it: an effect that was under way may have made a socket.
+        sessions.iter().for_each(|session| session.end_what_is_denied());
         sessions.iter().for_each(|session| session.wait_for(old));
+        sessions.iter().for_each(|session| session.end_what_is_denied());
     }
 
     /// Upgraded under the lock and used after it: what is done with a session may take its locks.

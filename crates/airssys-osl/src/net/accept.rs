@@ -30,15 +30,14 @@ impl TcpSocket {
         for _ in 0..REFUSED_AT_ONCE {
             // Before the connection is taken from the system: without a place for it, it stays there.
             let slot = network.slot()?;
-            let (socket, remote) = {
-                let _begun = listening.standing.entered(import).inspect_err(|_| listening.line.reset())?;
-                listening.line.try_read(Socket::accept)?
-            };
+            // Until what was taken up is tied to its own rights: a change waits for it, or finds it.
+            let begun = listening.standing.entered(import).inspect_err(|_| listening.line.reset())?;
+            let (socket, remote) = listening.line.try_read(Socket::accept)?;
             let Some(standing) = network.decide_incoming::<NetAccept>(remote, Transport::Tcp, import) else {
                 socket.abort();
                 continue;
             };
-            let conn = Conn::new(socket, slot, standing, remote, network.lease(), import)?;
+            let conn = Conn::new(socket, slot, standing, remote, network.lease(), &begun, import)?;
             let socket = TcpSocket::accepted(network, self.family(), &conn);
             return Ok(Accepted { socket, reader: Reader::of(&conn), writer: Writer::of(&conn) });
         }

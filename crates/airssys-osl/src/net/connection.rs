@@ -40,7 +40,6 @@ pub(in crate::net) struct Conn {
     pub(in crate::net) input_ended: AtomicBool,
     pub(in crate::net) outbox: Mutex<Outbox>,
     pub(in crate::net) drained: Notify,
-    _watcher: Option<Watcher>,
 }
 
 impl Conn {
@@ -50,14 +49,16 @@ impl Conn {
         standing: Standing,
         remote: SocketAddr,
         fallback: &Lease,
+        begun: &Begun<'_>,
         import: &'static str,
     ) -> Result<Arc<Conn>, NetError> {
         let line = Line::new(socket, slot)?;
-        let _watcher = line.watched(standing.clone(), import);
         let lease = standing.lease().unwrap_or(fallback).clone();
         let (outbox, drained) = (Mutex::new(Outbox::new(import)), Notify::new());
         let input_ended = AtomicBool::new(false);
-        Ok(Arc::new(Conn { line, standing, lease, remote, input_ended, outbox, drained, _watcher }))
+        let conn = Arc::new(Conn { line, standing, lease, remote, input_ended, outbox, drained });
+        conn.standing.tie(begun, import, &conn);
+        Ok(conn)
     }
 
     /// Enters a use; a connection to whose use somebody has no right any more is reset.
@@ -114,11 +115,12 @@ impl Dialled {
         import: &'static str,
     ) -> Result<Dialled, NetError> {
         let Route { standing, remote } = route;
-        {
-            let _begun = standing.entered(import)?;
+        let conn = {
+            let rights = standing.clone();
+            let begun = rights.entered(import)?;
             socket.connect(remote).map_err(|error| NetError::from(error).connecting())?;
-        }
-        let conn = Conn::new(socket, slot, standing, remote, network.lease(), import)?;
+            Conn::new(socket, slot, standing, remote, network.lease(), &begun, import)?
+        };
         let deadline = Instant::now().checked_add(network.shared().limits.connect_time);
         let _timer = deadline.and_then(|deadline| conn.line.until(deadline));
         Ok(Dialled { conn, deadline, _timer })

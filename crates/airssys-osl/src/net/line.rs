@@ -1,8 +1,8 @@
 //! A socket that is in use, until it is reset.
 
+use crate::gate::Ends;
 use crate::net::NetError;
 use crate::net::slots::Slot;
-use crate::net::standing::Standing;
 use crate::net::sys::{Io, Socket};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-/// A watched socket. When it is reset, what the system still holds is thrown away, and everyone who waits wakes.
+/// A socket in use. When it is reset, what the system still holds is thrown away, and everyone who waits wakes.
 #[derive(Debug)]
 pub(in crate::net) struct Line {
     io: Mutex<Option<Arc<Io>>>,
@@ -22,7 +22,7 @@ pub(in crate::net) struct Line {
     _slot: Slot,
 }
 
-/// Resets a line when its rights are lost. Stops with it.
+/// Resets a line that was not settled in time. Stops with it.
 #[derive(Debug)]
 pub(in crate::net) struct Watcher(AbortHandle);
 
@@ -37,11 +37,6 @@ impl Line {
         let io = Mutex::new(Some(Arc::new(Io::new(socket)?)));
         let (gone, settled) = (AtomicBool::new(false), AtomicBool::new(true));
         Ok(Arc::new(Line { io, gone, settled, woken: Notify::new(), _slot: slot }))
-    }
-
-    /// Watches its rights from now on.
-    pub(in crate::net) fn watched(self: &Arc<Line>, by: Standing, import: &'static str) -> Option<Watcher> {
-        Some(Watcher(self.runtime()?.spawn(reset_when_lost(Arc::downgrade(self), by, import)).abort_handle()))
     }
 
     /// Gives it until then to be [`Line::settle`]d.
@@ -138,10 +133,13 @@ impl Line {
     }
 }
 
-async fn reset_when_lost(line: Weak<Line>, rights: Standing, import: &'static str) {
-    rights.lost(import).await;
-    if let Some(line) = line.upgrade() {
-        line.reset();
+impl Ends for Line {
+    fn end(&self) {
+        self.reset();
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_gone()
     }
 }
 

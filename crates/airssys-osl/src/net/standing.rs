@@ -2,11 +2,9 @@
 
 use crate::ActionId;
 use crate::action::Action;
-use crate::gate::{Denied, InUse, Lease, Permit};
+use crate::gate::{Denied, Ends, InUse, Lease, Permit};
 use crate::resource::Endpoint;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 /// The rights a handle rests on. All of them must stand at each use: an address that carries another one rests on the
 /// decisions on both, and a connection also on the local address it was made from.
@@ -17,7 +15,7 @@ pub(in crate::net) struct Standing(Arc<[(Lease, ActionId)]>);
 /// for it waits for the whole use.
 #[must_use = "a use is under way only while this is held"]
 #[derive(Debug)]
-pub(in crate::net) struct Begun<'a>(#[expect(dead_code, reason = "held")] Option<InUse<'a>>);
+pub(in crate::net) struct Begun<'a>(Option<InUse<'a>>);
 
 impl Standing {
     /// What the permits, all for one use, leave to a handle.
@@ -47,21 +45,19 @@ impl Standing {
         Ok(Begun(first))
     }
 
-    /// Returns when one of the rights is lost: revoked, or denied after a change of policies.
-    pub(in crate::net) async fn lost(&self, import: &'static str) {
-        let mut losses: Vec<_> =
-            self.0.iter().map(|(lease, action)| Box::pin(lease.lost(*action, import))).collect();
-        poll_fn(|context| {
-            let mut any = Poll::Pending;
-            for loss in &mut losses {
-                if loss.as_mut().poll(context).is_ready() {
-                    any = Poll::Ready(());
-                    break;
-                }
-            }
-            any
-        })
-        .await;
+    /// Ties a socket to all of its rights: whoever takes one of them back ends it. Within the use that made it, so that
+    /// a change does not miss it.
+    pub(in crate::net) fn tie<T: Ends + 'static>(
+        &self,
+        begun: &Begun<'_>,
+        import: &'static str,
+        what: &Arc<T>,
+    ) {
+        let Begun(Some(in_use)) = begun else { return };
+        for (lease, action) in self.0.iter() {
+            let what = Arc::downgrade(what);
+            lease.tie(in_use, *action, import, what);
+        }
     }
 
     /// The right that names it: what was asked for first.

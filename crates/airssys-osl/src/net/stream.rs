@@ -1,11 +1,11 @@
 //! The two directions of a connection. Bytes go in bounded pieces, and each piece enters its lease.
 
-use crate::gate::Lease;
+use crate::gate::{Ends, Lease};
 use crate::net::connection::Conn;
 use crate::net::{NetError, Shutdown};
 use bytes::{Buf, Bytes};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 
 /// The most bytes that go over to the system, or come from it, at once.
 pub const PIECE_BYTES: usize = 64 * 1024;
@@ -166,6 +166,22 @@ impl Outbox {
             None if self.ended => Err(NetError::Closed),
             None => Ok(()),
         }
+    }
+}
+
+impl Ends for Conn {
+    fn end(&self) {
+        self.line.reset();
+        // Who holds it writes, finds the line gone, and drops it. The next use says why there is nothing left.
+        match self.outbox.try_lock() {
+            Ok(mut outbox) => outbox.pending = Bytes::new(),
+            Err(TryLockError::Poisoned(outbox)) => outbox.into_inner().pending = Bytes::new(),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.line.is_gone()
     }
 }
 

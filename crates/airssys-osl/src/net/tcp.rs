@@ -4,7 +4,7 @@ use crate::action::{ActionId, NetBind, NetListen};
 use crate::gate::Lease;
 use crate::net::connection::{Conn, Dialled, Route};
 use crate::net::decide::check_local;
-use crate::net::line::{Line, Watcher};
+use crate::net::line::Line;
 use crate::net::slots::Slot;
 use crate::net::standing::Standing;
 use crate::net::sys::Socket;
@@ -61,7 +61,6 @@ struct Bound {
 pub(in crate::net) struct Listening {
     pub(in crate::net) line: Arc<Line>,
     pub(in crate::net) standing: Standing,
-    _watcher: Option<Watcher>,
 }
 
 impl State {
@@ -216,13 +215,14 @@ impl TcpSocket {
         let State::Bound(Bound { open, .. }) = mem::replace(&mut *state, State::Closed) else {
             return Err(NetError::InvalidState);
         };
-        {
-            let _begun = standing.entered(import)?;
+        let line = {
+            let begun = standing.entered(import)?;
             open.socket.listen(backlog)?;
-        }
-        let line = Line::new(open.socket, open.slot)?;
-        let _watcher = line.watched(standing.clone(), import);
-        *state = State::StartingToListen(Arc::new(Listening { line, standing, _watcher }));
+            let line = Line::new(open.socket, open.slot)?;
+            standing.tie(&begun, import, &line);
+            line
+        };
+        *state = State::StartingToListen(Arc::new(Listening { line, standing }));
         Ok(())
     }
 

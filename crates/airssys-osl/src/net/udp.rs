@@ -4,7 +4,7 @@ use crate::action::{ActionId, NetBind};
 use crate::gate::{Denied, Lease};
 use crate::net::decide::{check_local, check_remote};
 use crate::net::embedded::is_ipv4_in_disguise;
-use crate::net::line::{Line, Watcher};
+use crate::net::line::Line;
 use crate::net::peers::Peers;
 use crate::net::slots::Slot;
 use crate::net::standing::{Begun, Standing};
@@ -49,7 +49,6 @@ pub(in crate::net) struct Bound {
     /// Which pair of streams counts, and its one remote if it has one.
     current: Mutex<(u64, Option<SocketAddr>)>,
     pub(in crate::net) permitted: AtomicU64,
-    _watcher: Option<Watcher>,
 }
 
 impl Bound {
@@ -115,41 +114,22 @@ impl UdpSocket {
         let granted = self.0.network.decide_local::<NetBind>(local, Transport::Udp, import)?;
         let local = granted.address()?;
         let standing = granted.into_standing();
-        {
-            let _begun = standing.entered(import)?;
-            socket.bind(local, Transport::Udp)?;
-        }
+        let begun = standing.entered(import)?;
+        socket.bind(local, Transport::Udp)?;
         if let State::Unbound(socket, slot) = mem::replace(&mut *state, State::Closed) {
-            *state = State::Binding(self.in_use(socket, slot, standing, import)?);
+            let line = Line::new(socket, slot)?;
+            standing.tie(&begun, import, &line);
+            *state = State::Binding(self.in_use(line, standing.clone()));
         }
         Ok(())
     }
 
-    fn in_use(
-        &self,
-        socket: Socket,
-        slot: Slot,
-        standing: Standing,
-        import: &'static str,
-    ) -> Result<Arc<Bound>, NetError> {
-        let line = Line::new(socket, slot)?;
-        let _watcher = line.watched(standing.clone(), import);
+    fn in_use(&self, line: Arc<Line>, standing: Standing) -> Arc<Bound> {
         let (network, family) = (self.0.network.clone(), self.0.family);
         let lease = standing.lease().unwrap_or(network.lease()).clone();
         let (sent_to, received_from) = (Peers::default(), Peers::default());
         let (current, permitted) = (Mutex::new((0, None)), AtomicU64::new(0));
-        Ok(Arc::new(Bound {
-            network,
-            family,
-            line,
-            standing,
-            lease,
-            sent_to,
-            received_from,
-            current,
-            permitted,
-            _watcher,
-        }))
+        Arc::new(Bound { network, family, line, standing, lease, sent_to, received_from, current, permitted })
     }
 
     /// Ends what [`UdpSocket::start_bind`] began.
