@@ -40,7 +40,7 @@ guests-polyglot:
 bench:
     .ci/run bench
 
-# The tests with very many random cases.
+# The tests with very many random cases, and the oracle of revocation for a minute each way.
 soak:
     .ci/run soak
 

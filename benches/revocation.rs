@@ -1,6 +1,7 @@
 //! From the call that takes permissions back to the last dead handle, at 1, 1,000 and 10,000 open handles.
 //!
-//! Each handle is one that somebody waits on; it is dead when its wait has ended.
+//! Each handle is one that somebody waits on; it is dead when its wait has ended. Connections, of which one session has
+//! 256 at most, are dead when the call returns.
 
 #![allow(
     missing_docs,
@@ -11,10 +12,12 @@
 )]
 
 use airssys_osl::action::ClockSleep;
+use airssys_osl::net::{Connection, NetLimits, Network};
 use airssys_osl::{Clock, Gate, Principal, Session, Subject, clock};
 use airssys_wasm::audit::Log;
 use airssys_wasm::policy::{CedarAuthorizer, Policies, Source};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -44,7 +47,8 @@ fn principal() -> Principal {
         version: (1, 2, 3),
         release: 7,
         dev: false,
-        groups: Vec::new(),
+        // Everybody else is forbidden to reach this host itself.
+        groups: vec!["inner-network".to_owned()],
     }
 }
 
@@ -89,6 +93,47 @@ fn revocation(criterion: &mut Criterion) {
     }
 }
 
+/// So many connections of one session, and who is on their other side.
+struct Connected {
+    world: World,
+    connections: Vec<Connection>,
+    _peers: Vec<TcpStream>,
+}
+
+fn connected(runtime: &Runtime, handles: usize) -> Connected {
+    let mut world = world(runtime, 0);
+    let session = world.gate.session(Subject::new(principal(), 0));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (there, network) = (listener.local_addr().unwrap(), Network::new(&session, NetLimits::default()));
+    let (mut connections, mut peers) = (Vec::new(), Vec::new());
+    for _ in 0..handles {
+        connections.push(runtime.block_on(network.connect(there, IMPORT)).unwrap());
+        peers.push(listener.accept().unwrap().0);
+    }
+    world.sessions.push(session);
+    Connected { world, connections, _peers: peers }
+}
+
+fn connections(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    for (name, take_back) in [("revoke connections", revoke as fn(&World)), ("swap connections", swap)] {
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(20);
+        for handles in [1_usize, 256] {
+            let done = |connected: Connected| {
+                take_back(&connected.world);
+                connected
+            };
+            group.bench_function(BenchmarkId::from_parameter(handles), |bencher| {
+                bencher.iter_batched(|| connected(&runtime, handles), done, BatchSize::PerIteration);
+            });
+            let connected = done(connected(&runtime, handles));
+            let dead = |connection: &Connection| connection.writer.budget(IMPORT).is_err();
+            assert!(connected.connections.iter().all(dead));
+        }
+    }
+}
+
 fn revoke(world: &World) {
     world.sessions.iter().for_each(|session| session.end());
 }
@@ -98,5 +143,5 @@ fn swap(world: &World) {
     world.gate.policies_changed(epoch - 1);
 }
 
-criterion_group!(benches, revocation);
+criterion_group!(benches, revocation, connections);
 criterion_main!(benches);

@@ -67,3 +67,83 @@ impl Ties {
         ties.into_iter().filter(|tie| !tie.is_over()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::ClockRead;
+    use crate::{Authorizer, Clock, Lease, Session, testing};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    const IMPORT: &str = "test:ties/types#call";
+
+    #[derive(Default)]
+    struct Thing(AtomicBool);
+
+    impl Ends for Thing {
+        fn end(&self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+        fn is_over(&self) -> bool {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    fn lease(session: &Arc<Session>) -> Lease {
+        session.authorize::<ClockRead>(Clock::Wall, IMPORT).unwrap().into_lease()
+    }
+
+    fn tie(lease: &Lease, made_under: &crate::gate::InUse<'_>) -> Arc<Thing> {
+        let thing = Arc::new(Thing::default());
+        let what: Weak<Thing> = Arc::downgrade(&thing);
+        lease.tie(made_under, ActionId::ClockRead, IMPORT, what);
+        thing
+    }
+
+    #[test]
+    fn what_is_tied_to_a_lease_that_was_taken_back_meanwhile_is_ended_at_once() {
+        let (session, _) = testing::session(|_, _| true);
+        let lease = lease(&session);
+        let in_use = lease.enter(ActionId::ClockRead, IMPORT).unwrap();
+        let before = tie(&lease, &in_use);
+        assert!(!before.is_over());
+        session.revoke();
+        assert!(before.is_over());
+        assert!(tie(&lease, &in_use).is_over());
+    }
+
+    #[test]
+    fn what_an_effect_makes_while_a_change_waits_for_it_is_ended_before_the_change_returns() {
+        static PERMITTED: AtomicBool = AtomicBool::new(true);
+        let (session, told) = testing::session(|_, _| PERMITTED.load(Ordering::SeqCst));
+        let lease = lease(&session);
+        let in_use = lease.enter(ActionId::ClockRead, IMPORT).unwrap();
+        PERMITTED.store(false, Ordering::SeqCst);
+        let old = told.epoch().fetch_add(1, Ordering::SeqCst);
+        let changing = {
+            let gate = Arc::clone(session.gate());
+            std::thread::spawn(move || gate.policies_changed(old))
+        };
+        // It has looked at what there was, and waits for this effect.
+        std::thread::sleep(Duration::from_millis(200));
+        let thing = tie(&lease, &in_use);
+        drop(in_use);
+        changing.join().unwrap();
+        assert!(thing.is_over());
+    }
+
+    #[test]
+    fn what_is_still_permitted_after_a_change_goes_on() {
+        let (session, told) = testing::session(|_, _| true);
+        let lease = lease(&session);
+        let in_use = lease.enter(ActionId::ClockRead, IMPORT).unwrap();
+        let thing = tie(&lease, &in_use);
+        drop(in_use);
+        session.gate().policies_changed(told.epoch().fetch_add(1, Ordering::SeqCst));
+        assert!(!thing.is_over());
+        lease.revoke();
+        assert!(thing.is_over());
+    }
+}
