@@ -38,7 +38,7 @@ struct Trial {
 
 /// How long the policies are to change for.
 pub(crate) fn seconds() -> u64 {
-    std::env::var("AIRSSYS_ORACLE_SECONDS").map_or(4, |text| text.parse().expect("a number of seconds"))
+    std::env::var("AIRSSYS_ORACLE_SECONDS").map_or(6, |text| text.parse().expect("a number of seconds"))
 }
 
 /// One trial; the effects of a process can only be seen by one at a time.
@@ -46,7 +46,7 @@ pub(crate) fn run(paused: bool) {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     // A paused thread must hold up one guest alone; otherwise few enough for the changes to get their turn.
-    let threads = if paused { GUESTS } else { 4 };
+    let threads = if paused { GUESTS } else { 2 };
     let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let executor = executor.unwrap();
     let (trial, guests) = executor.block_on(begin(paused));
