@@ -244,13 +244,24 @@ impl Lease {
         }
     }
 
-    /// Asks anew about everything that is tied to it, and ends what is denied.
+    /// Looks anew at everything that is tied to it, and ends what is denied.
     pub(in crate::gate) fn end_what_is_denied(&self) {
         for tie in self.0.ties.live() {
-            if self.is_revoked() || self.asked_anew(tie.action, tie.import).is_err() {
+            if !self.still_permits(tie.action, tie.import) {
                 tie.end();
             }
         }
+    }
+
+    /// Whether what is open under `action` may stay. That it may starts nothing, so it is only weighed, and the next use
+    /// takes and records the verdict; that it may not ends something, and is recorded.
+    fn still_permits(&self, action: ActionId, import: &'static str) -> bool {
+        let session = &self.0.session;
+        let Some(right) = self.0.rights.iter().find(|r| r.action == action) else { return false };
+        if right.asked.load(Ordering::SeqCst) >= session.gate().current_epoch() {
+            return !self.is_revoked();
+        }
+        session.would_allow(action, &self.0.resource, import) || self.ask_again(right, import).is_ok()
     }
 
     /// Asks whether `action` is still permitted, for something that was done under the lease before and is only handed

@@ -8,7 +8,7 @@ use crate::gate::pace::Pace;
 use crate::gate::permit::mint;
 use crate::gate::shared::{keep_alive, lock};
 use crate::gate::{
-    Ask, Decision, Denied, Entry, Gate, Lease, Permit, Reasons, RecordError, Subject, Verdict, Why,
+    Ask, Decision, Denied, Entry, Gate, Lease, Outcome, Permit, Reasons, RecordError, Subject, Verdict, Why,
 };
 use crate::{ActionId, GuestPath, Resource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -289,6 +289,17 @@ impl Session {
         }
         let verdict = Verdict::fault("the policies changed too often while it was decided");
         (Decision { verdict, epoch: self.gate.current_epoch(), reusable: false }, false)
+    }
+
+    /// What the policies in force say, without a record. Nothing may be begun on it.
+    pub(in crate::gate) fn would_allow(
+        &self,
+        action: ActionId,
+        resource: &Resource,
+        import: &'static str,
+    ) -> bool {
+        let verdict = self.decide_now(action, resource, import).0.verdict;
+        !self.is_revoked() && verdict.outcome() == Outcome::Allow
     }
 
     fn look_up(&self, action: ActionId, resource: &Resource, import: &'static str) -> (Decision, bool) {
