@@ -120,7 +120,7 @@ fn write_log(desk: &Desk) {
     let authorizer = CedarAuthorizer::new(before);
     let subjects = subjects();
     for subject in &subjects {
-        let limits = Limits { memory_mib: None, cpu_ms: None, wall_ms: None };
+        let limits = Limits::default();
         let load = Load { key_id: "00", file_digest: "00", policy_set: &policy_set, epoch: 1, limits };
         log.load(subject, &load).unwrap();
     }
@@ -216,7 +216,7 @@ fn a_question_of_which_a_part_was_cut_is_not_asked_again_as_another() {
     let log = Log::open_file(&desk.path("log")).unwrap();
     let (policies, policy_set) = policies(POLICY, ENTITIES);
     let (authorizer, [subject, _]) = (CedarAuthorizer::new(policies), subjects());
-    let limits = Limits { memory_mib: None, cpu_ms: None, wall_ms: None };
+    let limits = Limits::default();
     let load = Load { key_id: "00", file_digest: "00", policy_set: &policy_set, epoch: 1, limits };
     log.load(&subject, &load).unwrap();
     for length in [4096, 4097] {

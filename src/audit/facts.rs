@@ -32,20 +32,37 @@ pub struct PolicySet {
     pub schema: String,
 }
 
-/// Limits in force; one that is not set is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Memory in MiB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_mib: Option<u64>,
-    /// Processor time in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_ms: Option<u64>,
-    /// Time in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wall_ms: Option<u64>,
+/// The limits, by the keys of `[limits]`. Whoever fills it in does not compile unless the keys are the same.
+macro_rules! limits {
+    ($($key:ident),* $(,)?) => {
+        /// Limits in force, each in the unit that its name says; one that is not set is left out.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(missing_docs, reason = "each is what the manifest's key of the same name is")]
+        pub struct Limits {
+            $(#[serde(skip_serializing_if = "Option::is_none")] pub $key: Option<u64>,)*
+        }
+    };
 }
+
+limits!(
+    memory_mib,
+    table_elements,
+    instances,
+    tables,
+    memories,
+    handles,
+    open_files,
+    sockets,
+    host_call_bytes,
+    stack_kib,
+    cpu_ms,
+    wall_ms,
+    output_bytes_per_second,
+    random_bytes_per_call,
+    read_bytes_total,
+    write_bytes_total,
+);
 
 /// A component that was refused before it ran.
 #[derive(Debug, Clone, Copy)]
@@ -145,9 +162,16 @@ impl<'a> Record<'a> {
         }
     }
 
-    pub(super) fn limit(subject: &'a Subject, name: &'a str, allowed: u64, text: &'a str) -> Record<'a> {
+    pub(super) fn limit(
+        subject: &'a Subject,
+        import: Option<&'a str>,
+        exceeded: (&'a str, u64),
+        text: &'a str,
+    ) -> Record<'a> {
+        let (name, allowed) = exceeded;
         let limit = Some(Exceeded { name: cut(name, NAME), allowed });
-        Record { limit, text: Some(cut(text, TEXT)), ..Record::about(Kind::Limit, subject) }
+        let import = import.map(|import| cut(import, TEXT));
+        Record { import, limit, text: Some(cut(text, TEXT)), ..Record::about(Kind::Limit, subject) }
     }
 
     pub(super) fn swap(epoch: u64, policy_set: &PolicySet) -> Record<'static> {

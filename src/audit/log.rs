@@ -8,7 +8,7 @@ use crate::audit::record::{FORMAT, Kind, Opened, Record};
 use crate::audit::sink::{Memory, Sink};
 use crate::audit::trace;
 use crate::audit::value::Head;
-use airssys_osl::{ActionId, Entry, RecordError, Recorder, Subject};
+use airssys_osl::{ActionId, Entry, LimitExceeded, RecordError, Recorder, Subject};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
@@ -142,7 +142,7 @@ impl Log {
     /// # Errors
     /// [`RecordError`] when it could not be written.
     pub fn limit(&self, subject: &Subject, name: &str, allowed: u64, text: &str) -> Result<(), RecordError> {
-        self.append(Record::limit(subject, name, allowed, text))
+        self.append(Record::limit(subject, None, (name, allowed), text))
     }
 
     /// Tells that verdicts from `epoch` on rest on other policies.
@@ -205,6 +205,15 @@ impl Recorder for Log {
 
     fn summary(&self, subject: &Subject, reused: &[(ActionId, u64)]) -> Result<(), RecordError> {
         self.append(Record::summary(subject, reused))
+    }
+
+    fn exceeded(
+        &self,
+        subject: &Subject,
+        import: Option<&'static str>,
+        limit: &LimitExceeded,
+    ) -> Result<(), RecordError> {
+        self.append(Record::limit(subject, import, (limit.limit, limit.value), &limit.to_string()))
     }
 }
 

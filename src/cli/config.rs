@@ -5,10 +5,10 @@
 
 use super::console::printable;
 use super::values::{Dir, env_name, guest_path};
+use crate::identity::Limits;
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -33,18 +33,6 @@ pub(super) struct ConfigError {
     span: SourceSpan,
 }
 
-/// The most that components are given; a component's own manifest can only ask for less.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Limits {
-    /// Memory in MiB.
-    pub(super) memory_mib: Option<NonZeroU64>,
-    /// Processor time in milliseconds.
-    pub(super) cpu_ms: Option<NonZeroU64>,
-    /// Time on the wall clock in milliseconds.
-    pub(super) wall_ms: Option<NonZeroU64>,
-}
-
 /// A directory of the host, as the configuration gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ConfiguredMount {
@@ -59,6 +47,7 @@ pub(super) struct ConfiguredMount {
 /// The configuration, with paths resolved against its directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Config {
+    /// The most that components are given; a component's own manifest can only ask for less.
     pub(super) limits: Limits,
     pub(super) mounts: Vec<ConfiguredMount>,
     pub(super) env: BTreeMap<String, String>,
@@ -171,6 +160,7 @@ impl File<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::NonZeroU64;
 
     fn parse(text: &str) -> Result<Config, Box<ConfigError>> {
         Config::parse(text, Path::new("conf/airssys.toml"), Path::new("conf"))

@@ -64,7 +64,10 @@ impl Grants {
     pub(super) fn read(self, console: Console, component: &Path) -> Result<Given, Failure> {
         let file = self.file()?;
         let (component, trusted) = self.identity(console, &file, component)?;
-        let config = Config::new().limits(limits(&file)).inherit_stdio().trust(trusted.trust);
+        let config = Config::new()
+            .limits(Limits::default().replaced_by(&file.limits))
+            .inherit_stdio()
+            .trust(trusted.trust);
         let config = trusted.files.iter().chain(&self.config).fold(config, Config::protect);
         let config = self.surroundings(&file, self.sources(&file, config)?);
         let config = match denials::teller(console, self.denials) {
@@ -97,9 +100,7 @@ impl Grants {
     }
 
     fn file(&self) -> Result<File, Failure> {
-        let Some(path) = &self.config else { return Ok(File::default()) };
-        let text = inputs::bounded_text("configuration", path, MAX_CONFIG_BYTES)?;
-        File::parse(&text, path, directory_of(path)).map_err(|error| Failure::own(*error))
+        self.config.as_deref().map_or_else(|| Ok(File::default()), configuration)
     }
 
     fn sources(&self, file: &File, mut config: Config) -> Result<Config, Failure> {
@@ -144,11 +145,8 @@ fn mount_spec(dir: &values::Dir, options: MountOptions) -> MountSpec {
     MountSpec { host: dir.host.clone(), guest: dir.guest.clone(), read_only: dir.read_only, options }
 }
 
-fn limits(file: &File) -> Limits {
-    let default = Limits::default();
-    Limits {
-        memory_mib: file.limits.memory_mib.unwrap_or(default.memory_mib),
-        cpu_ms: file.limits.cpu_ms.unwrap_or(default.cpu_ms),
-        wall_ms: file.limits.wall_ms.unwrap_or(default.wall_ms),
-    }
+/// The configuration of that name.
+pub(super) fn configuration(path: &Path) -> Result<File, Failure> {
+    let text = inputs::bounded_text("configuration", path, MAX_CONFIG_BYTES)?;
+    File::parse(&text, path, directory_of(path)).map_err(|error| Failure::own(*error))
 }

@@ -2,11 +2,13 @@
 
 use super::console::{Console, facts, printable, short, shortened, shown, table};
 use super::failure::Failure;
+use super::grants::configuration;
 use super::outline::Outline;
 use super::verify::{asked, manifest_facts, manifest_json, merge};
 use super::{dev, inputs};
 use crate::embed::{Config, ImportView, Inspection, blocking::ComponentRuntime};
 use crate::identity::{self, Claims, Trust};
+use crate::kernel::Limits;
 use crate::policy::{Chance, Outlook};
 use clap::Args;
 use serde_json::{Value, json};
@@ -34,6 +36,9 @@ pub(super) struct Inspect {
     /// Entity files in Cedar's JSON.
     #[arg(long, value_name = "FILE")]
     entities: Vec<PathBuf>,
+    /// A configuration, for the limits that it grants.
+    #[arg(long, value_name = "AIRSSYS.TOML")]
+    config: Option<PathBuf>,
     /// Look at it as a development run would: signed in memory with your development key.
     #[arg(long, conflicts_with = "trust")]
     dev: bool,
@@ -54,6 +59,9 @@ impl Inspect {
 
     fn inspect(&self, console: Console, bytes: Vec<u8>, trust: Trust) -> Result<u8, Failure> {
         let mut config = Config::new().trust(trust);
+        if let Some(path) = &self.config {
+            config = config.limits(Limits::default().replaced_by(&configuration(path)?.limits));
+        }
         for source in inputs::sources("policy file", &self.policies)? {
             config = config.policy(source.name, source.text);
         }
@@ -118,7 +126,6 @@ fn text(inspection: &Inspection) -> String {
         ("Digest", inspection.digest.clone()),
         ("File", inspection.file_digest.clone()),
         ("Valid until", inspection.valid_until.clone().unwrap_or_else(|| "no end".to_owned())),
-        ("Limits", limits(inspection)),
     ];
     if !inspection.groups.is_empty() {
         rows.push(("Groups", inspection.groups.join(", ")));
@@ -126,12 +133,20 @@ fn text(inspection: &Inspection) -> String {
     for (action, resources) in &inspection.requests {
         rows.push(("Asks for", asked(action, resources)));
     }
-    [facts(&rows), exports(inspection), imports(inspection), conditions(inspection)].join("\n")
+    [facts(&rows), limits(inspection), exports(inspection), imports(inspection), conditions(inspection)]
+        .join("\n")
 }
 
 fn limits(inspection: &Inspection) -> String {
-    let limits = &inspection.limits;
-    format!("{} MiB, {} ms of processor, {} ms in all", limits.memory_mib, limits.cpu_ms, limits.wall_ms)
+    let mut listing = table(&["Limit", "Requested", "Granted", "In force"]);
+    let (requested, granted) = (inspection.limits_requested.each(), inspection.limits_granted.each());
+    for (((name, effective), (_, granted)), (_, requested, _)) in
+        inspection.limits.each().zip(granted).zip(requested)
+    {
+        let requested = requested.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+        listing.add_row([name.to_owned(), requested, granted.to_string(), effective.to_string()]);
+    }
+    shown(&listing)
 }
 
 /// The longest type that is shown, in characters.

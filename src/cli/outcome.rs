@@ -19,9 +19,10 @@ impl From<Error> for Failure {
         match error {
             // Written out, so that a new error is given its status on purpose.
             error @ Error::NotFound(_) => Failure::new(Exit::NotFound, error),
-            error @ (Error::Identity(_) | Error::Import(_) | Error::Engine(EngineError::Invalid(_))) => {
-                Failure::refused(error)
-            }
+            error @ (Error::Identity(_)
+            | Error::Import(_)
+            | Error::Unenforceable(_)
+            | Error::Engine(EngineError::Invalid(_))) => Failure::refused(error),
             Error::LimitExceeded(limit) => Failure::new(status_of(&limit), Error::LimitExceeded(limit)),
             Error::Denied(denied) => {
                 let remedy = suggest(&denied).to_string();
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn each_error_of_the_runtime_has_its_status() {
-        let limit = |limit| Error::LimitExceeded(LimitExceeded { limit, value: 1 });
+        let limit = |limit| Error::LimitExceeded(LimitExceeded::new(limit, 1));
         let import = LinkError::NotOffered { import: "a:b/c".into() };
         for (error, exit) in [
             (Error::NotFound("x".into()), Exit::NotFound),
@@ -104,6 +105,7 @@ mod tests {
             (limit("wall_ms"), Exit::TimeLimit),
             (limit("memory_mib"), Exit::Trap),
             (limit("table_elements"), Exit::Trap),
+            (limit("host_call_bytes"), Exit::Trap),
             (Error::Trap("x".into()), Exit::Trap),
             (Error::Config("x".into()), Exit::Own),
             (Error::Ended, Exit::Own),

@@ -63,13 +63,8 @@ pub(super) fn manifest_facts(manifest: &Manifest) -> Vec<(&'static str, String)>
     for (action, resources) in &manifest.requests {
         rows.push(("Asks for", asked(action, resources)));
     }
-    let limits = &manifest.limits;
-    for (name, limit) in [
-        ("MiB of memory", limits.memory_mib),
-        ("ms of processor", limits.cpu_ms),
-        ("ms in all", limits.wall_ms),
-    ] {
-        rows.extend(limit.map(|limit| ("Needs at most", format!("{limit} {name}"))));
+    for (_, limit, unit) in manifest.limits.each() {
+        rows.extend(limit.map(|limit| ("Needs at most", format!("{limit} {unit}"))));
     }
     rows
 }
@@ -105,11 +100,7 @@ pub(super) fn manifest_json(manifest: &Manifest) -> Value {
         "version": manifest.component.version.to_string(),
         "release": manifest.component.release,
         "requests": manifest.requests,
-        "limits": {
-            "memory_mib": manifest.limits.memory_mib,
-            "cpu_ms": manifest.limits.cpu_ms,
-            "wall_ms": manifest.limits.wall_ms,
-        },
+        "limits": manifest.limits,
     })
 }
 

@@ -14,7 +14,7 @@
 //! ```
 
 use crate::embed::{self, ComponentSource, Config, Error, Inspection};
-use crate::kernel::{Function, Limits};
+use crate::kernel::{Function, LimitExceeded, Limits};
 use crate::policy::{Policies, Source};
 use airssys_osl::Principal;
 use serde::Serialize;
@@ -197,6 +197,11 @@ impl Component {
     /// See [`embed::Component::limits`].
     pub fn limits(&self) -> Limits {
         self.inner.limits()
+    }
+
+    /// See [`embed::Component::exceeded`].
+    pub fn exceeded(&self) -> Vec<LimitExceeded> {
+        self.inner.exceeded()
     }
 
     /// See [`embed::Component::functions`].

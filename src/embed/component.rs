@@ -4,7 +4,7 @@ use crate::embed::Error;
 use crate::embed::runtime::Shared;
 use crate::embed::value::{self, CallExpr};
 use crate::identity::VerifiedComponent;
-use crate::kernel::{Failure, Function, Instance, InstanceError, Limits, Prepared, Tenure};
+use crate::kernel::{Failure, Function, Instance, InstanceError, LimitExceeded, Limits, Prepared, Tenure};
 use airssys_osl::{Principal, Session};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,7 +47,7 @@ impl Component {
         verified: Arc<VerifiedComponent>,
         until: Option<Time>,
     ) -> Result<Component, Error> {
-        let limits = shared.limits_for(&verified);
+        let limits = shared.limits_for(&verified)?;
         let session = shared.open(&verified, limits)?;
         let tenure = Tenure::new(Arc::clone(&session), until);
         let functions = prepared.compiled().exports();
@@ -59,7 +59,7 @@ impl Component {
         let (instance, gone) = (Mutex::new(instance), watch::Sender::new(false));
         let component =
             Component { shared, prepared, verified, functions, limits, session, gone, until, instance };
-        failure.map_or(Ok(()), |failure| Err(component.failed(component.session.subject(), failure)))?;
+        failure.map_or(Ok(()), |failure| Err(component.failed(failure)))?;
         Ok(component)
     }
 
@@ -158,6 +158,11 @@ impl Component {
         self.limits
     }
 
+    /// The limits it exceeded so far, each once: those too of which the guest heard by its interface's own error.
+    pub fn exceeded(&self) -> Vec<LimitExceeded> {
+        self.session.exceeded()
+    }
+
     /// The functions it exports.
     pub fn functions(&self) -> &[Function] {
         &self.functions
@@ -193,14 +198,13 @@ impl Component {
                 *slot = Some(instance);
                 Ok(value)
             }
-            Err(failure) => Err(self.failed(instance.session().subject(), failure)),
+            Err(failure) => Err(self.failed(failure)),
         }
     }
 
-    fn failed(&self, subject: &airssys_osl::Subject, failure: Failure) -> Error {
+    fn failed(&self, failure: Failure) -> Error {
         if let Failure::Limit(limit) = &failure {
-            let written = self.shared.log().limit(subject, limit.limit, limit.value, &limit.to_string());
-            if let Err(error) = written {
+            if let Err(error) = self.session.exceed(*limit, None) {
                 return error.into();
             }
         }

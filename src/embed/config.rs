@@ -2,12 +2,12 @@
 
 use crate::audit::Log;
 use crate::embed::Error;
-use crate::embed::recorder::OnDenied;
+use crate::embed::recorder::{OnDenied, OnExceeded};
 use crate::identity::Trust;
-use crate::kernel::Limits;
+use crate::kernel::{LimitExceeded, Limits};
 use crate::policy::Source;
 use airssys_osl::fs::MountSpec;
-use airssys_osl::{Denied, host_files, stdio};
+use airssys_osl::{Denied, Subject, host_files, stdio};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +39,7 @@ pub struct Config {
     pub(crate) stdout: stdio::Sink,
     pub(crate) stderr: stdio::Sink,
     pub(crate) on_denied: Option<OnDenied>,
+    pub(crate) on_exceeded: Option<OnExceeded>,
     pub(crate) protected: Vec<PathBuf>,
 }
 
@@ -183,6 +184,14 @@ impl Config {
     #[must_use]
     pub fn on_denied(mut self, tell: impl Fn(&Denied) + Send + Sync + 'static) -> Config {
         self.on_denied = Some(Arc::new(tell));
+        self
+    }
+
+    /// Is told of a limit when an instance exceeds it for the first time, after it was recorded: also of one that the
+    /// guest hears of by its interface's own error, and lives on.
+    #[must_use]
+    pub fn on_exceeded(mut self, tell: impl Fn(&Subject, &LimitExceeded) + Send + Sync + 'static) -> Config {
+        self.on_exceeded = Some(Arc::new(tell));
         self
     }
 

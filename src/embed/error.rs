@@ -3,7 +3,7 @@
 use crate::audit::AuditError;
 use crate::embed::value::ValueError;
 use crate::identity::IdentityError;
-use crate::kernel::{EngineError, Failure, InstanceError, LimitExceeded, LinkError};
+use crate::kernel::{EngineError, Failure, InstanceError, LimitExceeded, LinkError, Unenforceable};
 use crate::policy::PolicyError;
 use airssys_osl::Denied;
 use airssys_osl::environment::EnvError;
@@ -58,6 +58,10 @@ pub enum Error {
     /// A limit stopped the component.
     #[error(transparent)]
     LimitExceeded(LimitExceeded),
+    /// The component's manifest asks for a limit that cannot be kept.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Unenforceable(#[from] Unenforceable),
     /// The component trapped.
     #[error("the component trapped: {0}")]
     #[diagnostic(help("this is a fault in the component; its author can reproduce it with the same input"))]

@@ -1,7 +1,7 @@
 //! What a component is and could do, told without running any of its code.
 
 use crate::embed::value;
-use crate::identity::VerifiedComponent;
+use crate::identity::{self, VerifiedComponent};
 use crate::kernel::{Compiled, Imports, Limits, Row};
 use crate::policy::{self, Outlook, Policies};
 use serde::Serialize;
@@ -30,6 +30,10 @@ pub struct Inspection {
     pub requests: BTreeMap<String, Vec<String>>,
     /// The limits that would be in force for it.
     pub limits: Limits,
+    /// The limits that its manifest asks to be held to.
+    pub limits_requested: identity::Limits,
+    /// The limits that the host grants at most.
+    pub limits_granted: Limits,
     /// Its exported functions.
     pub exports: Vec<ExportView>,
     /// Its imported functions.
@@ -70,7 +74,7 @@ impl Inspection {
         compiled: &Compiled,
         imports: &Imports,
         policies: &Policies,
-        limits: Limits,
+        (limits_granted, limits): (Limits, Limits),
     ) -> Result<Inspection, String> {
         let principal = verified.principal();
         let (major, minor, patch) = principal.version;
@@ -89,6 +93,8 @@ impl Inspection {
             valid_until: verified.valid_until().map(|until| until.to_string()),
             requests: verified.manifest().requests.clone(),
             limits,
+            limits_requested: verified.manifest().limits,
+            limits_granted,
             exports: compiled.exports().into_iter().map(ExportView::from).collect(),
             imports,
             outlook,

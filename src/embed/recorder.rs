@@ -1,16 +1,20 @@
 //! The audit log, and beside it whoever wants to hear of denials.
 
 use crate::audit::Log;
-use airssys_osl::{ActionId, Denied, Entry, RecordError, Recorder, Subject, Verdict, Why};
+use airssys_osl::{ActionId, Denied, Entry, LimitExceeded, RecordError, Recorder, Subject, Verdict, Why};
 use std::sync::Arc;
 
 /// Who is told of denials.
 pub(crate) type OnDenied = Arc<dyn Fn(&Denied) + Send + Sync>;
 
+/// Who is told of limits.
+pub(crate) type OnExceeded = Arc<dyn Fn(&Subject, &LimitExceeded) + Send + Sync>;
+
 /// Records first, tells afterwards.
 pub(crate) struct TellingRecorder {
     pub(crate) log: Arc<Log>,
     pub(crate) on_denied: Option<OnDenied>,
+    pub(crate) on_exceeded: Option<OnExceeded>,
 }
 
 impl Recorder for TellingRecorder {
@@ -31,5 +35,18 @@ impl Recorder for TellingRecorder {
 
     fn summary(&self, subject: &Subject, reused: &[(ActionId, u64)]) -> Result<(), RecordError> {
         self.log.summary(subject, reused)
+    }
+
+    fn exceeded(
+        &self,
+        subject: &Subject,
+        import: Option<&'static str>,
+        limit: &LimitExceeded,
+    ) -> Result<(), RecordError> {
+        self.log.exceeded(subject, import, limit)?;
+        if let Some(tell) = &self.on_exceeded {
+            tell(subject, limit);
+        }
+        Ok(())
     }
 }

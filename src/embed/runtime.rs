@@ -4,7 +4,7 @@ use crate::audit::{self, Log, Refused};
 use crate::embed::recorder::TellingRecorder;
 use crate::embed::revocation::Live;
 use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
-use crate::identity::{self, IdentityError, Trust, VerifiedComponent};
+use crate::identity::{self, IdentityError, Trust, VerifiedComponent, limit_keys};
 use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, Prepared};
 use crate::policy::{CedarAuthorizer, Policies, Source};
 use crate::{host, policy};
@@ -43,12 +43,17 @@ impl ComponentRuntime {
     pub fn new(config: Config) -> Result<ComponentRuntime, Error> {
         let policies = Policies::load(&config.policies, &config.entities)?;
         let grants = grants(&config)?;
-        let engine = Engine::new()?;
+        config.limits.check().map_err(|error| Error::Config(error.to_string()))?;
+        let engine = Engine::new(config.limits.stack_kib)?;
         let mut imports = Imports::none(&engine);
         host::wasi::offer(&mut imports)?;
         let authorizer = Arc::new(CedarAuthorizer::new(policies));
         let log = config.audit.unwrap_or_else(|| Arc::new(Log::tracing_only()));
-        let recorder = Arc::new(TellingRecorder { log: Arc::clone(&log), on_denied: config.on_denied });
+        let recorder = Arc::new(TellingRecorder {
+            log: Arc::clone(&log),
+            on_denied: config.on_denied,
+            on_exceeded: config.on_exceeded,
+        });
         let gate = Gate::new(Arc::clone(&authorizer) as _, recorder);
         let (trust, limits, instances) = (config.trust, config.limits, AtomicU64::new(1));
         let shared = Shared {
@@ -85,7 +90,7 @@ impl ComponentRuntime {
     /// [`Error::NotFound`], [`Error::Identity`] or [`Error::Engine`].
     pub async fn inspect_component(&self, source: impl Into<ComponentSource>) -> Result<Inspection, Error> {
         let (verified, compiled) = self.prepare(source.into()).await?;
-        let limits = self.shared.limits.capped_by_request(&verified.manifest().limits);
+        let limits = (self.shared.limits, self.shared.limits_for(&verified)?);
         Inspection::of(&verified, &compiled, &self.shared.imports, &self.policies(), limits)
             .map_err(Error::Config)
     }
@@ -126,6 +131,8 @@ impl ComponentRuntime {
         let work = move || {
             let bytes = source.read()?;
             let verified = shared.verify(bytes)?;
+            // A limit that cannot be kept is found before anything is compiled.
+            shared.limits_for(&verified)?;
             let compiled = Compiled::new(&shared.engine, &verified)?;
             Ok::<_, Error>((verified, compiled))
         };
@@ -176,7 +183,8 @@ impl Shared {
     /// Opens a session for a new instance and records what it was loaded with.
     pub(crate) fn open(&self, verified: &VerifiedComponent, limits: Limits) -> Result<Arc<Session>, Error> {
         let number = self.instances.fetch_add(1, Ordering::Relaxed);
-        let session = self.gate.session(Subject::new(verified.principal().clone(), number));
+        let subject = Subject::new(verified.principal().clone(), number);
+        let session = self.gate.session_within(subject, limits.allowance());
         let snapshot = self.authorizer.snapshot();
         self.live.add(verified.key_id(), &session);
         self.refuse_revoked(verified)?;
@@ -225,12 +233,24 @@ impl Shared {
         self.grants.clone()
     }
 
-    pub(crate) fn limits_for(&self, verified: &VerifiedComponent) -> Limits {
-        self.limits.capped_by_request(&verified.manifest().limits)
-    }
-
     pub(crate) fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// What is in force for a component. One that declares a limit which cannot be kept is refused.
+    pub(crate) fn limits_for(&self, verified: &VerifiedComponent) -> Result<Limits, Error> {
+        self.limits.capped_by_request(&verified.manifest().limits).map_err(|error| {
+            let refused = Refused {
+                claimed: Some(&verified.principal().name),
+                file_digest: Some(verified.file_digest()),
+                import: None,
+                reason: &error.to_string(),
+            };
+            match self.log.refused(&refused) {
+                Ok(()) => error.into(),
+                Err(unwritten) => unwritten.into(),
+            }
+        })
     }
 }
 
@@ -239,11 +259,14 @@ fn policy_set(policies: &Policies) -> audit::PolicySet {
     audit::PolicySet { policies, entities, schema }
 }
 
-fn recorded(limits: Limits) -> audit::Limits {
-    let Limits { memory_mib, cpu_ms, wall_ms } = limits;
-    let some = |value: std::num::NonZeroU64| Some(value.get());
-    audit::Limits { memory_mib: some(memory_mib), cpu_ms: some(cpu_ms), wall_ms: some(wall_ms) }
+macro_rules! recorded {
+    ($($(#[$doc:meta])* $key:ident = $default:literal, $unit:literal;)*) => {
+        fn recorded(limits: Limits) -> audit::Limits {
+            audit::Limits { $($key: Some(limits.$key.get()),)* }
+        }
+    };
 }
+limit_keys!(recorded);
 
 fn grants(config: &Config) -> Result<Grants, Error> {
     let mounts = Mounts::open_ambient(config.mounts.clone(), &config.protected)?;

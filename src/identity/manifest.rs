@@ -6,6 +6,7 @@
 use super::IdentityError;
 use super::file::{File, FileProblem, is_hidden, printable};
 use super::layout::MAX_MANIFEST_BYTES;
+use super::limits::Limits;
 use super::moment;
 use super::names::Name;
 use airssys_osl::ActionId;
@@ -13,7 +14,6 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZeroU64;
 use toml::{Spanned, Value};
 
 const MAX_RESOURCE_BYTES: usize = 1024;
@@ -62,19 +62,6 @@ pub struct Version {
     pub minor: u64,
     /// Changes when something is mended.
     pub patch: u64,
-}
-
-/// The table `[limits]`: absent means the host's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Linear memory, in MiB.
-    pub memory_mib: Option<NonZeroU64>,
-    /// Time on the processor, in milliseconds.
-    pub cpu_ms: Option<NonZeroU64>,
-    /// Time on the wall, in milliseconds.
-    pub wall_ms: Option<NonZeroU64>,
 }
 
 impl Manifest {
@@ -211,6 +198,7 @@ fn check_resource(file: &File<'_>, resource: Spanned<String>) -> Result<String, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::NonZeroU64;
 
     const GOOD: &str = "[component]\nname = 'thumb'\npublisher = 'acme'\nversion = '1.4.0'\nrelease = 7\n";
 
@@ -297,14 +285,6 @@ mod tests {
             let said = refused(&format!("{GOOD}[requests]\n'fs:read' = [{resource}]"));
             assert!(said.contains("cannot be a resource"), "{said}");
             assert!(!said.contains('\u{1b}') && !said.contains('\u{202e}'), "{said}");
-        }
-    }
-
-    #[test]
-    fn limits_of_zero_are_refused() {
-        for limit in ["memory_mib", "cpu_ms", "wall_ms"] {
-            assert!(Manifest::parse(&format!("{GOOD}[limits]\n{limit} = 0"), "plugin.toml").is_err());
-            assert!(Manifest::parse(&format!("{GOOD}[limits]\n{limit} = -1"), "plugin.toml").is_err());
         }
     }
 

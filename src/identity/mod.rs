@@ -45,6 +45,7 @@ mod file;
 mod frame;
 mod keys;
 mod layout;
+mod limits;
 mod manifest;
 mod moment;
 mod names;
@@ -52,13 +53,16 @@ mod sign;
 mod trust;
 mod verify;
 
+pub(crate) use limits::limit_keys;
+
 pub use error::IdentityError;
 pub use file::{FileError, FileProblem};
 pub use keys::{KeyError, PublicKey, SecretKey};
 pub use layout::{
     MANIFEST_SECTION, MAX_COMPONENT_BYTES, MAX_MANIFEST_BYTES, MAX_SIGNATURES, SIGNATURE_SECTION,
 };
-pub use manifest::{ComponentTable, Limits, Manifest, Version};
+pub use limits::Limits;
+pub use manifest::{ComponentTable, Manifest, Version};
 pub use names::{LOCAL_DEV, Name, Pattern};
 pub use sign::{dev_manifest, embed_manifest, sign};
 pub use trust::{Publisher, Trust, TrustedKey};

@@ -1,6 +1,7 @@
 //! One engine for all components, and the clock that interrupts them.
 
 use crate::kernel::limits::TICK;
+use std::num::NonZeroU64;
 
 /// The engine could not be made, or would not take a component.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -34,13 +35,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with the kernel's settings.
+    /// An engine with the kernel's settings, whose guests have so much stack.
     ///
     /// # Errors
     /// [`EngineError`] when this machine cannot run it.
-    pub fn new() -> Result<Engine, EngineError> {
+    pub fn new(stack_kib: NonZeroU64) -> Result<Engine, EngineError> {
         let failed = |error: &dyn std::fmt::Display| EngineError::Unavailable(error.to_string());
-        let inner = wasmtime::Engine::new(&settings()).map_err(|error| failed(&error))?;
+        let inner = wasmtime::Engine::new(&settings(stack_kib)).map_err(|error| failed(&error))?;
         start_clock(inner.weak()).map_err(|error| failed(&error))?;
         Ok(Engine { inner })
     }
@@ -56,9 +57,15 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-fn settings() -> wasmtime::Config {
+/// What host functions have of a stack, beyond the guest's part of it.
+const HOST_STACK: usize = 1536 << 10;
+
+fn settings(stack_kib: NonZeroU64) -> wasmtime::Config {
+    let stack = usize::try_from(stack_kib.get()).unwrap_or(usize::MAX).saturating_mul(1 << 10);
     let mut config = wasmtime::Config::new();
     config
+        .max_wasm_stack(stack)
+        .async_stack_size(stack.saturating_add(HOST_STACK))
         .strategy(wasmtime::Strategy::Cranelift)
         .concurrency_support(false)
         .epoch_interruption(true)

@@ -104,9 +104,6 @@ impl Failure {
         if let Some(denied) = error.downcast_ref::<Denied>() {
             return Failure::Denied(denied.clone());
         }
-        if let Some(limit) = error.downcast_ref::<LimitExceeded>() {
-            return Failure::Limit(*limit);
-        }
         if let Some(fault) = error.downcast_ref::<Fault>() {
             return Failure::Trap(fault.to_string());
         }

@@ -1,13 +1,16 @@
 //! The view that every host function is called on: enter, act, leave.
 
 use crate::kernel::{Fail, Fault, Handles, Holder, Row, State};
-use airssys_osl::Session;
+use airssys_osl::{LimitExceeded, Session};
+use std::cell::Cell;
 use std::sync::Arc;
 use wasmtime::component::{Resource, ResourceTableError};
 
 /// The store's state as host functions see it.
 pub(crate) struct Guarded<'a> {
     pub(crate) state: &'a mut State,
+    /// The function that was entered, for the record of a limit that it meets.
+    import: Cell<Option<&'static str>>,
 }
 
 /// Proof that a function was entered by its row. Made by [`Guarded::enter`] alone.
@@ -25,7 +28,7 @@ impl Call {
 
 /// The view over a store's state.
 pub(crate) fn guard(state: &mut State) -> Guarded<'_> {
-    Guarded { state }
+    Guarded { state, import: Cell::new(None) }
 }
 
 impl Guarded<'_> {
@@ -33,6 +36,7 @@ impl Guarded<'_> {
     pub(crate) fn enter(&self, row: &'static Row, arguments: &[&dyn Handles]) -> Result<Call, Fault> {
         let call = Call { row };
         self.state.current.enter(row);
+        self.import.set(Some(row.id));
         for argument in arguments {
             self.check(&call, *argument)?;
         }
@@ -57,7 +61,8 @@ impl Guarded<'_> {
 
     /// Puts an entry into the store's table and says who vouches for it.
     pub(crate) fn push<T: Send + 'static>(&mut self, entry: T, holder: Holder) -> Result<Resource<T>, Fail> {
-        let handle = self.state.table.push(entry)?;
+        let pushed = self.state.table.push(entry);
+        let handle = pushed.inspect_err(|error| self.tell_full(error))?;
         self.attribute(&handle, holder);
         Ok(handle)
     }
@@ -94,7 +99,20 @@ impl Guarded<'_> {
         for probe in probes {
             table.delete(probe)?;
         }
-        if fit { Ok(()) } else { Err(ResourceTableError::Full) }
+        if fit { Ok(()) } else { Err(ResourceTableError::Full).inspect_err(|error| self.tell_full(error)) }
+    }
+
+    /// Records that there was no room for one handle more.
+    fn tell_full(&self, error: &ResourceTableError) {
+        if matches!(error, ResourceTableError::Full) {
+            self.exceed(self.state.meter.limits.out_of_handles());
+        }
+    }
+
+    /// Records, once for each, a limit that was met by the function that was entered.
+    pub(crate) fn exceed(&self, limit: LimitExceeded) {
+        // It is refused whether or not this can be written.
+        let _ = self.state.session.exceed(limit, self.import.get());
     }
 
     /// Ends a handle's attribution.

@@ -1,8 +1,8 @@
 //! A component that lives: its store, its calls, its end.
 
 use crate::kernel::compile::Function;
-use crate::kernel::limits::Meter;
-use crate::kernel::{Compiled, Failure, Imports, LimitExceeded, Limits, LinkError, State, Tenure};
+use crate::kernel::limits::{Meter, count};
+use crate::kernel::{Compiled, Failure, Imports, Limits, LinkError, State, Tenure};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
 use airssys_osl::{Session, stdio};
@@ -75,9 +75,13 @@ impl Prepared {
         let state = State::new(Arc::clone(tenure.session()), grants, Meter::new(limits));
         let mut store = Store::new(self.compiled.engine().inner(), state);
         store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(count(limits.host_call_bytes));
+        // An entry for each handle, and another for each that a call borrows: no borrow is ever one too many.
+        store.set_max_component_handles(count(limits.handles).saturating_mul(2));
         store.epoch_deadline_callback(move |mut store| {
             let state = store.data_mut();
-            state.ticks = state.ticks.checked_sub(1).ok_or_else(|| exceed_cpu(&limits))?;
+            state.ticks =
+                state.ticks.checked_sub(1).ok_or_else(|| wasmtime::Error::new(limits.out_of_cpu()))?;
             // Yielding lets neighbours run and the wall clock's timer fire.
             Ok(UpdateDeadline::Yield(1))
         });
@@ -87,10 +91,6 @@ impl Prepared {
         let instance = settle(&mut store, &limits, started).map_err(InstanceError::Start)?;
         Ok(Instance { store, instance, component, limits, tenure })
     }
-}
-
-fn exceed_cpu(limits: &Limits) -> wasmtime::Error {
-    wasmtime::Error::new(LimitExceeded::cpu(limits))
 }
 
 /// One live instance. Not used again after a [`Failure`].
@@ -189,9 +189,9 @@ fn settle<T>(
     match done {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
-            let exceeded = store.data_mut().meter.exceeded.take();
+            let exceeded = store.data_mut().meter.exceeded.take().or_else(|| limits.behind(&error));
             Err(exceeded.map_or_else(|| Failure::of(&error), Failure::Limit))
         }
-        Err(_) => Err(Failure::Limit(LimitExceeded::wall(limits))),
+        Err(_) => Err(Failure::Limit(limits.out_of_time())),
     }
 }

@@ -16,12 +16,13 @@ mod state;
 mod table;
 mod tenure;
 
+pub use airssys_osl::LimitExceeded;
 pub use compile::{Compiled, Function, functions};
 pub use engine::{Engine, EngineError};
 pub use failure::{Exit, Failure, Fault};
 pub use imports::{Imports, LinkError};
 pub use instance::{Grants, Instance, InstanceError, Prepared};
-pub use limits::{LimitExceeded, Limits};
+pub use limits::{Limits, Unenforceable};
 pub use table::{Class, Denial, Row};
 pub use tenure::Tenure;
 

@@ -3,7 +3,7 @@
 use crate::kernel::Row;
 use crate::kernel::attribution::Attribution;
 use crate::kernel::instance::Grants;
-use crate::kernel::limits::Meter;
+use crate::kernel::limits::{Meter, count};
 use airssys_osl::Session;
 use airssys_osl::net::Network;
 use airssys_osl::{clock, random};
@@ -12,11 +12,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
 
-/// How many handles an instance may hold at once.
-const MAX_HANDLES: usize = 10_000;
-/// How many files, directories and listings an instance may have open at once, those being closed among them. The
-/// process's own descriptors are few, and shared by all.
-pub(crate) const MAX_OPEN_FILES: usize = 256;
 /// How many threads of the blocking pool an instance may occupy at once; the pool is shared by all.
 pub(crate) const MAX_POOLED: usize = 4;
 
@@ -34,7 +29,8 @@ pub(crate) struct State {
     pub(crate) meter: Meter,
     /// Ticks of processor time left for the call under way.
     pub(crate) ticks: u64,
-    /// Places for open files.
+    /// Places for open files, directories and listings, those being closed among them. The process's own descriptors are
+    /// few, and shared by all.
     pub(crate) open_files: Arc<Semaphore>,
     /// Places on the blocking pool.
     pub(crate) pooled: Arc<Semaphore>,
@@ -70,8 +66,9 @@ impl Current {
 impl State {
     pub(crate) fn new(session: Arc<Session>, grants: Grants, meter: Meter) -> State {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(MAX_HANDLES);
-        let places = |most| Arc::new(Semaphore::new(most));
+        table.set_max_capacity(count(meter.limits.handles));
+        let places = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        let open_files = places(count(meter.limits.open_files));
         State {
             table,
             attribution: Attribution::default(),
@@ -81,7 +78,7 @@ impl State {
             network: None,
             meter,
             ticks: 0,
-            open_files: places(MAX_OPEN_FILES),
+            open_files,
             pooled: places(MAX_POOLED),
             current: Current::default(),
         }

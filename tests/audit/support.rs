@@ -28,7 +28,7 @@ pub(crate) fn policy_set() -> PolicySet {
 }
 
 pub(crate) fn load(log: &Log, subject: &Subject) -> Result<(), RecordError> {
-    let limits = Limits { memory_mib: Some(64), cpu_ms: Some(1000), wall_ms: None };
+    let limits = Limits { memory_mib: Some(64), cpu_ms: Some(1000), ..Limits::default() };
     let (key_id, file_digest, policy_set) = ("0a1b2c3d4e5f60718293a4b5", "5b".repeat(32), policy_set());
     log.load(subject, &Load { key_id, file_digest: &file_digest, policy_set: &policy_set, epoch: 1, limits })
 }

@@ -137,7 +137,7 @@ pub(crate) fn log(path: &Path, policy: &str) -> Head {
     let log = Arc::new(Log::open_file(path).unwrap());
     let gate = Gate::new(Arc::new(CedarAuthorizer::new(policies)), Arc::clone(&log) as _);
     let session = gate.session(Subject::new(principal(), 1));
-    let limits = Limits { memory_mib: None, cpu_ms: None, wall_ms: None };
+    let limits = Limits::default();
     let policy_set = PolicySet { policies: digest, entities, schema };
     let load = Load { key_id: "00", file_digest: "00", policy_set: &policy_set, epoch: 1, limits };
     log.load(session.subject(), &load).unwrap();

@@ -24,8 +24,8 @@ mod testing;
 
 pub use action::ActionId;
 pub use gate::{
-    Ask, Authorizer, DENIAL_QUOTA, Decision, Denied, Entry, Gate, Lease, Outcome, Permit, Reasons,
-    RecordError, Recorder, Session, Subject, Verdict, Weighed, Why,
+    Allowance, Ask, Authorizer, DENIAL_QUOTA, Decision, Denied, Entry, Gate, Lease, LimitExceeded, Outcome,
+    Permit, Reasons, RecordError, Recorder, Session, Subject, Verdict, Weighed, Why,
 };
 pub use principal::Principal;
 pub use resource::{

@@ -84,6 +84,7 @@ pub(crate) fn code(error: &FsError) -> ErrorCode {
         FsError::FileTooLarge => ErrorCode::FileTooLarge,
         FsError::Unsupported => ErrorCode::Unsupported,
         FsError::OutOfMemory => ErrorCode::InsufficientMemory,
+        FsError::Limit(_) => ErrorCode::Quota,
         _ => ErrorCode::Io,
     }
 }
@@ -152,7 +153,7 @@ pub(crate) fn socket_code(error: &NetError) -> SocketCode {
         NetError::Denied(_) | NetError::AccessDenied => SocketCode::AccessDenied,
         NetError::NotSupported => SocketCode::NotSupported,
         NetError::InvalidArgument => SocketCode::InvalidArgument,
-        NetError::OutOfMemory => SocketCode::OutOfMemory,
+        NetError::OutOfMemory | NetError::Limit(_) => SocketCode::OutOfMemory,
         NetError::Timeout => SocketCode::Timeout,
         NetError::ConcurrencyConflict => SocketCode::ConcurrencyConflict,
         NetError::NotInProgress => SocketCode::NotInProgress,

@@ -3,11 +3,20 @@
 use crate::kernel::{Call, Fail, Guarded, State};
 use airssys_osl::{Random, random};
 
-/// The most bytes one call gives: 1 MiB. Asking for more is a trap, as the interface has no other way to say so.
-const MAX_BYTES: u64 = 1 << 20;
+/// Asking for more than one call may give is a trap, as the interface has no other way to say so.
+fn check(g: &Guarded<'_>, len: u64) -> Result<(), Fail> {
+    let limits = &g.state.meter.limits;
+    if len <= limits.random_bytes_per_call.get() {
+        return Ok(());
+    }
+    let exceeded = limits.out_of_random();
+    g.exceed(exceeded);
+    Err(Fail::Trap(wasmtime::Error::new(exceeded)))
+}
 
 /// Draws by the standing permission, which is asked for at its first use.
 fn draw(g: &mut Guarded<'_>, call: &Call, which: Random, bytes: &mut [u8]) -> Result<(), Fail> {
+    check(g, bytes.len() as u64)?;
     let State { session, ambient, .. } = &mut *g.state;
     let slot = match which {
         Random::Secure => &mut ambient.secure,
@@ -28,12 +37,8 @@ fn number(g: &mut Guarded<'_>, call: &Call, which: Random) -> Result<u64, Fail> 
 }
 
 fn bytes(g: &mut Guarded<'_>, call: &Call, which: Random, len: u64) -> Result<Vec<u8>, Fail> {
-    let too_many =
-        || Fail::Trap(wasmtime::format_err!("`{}`: more than {MAX_BYTES} bytes at once", call.import()));
-    let len = usize::try_from(len.min(MAX_BYTES + 1)).map_err(|_| too_many())?;
-    if len as u64 > MAX_BYTES {
-        return Err(too_many());
-    }
+    check(g, len)?;
+    let len = usize::try_from(len).map_err(|_| Fail::Trap(wasmtime::Error::msg("too many bytes")))?;
     let mut bytes = vec![0; len];
     draw(g, call, which, &mut bytes)?;
     Ok(bytes)

@@ -29,6 +29,11 @@ pub(super) fn named(current: &Current, otherwise: &'static str) -> &'static str 
     }
 }
 
+/// The name of the function that the guest is in.
+pub(super) fn entered(current: &Current) -> Option<&'static str> {
+    TABLE.get(current.index()).map(|row| row.id)
+}
+
 pub(super) fn denied(denied: Denied) -> StreamError {
     StreamError::LastOperationFailed(wasmtime::Error::new(denied))
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with a file, in neutral words, and which of it may be told to whom.
 
-use crate::gate::Denied;
+use crate::gate::{Denied, LimitExceeded};
 use std::io::{self, ErrorKind};
 
 /// Why a file operation did not happen.
@@ -13,6 +13,9 @@ pub enum FsError {
     /// A decision said no.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The bytes that may be read or written are used up.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     /// The operating system permits it not.
     #[error("the operating system permits it not")]
     Access,
@@ -103,7 +106,8 @@ impl FsError {
             | FsError::BadDescriptor
             | FsError::NoSpace
             | FsError::FileTooLarge
-            | FsError::OutOfMemory => false,
+            | FsError::OutOfMemory
+            | FsError::Limit(_) => false,
         }
     }
 }

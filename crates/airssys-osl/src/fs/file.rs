@@ -64,8 +64,23 @@ impl File {
     pub fn read_into(&self, buffer: &mut [u8], offset: u64, import: &'static str) -> Result<usize, FsError> {
         let _in_use = self.enter_reading(import)?;
         let length = buffer.len().min(MAX_READ_BYTES);
-        let buffer = buffer.get_mut(..length).unwrap_or_default();
-        Ok(bytes::read_at(&self.0.file, buffer, offset)?)
+        let aside = self.0.lease.session().aside_to_read(length);
+        if aside.bytes() == 0 && length > 0 {
+            return self.ends_at(offset, import);
+        }
+        let buffer = buffer.get_mut(..aside.bytes()).unwrap_or_default();
+        let read = bytes::read_at(&self.0.file, buffer, offset)?;
+        aside.spend(read);
+        Ok(read)
+    }
+
+    /// The end is told also to whom no byte is left to read; that there is more is too much.
+    #[cold]
+    fn ends_at(&self, offset: u64, import: &'static str) -> Result<usize, FsError> {
+        match bytes::read_at(&self.0.file, &mut [0], offset)? {
+            0 => Ok(0),
+            _ => Err(self.0.lease.session().no_more_to_read(import).into()),
+        }
     }
 
     /// Reads at most `length` bytes, and never more than [`MAX_READ_BYTES`]; nothing means the end of the file.
@@ -75,8 +90,14 @@ impl File {
     pub fn read_at(&self, length: u64, offset: u64, import: &'static str) -> Result<Vec<u8>, FsError> {
         let _in_use = self.enter_reading(import)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(MAX_READ_BYTES);
-        let mut buffer = vec![0; length];
+        let aside = self.0.lease.session().aside_to_read(length);
+        let mut buffer = vec![0; aside.bytes()];
+        if buffer.is_empty() && length > 0 {
+            self.ends_at(offset, import)?;
+            return Ok(buffer);
+        }
         let read = bytes::read_at(&self.0.file, &mut buffer, offset)?;
+        aside.spend(read);
         buffer.truncate(read);
         Ok(buffer)
     }
@@ -87,7 +108,7 @@ impl File {
     /// [`FsError`]; [`FsError::BadDescriptor`] when the handle was not opened for writing.
     pub fn write_at(&self, bytes: &[u8], offset: u64, import: &'static str) -> Result<usize, FsError> {
         let _in_use = self.enter_writing(import)?;
-        Ok(bytes::write_at(&self.0.file, at_most(bytes), offset)?)
+        self.counted(bytes, import, |bytes| bytes::write_at(&self.0.file, bytes, offset))
     }
 
     /// Writes at the end, wherever that is by then.
@@ -96,7 +117,25 @@ impl File {
     /// As [`File::write_at`].
     pub fn append(&self, bytes: &[u8], import: &'static str) -> Result<usize, FsError> {
         let _in_use = self.enter_writing(import)?;
-        Ok(bytes::append(&self.0.file, at_most(bytes))?)
+        self.counted(bytes, import, |bytes| bytes::append(&self.0.file, bytes))
+    }
+
+    /// Writes what may be written of what one call takes.
+    fn counted(
+        &self,
+        bytes: &[u8],
+        import: &'static str,
+        write: impl FnOnce(&[u8]) -> std::io::Result<usize>,
+    ) -> Result<usize, FsError> {
+        let length = bytes.len().min(MAX_WRITE_BYTES);
+        let session = self.0.lease.session();
+        let aside = session.aside_to_write(length);
+        if aside.bytes() == 0 && length > 0 {
+            return Err(session.no_more_to_write(import).into());
+        }
+        let written = write(bytes.get(..aside.bytes()).unwrap_or_default())?;
+        aside.spend(written);
+        Ok(written)
     }
 
     /// Makes the file as long as `size`.
@@ -224,8 +263,4 @@ impl File {
         let _spent = permit.redeem()?;
         Ok(self.0.mount.sys.set_times_open(&self.0.file, self.0.kind, times)?)
     }
-}
-
-fn at_most(bytes: &[u8]) -> &[u8] {
-    bytes.get(..MAX_WRITE_BYTES).unwrap_or(bytes)
 }

@@ -1,5 +1,6 @@
 //! The two parties the gate speaks to, and the words it uses.
 
+use crate::gate::LimitExceeded;
 use crate::{ActionId, GuestPath, Principal, Resource};
 use std::any::Any;
 use std::sync::atomic::AtomicU64;
@@ -42,6 +43,20 @@ pub trait Recorder: Send + Sync {
     /// # Errors
     /// [`RecordError`] when it could not be written.
     fn summary(&self, subject: &Subject, reused: &[(ActionId, u64)]) -> Result<(), RecordError>;
+
+    /// Writes that a limit was exceeded, and through which import where it was through one. Told once for each limit of
+    /// a session. Unless it is implemented, it is a note.
+    ///
+    /// # Errors
+    /// [`RecordError`] when it could not be written.
+    fn exceeded(
+        &self,
+        subject: &Subject,
+        import: Option<&'static str>,
+        limit: &LimitExceeded,
+    ) -> Result<(), RecordError> {
+        self.note(subject, import.unwrap_or_default(), &limit.to_string())
+    }
 }
 
 /// A record that could not be written.

@@ -6,9 +6,11 @@ use crate::gate::lease::{Standing, State};
 use crate::gate::memo::{Kept, Memo};
 use crate::gate::pace::Pace;
 use crate::gate::permit::mint;
+use crate::gate::quota::Spending;
 use crate::gate::shared::{keep_alive, lock};
 use crate::gate::{
-    Ask, Decision, Denied, Entry, Gate, Lease, Outcome, Permit, Reasons, RecordError, Subject, Verdict, Why,
+    Allowance, Ask, Decision, Denied, Entry, Gate, Lease, Outcome, Permit, Reasons, RecordError, Subject, Verdict,
+    Why,
 };
 use crate::{ActionId, GuestPath, Resource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +31,7 @@ pub struct Session {
     leases: Mutex<Vec<Weak<State>>>,
     effects: Effects,
     reused: [AtomicU64; ActionId::COUNT],
+    spent: Spending,
     denials: AtomicU64,
     pace: Mutex<Pace>,
     flooded: AtomicBool,
@@ -120,7 +123,7 @@ impl<A: Action> Weighed<A> {
 }
 
 impl Session {
-    pub(in crate::gate) fn new(gate: Arc<Gate>, subject: Subject) -> Arc<Session> {
+    pub(in crate::gate) fn new(gate: Arc<Gate>, subject: Subject, allowance: Allowance) -> Arc<Session> {
         let reused = std::array::from_fn(|_| AtomicU64::new(0));
         Arc::new(Session {
             gate,
@@ -129,6 +132,7 @@ impl Session {
             leases: Mutex::default(),
             effects: Effects::default(),
             reused,
+            spent: Spending::nothing(allowance),
             denials: AtomicU64::new(0),
             pace: Mutex::default(),
             flooded: AtomicBool::new(false),
@@ -165,6 +169,11 @@ impl Session {
     /// The gate it stands at.
     pub fn gate(&self) -> &Arc<Gate> {
         &self.gate
+    }
+
+    /// What it has spent.
+    pub(in crate::gate) fn spent(&self) -> &Spending {
+        &self.spent
     }
 
     /// Writes something that is recorded and never denied.

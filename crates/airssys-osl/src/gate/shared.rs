@@ -1,6 +1,6 @@
 //! What all sessions of one runtime share, and what a change of policies means for them.
 
-use crate::gate::{Authorizer, RecordError, Recorder, Session, Subject};
+use crate::gate::{Allowance, Authorizer, RecordError, Recorder, Session, Subject};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -19,9 +19,14 @@ impl Gate {
         Arc::new(Gate { authorizer, recorder, epoch, sessions: Mutex::default() })
     }
 
-    /// Opens a session for one live instance.
+    /// Opens a session for one live instance, whose bytes nobody bounds.
     pub fn session(self: &Arc<Gate>, subject: Subject) -> Arc<Session> {
-        let session = Session::new(Arc::clone(self), subject);
+        self.session_within(subject, Allowance::default())
+    }
+
+    /// Opens a session for one live instance that may spend so much.
+    pub fn session_within(self: &Arc<Gate>, subject: Subject, allowance: Allowance) -> Arc<Session> {
+        let session = Session::new(Arc::clone(self), subject, allowance);
         keep_alive(&mut lock(&self.sessions), Arc::downgrade(&session));
         session
     }

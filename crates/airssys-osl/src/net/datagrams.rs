@@ -81,6 +81,7 @@ impl Receiver {
         if only.is_some_and(|only| only != remote) || !self.is_allowed(remote, import) {
             return Ok(None);
         }
+        self.bound.lease.session().all_to_read(length, import)?.spend(length);
         let data = buffer.get(..length).unwrap_or_default().to_vec();
         Ok(Some(Datagram { data, remote }))
     }
@@ -164,9 +165,11 @@ impl Sender {
             Ok::<_, NetError>(granted.into_standing())
         };
         let standing = bound.sent_to.standing(network, remote, decide)?;
+        let aside = bound.lease.session().all_to_write(datagram.data.len(), import)?;
         let _own = bound.entered(import)?;
         let _begun = standing.entered(import).inspect_err(|_| bound.sent_to.forget(remote))?;
         bound.line.try_write(|socket| Socket::send_to(socket, &datagram.data, remote))?;
+        aside.spend(datagram.data.len());
         Ok(())
     }
 

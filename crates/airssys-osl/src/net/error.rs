@@ -1,6 +1,6 @@
 //! What can go wrong with a socket or a name, in neutral words.
 
-use crate::gate::Denied;
+use crate::gate::{Denied, LimitExceeded};
 use std::io;
 
 /// Why an operation on the network did not happen.
@@ -13,6 +13,9 @@ pub enum NetError {
     /// A decision said no.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The bytes that may be read or written are used up.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     /// The operating system permits it not.
     #[error("the operating system permits it not")]
     AccessDenied,

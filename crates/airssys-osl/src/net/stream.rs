@@ -62,13 +62,18 @@ impl Reader {
         if most == 0 {
             return Ok(Bytes::new());
         }
-        let mut buffer = vec![0; most];
+        let session = self.0.lease.session();
+        let aside = session.aside_to_read(most);
+        // Who may read no more still learns of the end; a byte that is not the end is lost, as all would be after it.
+        let mut buffer = vec![0; aside.bytes().max(1)];
         match self.0.line.try_read(|socket| socket.receive(&mut buffer)) {
             Ok(0) => {
                 self.0.input_ended.store(true, Ordering::SeqCst);
                 Err(NetError::Closed)
             }
+            Ok(_) if aside.bytes() == 0 => Err(session.no_more_to_read(import).into()),
             Ok(read) => {
+                aside.spend(read);
                 buffer.truncate(read);
                 Ok(buffer.into())
             }
@@ -103,7 +108,8 @@ impl Writer {
         let _begun = self.0.entered(import)?;
         let mut outbox = self.0.outbox();
         outbox.check()?;
-        Ok(if outbox.pending.is_empty() && self.0.line.has_room() { PIECE_BYTES } else { 0 })
+        let room = if outbox.pending.is_empty() && self.0.line.has_room() { PIECE_BYTES } else { 0 };
+        Ok(self.0.lease.session().room_to_write(room))
     }
 
     /// Writes all of `bytes`: what the system does not take at once follows when it does.
@@ -116,7 +122,9 @@ impl Writer {
         if bytes.len() > PIECE_BYTES || !(outbox.pending.is_empty() || bytes.is_empty()) {
             return Err(NetError::TooMuch);
         }
+        let aside = self.0.lease.session().all_to_write(bytes.len(), import)?;
         outbox.import = import;
+        aside.spend(bytes.len());
         if !bytes.is_empty() {
             outbox.pending = bytes;
         }

@@ -58,6 +58,16 @@ impl Input {
     pub fn read(&self, most: usize, import: &'static str) -> Result<Bytes, StdioError> {
         let _in_use = self.lease.enter(ActionId::StdioRead, import)?;
         let most = most.min(BUDGET_BYTES);
+        let aside = self.lease.session().aside_to_read(most);
+        let bytes = self.take(aside.bytes())?;
+        if aside.bytes() == 0 && most > 0 && self.has_unread() {
+            return Err(self.lease.session().no_more_to_read(import).into());
+        }
+        aside.spend(bytes.len());
+        Ok(bytes)
+    }
+
+    fn take(&self, most: usize) -> Result<Bytes, StdioError> {
         match &self.origin {
             Origin::Process(shared) => shared.take(most),
             Origin::Memory(bytes) => {
@@ -68,6 +78,14 @@ impl Input {
                 let most = most.min(bytes.len());
                 Ok(bytes.split_to(most))
             }
+        }
+    }
+
+    /// Asked where the end has been ruled out.
+    fn has_unread(&self) -> bool {
+        match &self.origin {
+            Origin::Process(shared) => shared.has_something(),
+            Origin::Memory(_) => true,
         }
     }
 

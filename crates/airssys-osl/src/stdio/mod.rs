@@ -24,7 +24,7 @@ pub use left::{LeftOpen, take_left_open};
 pub use memory::Memory;
 pub use output::{Output, Sink, settled};
 
-use crate::gate::Denied;
+use crate::gate::{Denied, LimitExceeded};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -38,6 +38,9 @@ pub enum StdioError {
     /// The permission no longer stands.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The bytes that may be read or written are used up, for now or for good.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     /// The stream has ended, or its other side is gone, or the memory given to it is full.
     #[error("the stream is closed")]
     Closed,

@@ -108,14 +108,15 @@ impl Output {
     /// [`StdioError`]; what went wrong with earlier writes is told here, too.
     pub fn budget(&self, import: &'static str) -> Result<usize, StdioError> {
         let _in_use = self.lease.enter(ActionId::StdioWrite, import)?;
-        match &self.target {
-            Target::File(_) | Target::Null => Ok(BUDGET_BYTES),
-            Target::Stream(channel) => channel.budget(),
+        let room = match &self.target {
+            Target::File(_) | Target::Null => BUDGET_BYTES,
+            Target::Stream(channel) => channel.budget()?,
             Target::Memory(memory) => match memory.room() {
-                0 => Err(StdioError::Closed),
-                room => Ok(room.min(BUDGET_BYTES)),
+                0 => return Err(StdioError::Closed),
+                room => room.min(BUDGET_BYTES),
             },
-        }
+        };
+        Ok(self.lease.session().room_to_put_out(room))
     }
 
     /// Writes all of `bytes`, or takes them over to write them in order. Never waits for a reader. An empty write has
@@ -128,15 +129,20 @@ impl Output {
         if bytes.len() > BUDGET_BYTES {
             return Err(StdioError::TooMuch);
         }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let aside = self.lease.session().all_to_put_out(bytes.len(), import)?;
         self.own.into_iter().for_each(|own| left::wrote(own, bytes));
         match &self.target {
-            _ if bytes.is_empty() => Ok(()),
-            Target::File(file) => file.write_all(bytes).map_err(ended),
-            Target::Stream(channel) => channel.write(bytes, import),
-            Target::Memory(memory) if memory.write(bytes) => Ok(()),
-            Target::Memory(_) => Err(StdioError::Closed),
-            Target::Null => Ok(()),
+            Target::File(file) => file.write_all(bytes).map_err(ended)?,
+            Target::Stream(channel) => channel.write(bytes, import)?,
+            Target::Memory(memory) if memory.write(bytes) => {}
+            Target::Memory(_) => return Err(StdioError::Closed),
+            Target::Null => {}
         }
+        aside.spend(bytes.len());
+        Ok(())
     }
 
     /// Asks that all that was written gets out: until it is, [`Output::budget`] is 0.

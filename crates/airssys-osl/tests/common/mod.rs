@@ -3,8 +3,8 @@
 
 use airssys_osl::fs::{Directory, FsError, MountOptions, MountSpec, Mounts, Node, OpenOptions, Resolver};
 use airssys_osl::{
-    ActionId, Ask, Authorizer, Decision, Entry, Gate, GuestPath, Principal, Reasons, RecordError, Recorder,
-    Session, Subject, Verdict,
+    ActionId, Allowance, Ask, Authorizer, Decision, Entry, Gate, GuestPath, Principal, Reasons, RecordError,
+    Recorder, Session, Subject, Verdict,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -134,8 +134,12 @@ pub(crate) fn principal() -> Principal {
 }
 
 pub(crate) fn session(script: &Arc<Script>, log: &Arc<Log>) -> Arc<Session> {
+    session_within(script, log, Allowance::default())
+}
+
+pub(crate) fn session_within(script: &Arc<Script>, log: &Arc<Log>, allowance: Allowance) -> Arc<Session> {
     let (authorizer, recorder) = (Arc::clone(script), Arc::clone(log));
-    Gate::new(authorizer, recorder).session(Subject::new(principal(), 1))
+    Gate::new(authorizer, recorder).session_within(Subject::new(principal(), 1), allowance)
 }
 
 /// A mount at `/m` of a fresh directory, with another directory outside of it that holds a canary.
@@ -176,6 +180,20 @@ impl World {
         read_only: bool,
         rule: impl Fn(ActionId, &str) -> bool + Send + Sync + 'static,
     ) -> World {
+        World::made(options, read_only, Allowance::default(), rule)
+    }
+
+    /// Everything is allowed, and so many bytes.
+    pub(crate) fn within(allowance: Allowance) -> World {
+        World::made(MountOptions::default(), false, allowance, |_, _| true)
+    }
+
+    fn made(
+        options: MountOptions,
+        read_only: bool,
+        allowance: Allowance,
+        rule: impl Fn(ActionId, &str) -> bool + Send + Sync + 'static,
+    ) -> World {
         let dir = scratch();
         let (host, outside) = (dir.path().join("mount"), dir.path().join("outside"));
         std::fs::create_dir(&host).unwrap();
@@ -185,7 +203,7 @@ impl World {
         let spec = MountSpec { host: host.clone(), guest, read_only, options };
         let mounts = Mounts::open_ambient(vec![spec], &[]).unwrap();
         let (script, log) = (Script::new(rule), Arc::new(Log::default()));
-        let session = session(&script, &log);
+        let session = session_within(&script, &log, allowance);
         let root = mounts.roots(&session).remove(0).0.directory().unwrap().clone();
         let made = std::fs::metadata(outside.join("secret")).unwrap().modified().unwrap();
         World { script, log, session, root, host, outside, made, _dir: dir }

@@ -7,7 +7,8 @@ use airssys_osl::net::{
     Writer,
 };
 use airssys_osl::{
-    ActionId, Ask, Authorizer, Decision, Gate, GuestPath, Host, Reasons, Resource, Session, Subject, Verdict,
+    ActionId, Allowance, Ask, Authorizer, Decision, Gate, GuestPath, Host, Reasons, Resource, Session,
+    Subject, Verdict,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -104,11 +105,24 @@ impl Guest {
         limits: NetLimits,
         rule: impl Fn(ActionId, &Resource) -> bool + Send + Sync + 'static,
     ) -> Guest {
+        Guest::made(limits, Allowance::default(), rule)
+    }
+
+    /// Everything is allowed, and so many bytes.
+    pub(crate) fn within(allowance: Allowance) -> Guest {
+        Guest::made(NetLimits::default(), allowance, |_, _| true)
+    }
+
+    fn made(
+        limits: NetLimits,
+        allowance: Allowance,
+        rule: impl Fn(ActionId, &Resource) -> bool + Send + Sync + 'static,
+    ) -> Guest {
         let (rule, epoch) = (RwLock::new(Box::new(rule) as Rule), Arc::new(AtomicU64::new(1)));
         let (rules, log) =
             (Arc::new(Rules { rule, epoch, once: AtomicBool::new(false) }), Arc::new(Log::default()));
         let (authorizer, recorder) = (Arc::clone(&rules), Arc::clone(&log));
-        let session = Gate::new(authorizer, recorder).session(Subject::new(principal(), 1));
+        let session = Gate::new(authorizer, recorder).session_within(Subject::new(principal(), 1), allowance);
         let names = Arc::new(Names::default());
         let network = Network::with_names(&session, limits, Arc::clone(&names) as Arc<dyn NameService>);
         Guest { rules, log, session, names, network }

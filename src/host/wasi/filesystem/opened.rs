@@ -3,6 +3,7 @@
 use super::FsFail;
 use crate::host::bindings::filesystem::types::ErrorCode;
 use crate::host::wasi::pool::Pool;
+use crate::host::wasi::streams::entered;
 use crate::kernel::{Guarded, State};
 use airssys_osl::fs::{Entries, FsError, Node};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +41,12 @@ impl Place {
     /// As many places as descriptors are going to be held.
     pub(super) fn take_some(state: &State, count: u32) -> Result<Place, FsFail> {
         let place = Arc::clone(&state.open_files).try_acquire_many_owned(count);
-        place.map(|place| Place(Some(place))).map_err(|_| FsFail::Code(ErrorCode::InsufficientMemory))
+        place.map(|place| Place(Some(place))).map_err(|_| {
+            let exceeded = state.meter.limits.out_of_files();
+            // It is refused whether or not this can be written.
+            let _ = state.session.exceed(exceeded, entered(&state.current));
+            FsFail::Code(ErrorCode::InsufficientMemory)
+        })
     }
 
     /// For what shares the descriptor of its mount.

@@ -15,7 +15,7 @@ pub(super) use tcp::*;
 pub(super) use udp::*;
 
 use crate::host::bindings::sockets::network::ErrorCode;
-use crate::kernel::{Call, Fail, Guarded};
+use crate::kernel::{Call, Fail, Guarded, Limits};
 use airssys_osl::net;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
@@ -67,8 +67,24 @@ pub(super) fn convert(error: SocketFail) -> wasmtime::Result<ErrorCode> {
 fn network(g: &mut Guarded<'_>) -> net::Network {
     let session = g.session();
     let made =
-        g.state.network.clone().unwrap_or_else(|| net::Network::new(session, net::NetLimits::default()));
+        g.state.network.clone().unwrap_or_else(|| net::Network::new(session, limits(&g.state.meter.limits)));
     g.state.network.get_or_insert(made).clone()
+}
+
+fn limits(limits: &Limits) -> net::NetLimits {
+    let sockets = usize::try_from(limits.sockets.get()).unwrap_or(usize::MAX);
+    net::NetLimits { sockets, ..net::NetLimits::default() }
+}
+
+/// Records a socket that was one too many. Where the system had none left, that was not the instance's doing.
+fn counted<T>(g: &mut Guarded<'_>, made: Result<T, net::NetError>) -> Result<T, net::NetError> {
+    let limits = g.state.meter.limits;
+    if matches!(made, Err(net::NetError::NewSocketLimit))
+        && network(g).open_sockets() as u64 >= limits.sockets.get()
+    {
+        g.exceed(limits.out_of_sockets());
+    }
+    made
 }
 
 /// Something to wait for, on the same permission as what it is of.

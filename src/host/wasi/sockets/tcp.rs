@@ -1,7 +1,7 @@
 //! TCP sockets.
 
 use super::streams::{TcpReader, TcpWriter};
-use super::{NetworkHandle, SocketFail, TcpSocket, convert, network, options, pollable};
+use super::{NetworkHandle, SocketFail, TcpSocket, convert, counted, network, options, pollable};
 use crate::host::bindings::sockets::network::{IpAddressFamily, IpSocketAddress};
 use crate::host::bindings::sockets::tcp::ShutdownType;
 use crate::kernel::{Call, Fail, Guarded, Holder};
@@ -19,7 +19,8 @@ pub(in crate::host::wasi) fn tcp_create_socket_create_tcp_socket(
     family: IpAddressFamily,
 ) -> Result<This, SocketFail> {
     g.make_room()?;
-    let socket = network(g).tcp_socket(convert::family(family))?;
+    let made = network(g).tcp_socket(convert::family(family));
+    let socket = counted(g, made)?;
     let holder = Holder::Lease(socket.lease().clone());
     Ok(g.push(TcpSocket(socket), holder)?)
 }
@@ -92,7 +93,8 @@ pub(in crate::host::wasi) fn tcp_socket_accept(
     this: This,
 ) -> Result<(This, Resource<DynInputStream>, Resource<DynOutputStream>), SocketFail> {
     g.make_room_for(3)?;
-    let accepted = g.state.table.get(&this)?.0.accept(call.import())?;
+    let accepted = g.state.table.get(&this)?.0.accept(call.import());
+    let accepted = counted(g, accepted)?;
     let holder = Holder::Lease(accepted.socket.lease().clone());
     let socket = g.push(TcpSocket(accepted.socket), holder)?;
     let (input, output) = streams(g, accepted.reader, accepted.writer)?;

@@ -1,6 +1,8 @@
 //! UDP sockets and their datagrams.
 
-use super::{NetworkHandle, Receiver, Sender, SocketFail, UdpSocket, convert, network, options, pollable};
+use super::{
+    NetworkHandle, Receiver, Sender, SocketFail, UdpSocket, convert, counted, network, options, pollable,
+};
 use crate::host::bindings::sockets::network::{IpAddressFamily, IpSocketAddress};
 use crate::host::bindings::sockets::udp::{IncomingDatagram, OutgoingDatagram};
 use crate::kernel::{Call, Fail, Guarded, Holder};
@@ -16,7 +18,8 @@ pub(in crate::host::wasi) fn udp_create_socket_create_udp_socket(
     family: IpAddressFamily,
 ) -> Result<This, SocketFail> {
     g.make_room()?;
-    let socket = network(g).udp_socket(convert::family(family))?;
+    let made = network(g).udp_socket(convert::family(family));
+    let socket = counted(g, made)?;
     let holder = Holder::Lease(socket.lease().clone());
     Ok(g.push(UdpSocket(socket), holder)?)
 }
