@@ -119,10 +119,26 @@ impl Session {
         Aside::of(&spent.written, spent.allowance.write_bytes_total, most)
     }
 
-    /// Sets aside what is read whole or not at all.
-    pub(crate) fn all_to_read(&self, bytes: usize, import: &'static str) -> Result<Aside<'_>, LimitExceeded> {
+    /// Counts what was read whole. Of what was too much nothing is handed out, and nothing else is read after it.
+    pub(crate) fn count_read(&self, bytes: usize, import: &'static str) -> Result<(), LimitExceeded> {
         let aside = self.aside_to_read(bytes);
-        if aside.bytes() == bytes { Ok(aside) } else { Err(self.no_more_to_read(import)) }
+        if aside.bytes() == bytes {
+            aside.spend(bytes);
+            return Ok(());
+        }
+        drop(aside);
+        let exceeded = self.no_more_to_read(import);
+        let rest = self.aside_to_read(usize::MAX);
+        let all = rest.bytes();
+        rest.spend(all);
+        Err(exceeded)
+    }
+
+    /// The limit of what is read in total, once more was to be read and nothing is left.
+    pub(crate) fn out_of_reads(&self) -> Option<LimitExceeded> {
+        let (spent, key) = (self.spent(), "read_bytes_total");
+        let left = spent.allowance.read_bytes_total.saturating_sub(spent.read.load(Ordering::Relaxed));
+        lock(&spent.met).iter().copied().find(|met| left == 0 && met.limit == key)
     }
 
     /// Sets aside what is written whole or not at all.

@@ -46,6 +46,9 @@ impl Receiver {
     /// [`NetError::InvalidState`] when the socket has newer streams.
     pub fn receive(&self, most: usize, import: &'static str) -> Result<Vec<Datagram>, NetError> {
         let only = self.bound.remote_of(self.turn)?;
+        if let Some(exceeded) = self.bound.lease.session().out_of_reads() {
+            return Err(exceeded.into());
+        }
         let mut taken = Vec::new();
         if most == 0 {
             let _begun = self.bound.entered(import)?;
@@ -81,7 +84,7 @@ impl Receiver {
         if only.is_some_and(|only| only != remote) || !self.is_allowed(remote, import) {
             return Ok(None);
         }
-        self.bound.lease.session().all_to_read(length, import)?.spend(length);
+        self.bound.lease.session().count_read(length, import)?;
         let data = buffer.get(..length).unwrap_or_default().to_vec();
         Ok(Some(Datagram { data, remote }))
     }
@@ -97,7 +100,9 @@ impl Receiver {
 
     /// Returns when there may be something to receive, or the permission was lost.
     pub async fn ready(&self) {
-        self.bound.line.readable().await;
+        if self.bound.lease.session().out_of_reads().is_none() {
+            self.bound.line.readable().await;
+        }
     }
 
     /// Its standing permission.
