@@ -115,7 +115,14 @@ async fn a_guest_that_waits_longer_than_granted_is_ended() {
 #[tokio::test]
 async fn more_stack_than_granted_ends_the_instance() {
     let _alone = alone().await;
-    assert_exceeded(&ended_by("recurse:", Limits::default()).await, "stack_kib", 512);
+    let (runtime, log) = runtime(Limits::default());
+    let component = load(&runtime, &guests::text("recurse")).await;
+    let error = component.call::<_, u32>("recurse", &()).await.unwrap_err();
+    assert_exceeded(&(error, support::of_kind(&log, "limit")), "stack_kib", 512);
+    assert!(matches!(component.call::<_, u32>("recurse", &()).await, Err(Error::Ended)));
+    // What a language keeps of its stack in linear memory is the component's own, and so is its end.
+    let (error, records) = ended_by("recurse:", Limits::default()).await;
+    assert!(matches!(error, Error::Trap(_)) && records.is_empty(), "{error} {records:?}");
 }
 
 #[tokio::test]

@@ -154,6 +154,43 @@ async fn a_call_that_hands_over_too_many_bytes_ends_its_instance() {
     assert!(matches!(component.call::<_, u32>("write", &1u32).await, Err(Error::Ended)));
 }
 
+/// `give` returns so many bytes.
+const GIVES: &str = r#"(component
+  (core module $m
+    (memory (export "memory") 1)
+    (func (export "give") (param $n i32) (result i32)
+      (i32.store (i32.const 0) (i32.const 64))
+      (i32.store (i32.const 4) (local.get $n))
+      (i32.const 0)))
+  (core instance $i (instantiate $m))
+  (func (export "give") (param "n" u32) (result (list u8))
+    (canon lift (core func $i "give") (memory $i "memory"))))"#;
+
+#[tokio::test]
+async fn a_result_of_too_many_bytes_ends_its_instance() {
+    let bytes = wat::parse_str(GIVES).unwrap();
+    let (component, log) = load(Limits::default().host_call_bytes(nonzero(1000)), &bytes).await;
+    let component = component.unwrap();
+    let fits = (0..=1000).rev().step_by(8);
+    let mut most = 0;
+    for n in fits {
+        let instance = component.instantiate().await.unwrap();
+        if let Ok(given) = instance.call::<_, Vec<u8>>("give", &n).await {
+            assert_eq!(given.len(), n as usize);
+            most = n;
+            break;
+        }
+    }
+    // Values of a type that the host learns at run time cost more than their bytes.
+    assert!(most > 0 && most <= 1000, "{most}");
+    let ended = component.call::<_, Vec<u8>>("give", &1001u32).await;
+    assert!(
+        matches!(&ended, Err(Error::LimitExceeded(limit)) if limit.limit == "host_call_bytes"),
+        "{ended:?}"
+    );
+    assert!(!support::of_kind(&log, "limit").is_empty());
+}
+
 #[tokio::test]
 async fn a_length_of_four_gibibytes_is_refused_before_a_byte_is_copied() {
     let (component, log) = load(Limits::default(), &writes()).await;
@@ -176,7 +213,9 @@ const DEEP: &str = r#"(component
 #[tokio::test]
 async fn a_stack_holds_what_it_is_granted_and_no_more() {
     let bytes = wat::parse_str(DEEP).unwrap();
-    for (granted, fits, too_much) in [(64, 100, 20_000), (4096, 20_000, 2_000_000)] {
+    for (granted, fits, too_much) in
+        [(64, 100, 20_000), (4096, 20_000, 2_000_000), (65_536, 200_000, 50_000_000)]
+    {
         let (component, log) = load(Limits::default().stack_kib(nonzero(granted)), &bytes).await;
         let component = component.unwrap();
         assert_eq!(component.call::<_, u32>("deep", &fits).await.unwrap(), fits);

@@ -41,6 +41,58 @@ const WORLD: &str = "package test:spends; world spends {
     export tcp: func(n: u32) -> u32; export udp: func(n: u32) -> u32; export wait: func(n: u32) -> u32;
     }";
 
+const IMPORTS: &str = r#"
+  (import "wasi:cli/stdin@0.2.12" "get-stdin" (func $in (result i32)))
+  (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $out (result i32)))
+  (import "wasi:cli/stderr@0.2.12" "get-stderr" (func $err (result i32)))
+  (import "wasi:io/streams@0.2.12" "[method]output-stream.write" (func $say (param i32 i32 i32 i32)))
+  (import "wasi:io/streams@0.2.12" "[method]input-stream.read" (func $hear (param i32 i64 i32)))
+  (import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $drop-out (param i32)))
+  (import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $dirs (param i32)))
+  (import "wasi:filesystem/types@0.2.12" "[method]descriptor.open-at"
+    (func $open (param i32 i32 i32 i32 i32 i32 i32)))
+  (import "wasi:filesystem/types@0.2.12" "[method]descriptor.read" (func $read (param i32 i64 i64 i32)))
+  (import "wasi:filesystem/types@0.2.12" "[method]descriptor.write" (func $write (param i32 i32 i32 i64 i32)))
+  (import "wasi:random/random@0.2.12" "get-random-bytes" (func $draw (param i64 i32)))
+  (import "wasi:random/random@0.2.12" "get-random-u64" (func $number (result i64)))
+  (import "wasi:sockets/tcp-create-socket@0.2.12" "create-tcp-socket" (func $tcp (param i32 i32)))
+  (import "wasi:sockets/udp-create-socket@0.2.12" "create-udp-socket" (func $udp (param i32 i32)))
+  (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $wait (param i64) (result i32)))
+"#;
+
+const FUNCTIONS: &str = r#"
+  (data (i32.const 1024) "file")
+  (global $root (mut i32) (i32.const 0))
+  (global $file (mut i32) (i32.const 0))
+  (func $open-it (param $flags i32)
+    (call $open (global.get $root) (i32.const 0) (i32.const 1024) (i32.const 4) (i32.const 0)
+      (local.get $flags) (i32.const 16)))
+  (func (export "prepare") (result i32)
+    (call $dirs (i32.const 16))
+    (global.set $root (i32.load (i32.load (i32.const 16))))
+    (call $open-it (i32.const 3))
+    (global.set $file (i32.load offset=4 (i32.const 16)))
+    FOUR)
+  (func (export "open") (param i32) (result i32) (call $open-it (i32.const 1)) FOUR)
+  (func (export "read") (param i32) (result i32)
+    (call $read (global.get $file) (i64.extend_i32_u (local.get 0)) (i64.const 0) (i32.const 16)) LENGTH)
+  (func (export "write") (param i32) (result i32)
+    (call $write (global.get $file) (i32.const 2048) (local.get 0) (i64.const 0) (i32.const 16)) EIGHT)
+  (func $put (param $stream i32) (param $n i32)
+    (call $say (local.get $stream) (i32.const 2048) (local.get $n) (i32.const 16))
+    (call $drop-out (local.get $stream)))
+  (func (export "say") (param i32) (result i32) (call $put (call $out) (local.get 0)) FOUR)
+  (func (export "complain") (param i32) (result i32) (call $put (call $err) (local.get 0)) FOUR)
+  (func (export "hear") (param i32) (result i32)
+    (call $hear (call $in) (i64.extend_i32_u (local.get 0)) (i32.const 16)) LENGTH)
+  (func (export "draw") (param i32) (result i32)
+    (call $draw (i64.extend_i32_u (local.get 0)) (i32.const 16)) (i32.load offset=4 (i32.const 16)))
+  (func (export "number") (param i32) (result i32) (drop (call $number)) (i32.const 0))
+  (func (export "tcp") (param i32) (result i32) (call $tcp (i32.const 0) (i32.const 16)) FOUR)
+  (func (export "udp") (param i32) (result i32) (call $udp (i32.const 0) (i32.const 16)) FOUR)
+  (func (export "wait") (param i32) (result i32) (call $wait (i64.const 1)) )
+"#;
+
 /// `prepare` opens `/file`; each other function does one thing once, and what it opens stays open.
 fn guest() -> Vec<u8> {
     let answer = "(if (result i32) (i32.load8_u (i32.const 16))
@@ -48,56 +100,8 @@ fn guest() -> Vec<u8> {
     let ending = |offset: &str, good: &str| answer.replace("OFF", offset).replace("GOOD", good);
     let (four, eight) = (ending("4", "(i32.const 0)"), ending("8", "(i32.load offset=8 (i32.const 16))"));
     let length = ending("4", "(i32.load offset=8 (i32.const 16))");
-    let core = format!(
-        r#"(module
-          (import "wasi:cli/stdin@0.2.12" "get-stdin" (func $in (result i32)))
-          (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $out (result i32)))
-          (import "wasi:cli/stderr@0.2.12" "get-stderr" (func $err (result i32)))
-          (import "wasi:io/streams@0.2.12" "[method]output-stream.write" (func $say (param i32 i32 i32 i32)))
-          (import "wasi:io/streams@0.2.12" "[method]input-stream.read" (func $hear (param i32 i64 i32)))
-          (import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $drop-out (param i32)))
-          (import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $dirs (param i32)))
-          (import "wasi:filesystem/types@0.2.12" "[method]descriptor.open-at"
-            (func $open (param i32 i32 i32 i32 i32 i32 i32)))
-          (import "wasi:filesystem/types@0.2.12" "[method]descriptor.read" (func $read (param i32 i64 i64 i32)))
-          (import "wasi:filesystem/types@0.2.12" "[method]descriptor.write" (func $write (param i32 i32 i32 i64 i32)))
-          (import "wasi:random/random@0.2.12" "get-random-bytes" (func $draw (param i64 i32)))
-          (import "wasi:random/random@0.2.12" "get-random-u64" (func $number (result i64)))
-          (import "wasi:sockets/tcp-create-socket@0.2.12" "create-tcp-socket" (func $tcp (param i32 i32)))
-          (import "wasi:sockets/udp-create-socket@0.2.12" "create-udp-socket" (func $udp (param i32 i32)))
-          (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $wait (param i64) (result i32)))
-          {MEMORY}
-          (data (i32.const 1024) "file")
-          (global $root (mut i32) (i32.const 0))
-          (global $file (mut i32) (i32.const 0))
-          (func $open-it (param $flags i32)
-            (call $open (global.get $root) (i32.const 0) (i32.const 1024) (i32.const 4) (i32.const 0)
-              (local.get $flags) (i32.const 16)))
-          (func (export "prepare") (result i32)
-            (call $dirs (i32.const 16))
-            (global.set $root (i32.load (i32.load (i32.const 16))))
-            (call $open-it (i32.const 3))
-            (global.set $file (i32.load offset=4 (i32.const 16)))
-            {four})
-          (func (export "open") (param i32) (result i32) (call $open-it (i32.const 1)) {four})
-          (func (export "read") (param i32) (result i32)
-            (call $read (global.get $file) (i64.extend_i32_u (local.get 0)) (i64.const 0) (i32.const 16)) {length})
-          (func (export "write") (param i32) (result i32)
-            (call $write (global.get $file) (i32.const 2048) (local.get 0) (i64.const 0) (i32.const 16)) {eight})
-          (func $put (param $stream i32) (param $n i32)
-            (call $say (local.get $stream) (i32.const 2048) (local.get $n) (i32.const 16))
-            (call $drop-out (local.get $stream)))
-          (func (export "say") (param i32) (result i32) (call $put (call $out) (local.get 0)) {four})
-          (func (export "complain") (param i32) (result i32) (call $put (call $err) (local.get 0)) {four})
-          (func (export "hear") (param i32) (result i32)
-            (call $hear (call $in) (i64.extend_i32_u (local.get 0)) (i32.const 16)) {length})
-          (func (export "draw") (param i32) (result i32)
-            (call $draw (i64.extend_i32_u (local.get 0)) (i32.const 16)) (i32.load offset=4 (i32.const 16)))
-          (func (export "number") (param i32) (result i32) (drop (call $number)) (i32.const 0))
-          (func (export "tcp") (param i32) (result i32) (call $tcp (i32.const 0) (i32.const 16)) {four})
-          (func (export "udp") (param i32) (result i32) (call $udp (i32.const 0) (i32.const 16)) {four})
-          (func (export "wait") (param i32) (result i32) (call $wait (i64.const 1)) ))"#
-    );
+    let functions = FUNCTIONS.replace("FOUR", &four).replace("EIGHT", &eight).replace("LENGTH", &length);
+    let core = format!("(module {IMPORTS} {MEMORY} {functions})");
     support::component(WORLD, &core)
 }
 
@@ -279,6 +283,14 @@ async fn bytes_are_written_in_total_to_files_and_output_together() {
     assert_eq!(&written[..6], [0; 6], "zeros from the guest's memory");
     assert_eq!(&written[6..], b"6789");
     assert_eq!(trial.does("read", 5).await.unwrap(), 5, "the instance lives");
+}
+
+#[tokio::test]
+async fn one_call_hands_the_guest_no_more_bytes_than_the_other_way() {
+    let trial = Trial::new(Limits::default().host_call_bytes(nonzero(6))).await;
+    assert_eq!(trial.does("read", 10).await.unwrap(), 6);
+    assert_eq!(trial.does("hear", 10).await.unwrap(), 6);
+    trial.assert_within();
 }
 
 #[tokio::test]

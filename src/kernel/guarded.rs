@@ -109,6 +109,11 @@ impl Guarded<'_> {
         }
     }
 
+    /// Of a length that the guest asks for, how much one call hands it. wasmtime counts the other direction.
+    pub(crate) fn at_most_in_one_call(&self, length: u64) -> u64 {
+        length.min(self.state.meter.limits.host_call_bytes.get())
+    }
+
     /// Records, once for each, a limit that was met by the function that was entered.
     pub(crate) fn exceed(&self, limit: LimitExceeded) {
         // It is refused whether or not this can be written.

@@ -121,7 +121,6 @@ macro_rules! plumb_waiting {
 
 plumb! {
     HostInputStream {
-        input_stream_read as read(this: Input, len: u64) -> Vec<u8>;
         input_stream_skip as skip(this: Input, len: u64) -> u64;
     }
     HostOutputStream {
@@ -135,7 +134,6 @@ plumb! {
 
 plumb_waiting! {
     HostInputStream {
-        input_stream_blocking_read as blocking_read(this: Input, len: u64) -> Vec<u8>;
         input_stream_blocking_skip as blocking_skip(this: Input, len: u64) -> u64;
     }
     HostOutputStream {
@@ -144,6 +142,26 @@ plumb_waiting! {
         output_stream_blocking_write_zeroes_and_flush as blocking_write_zeroes_and_flush(this: Output, len: u64) -> ();
         output_stream_blocking_splice as blocking_splice(this: Output, src: Input, len: u64) -> u64;
     }
+}
+
+pub(super) fn input_stream_read(
+    g: &mut Guarded<'_>,
+    _: Call,
+    this: Input,
+    len: u64,
+) -> StreamResult<Vec<u8>> {
+    let len = g.at_most_in_one_call(len);
+    streams::HostInputStream::read(&mut g.state.table, this, len)
+}
+
+pub(super) async fn input_stream_blocking_read(
+    g: &mut Guarded<'_>,
+    _: Call,
+    this: Input,
+    len: u64,
+) -> StreamResult<Vec<u8>> {
+    let len = g.at_most_in_one_call(len);
+    streams::HostInputStream::blocking_read(&mut g.state.table, this, len).await
 }
 
 pub(super) fn input_stream_subscribe(

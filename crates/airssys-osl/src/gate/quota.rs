@@ -176,7 +176,7 @@ impl Session {
 
     /// As [`Session::room_to_write`], for standard output and error.
     pub(crate) fn room_to_put_out(&self, most: usize) -> usize {
-        let left = lock(&self.spent().output).left(Instant::now());
+        let left = lock(&self.spent().output).left_of(most as u64, Instant::now);
         self.room_to_write(most).min(usize::try_from(left).unwrap_or(usize::MAX).max(1))
     }
 
@@ -242,6 +242,11 @@ impl Bucket {
             self.since = now;
         }
         self.level
+    }
+
+    /// Of `most`, how much there is. Time only adds to it, so nobody asks for the time where it is enough.
+    fn left_of(&mut self, most: u64, now: impl FnOnce() -> Instant) -> u64 {
+        if self.level >= most { most } else { self.left(now()) }
     }
 
     /// Takes all of it, or nothing.

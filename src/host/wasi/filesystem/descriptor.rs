@@ -137,7 +137,7 @@ pub(in crate::host::wasi) async fn descriptor_read(
     length: u64,
     offset: u64,
 ) -> Result<(Vec<u8>, bool), FsFail> {
-    let node = node(g, &this)?;
+    let (node, length) = (node(g, &this)?, g.at_most_in_one_call(length));
     let bytes = node.work(move |node| node.file()?.read_at(length, offset, call.import())).await?;
     let at_end = bytes.is_empty();
     Ok((bytes, at_end))
