@@ -247,3 +247,26 @@ async fn a_declared_limit_that_cannot_be_enforced_is_a_load_error() {
         "the limit `stack_kib` of 65537 cannot be enforced: the most is 65536"
     );
 }
+
+/// Components that hold two of the one before, so deep.
+fn doubling(depth: usize) -> String {
+    let mut text = String::from("(component $c0 (core module $m) (core instance (instantiate $m)))");
+    for level in 1..=depth {
+        let below = level - 1;
+        text = format!(
+            "(component $c{level} {text} (instance (instantiate $c{below})) (instance (instantiate $c{below})))"
+        );
+    }
+    format!("(component {text} (instance (instantiate $c{depth})))")
+}
+
+#[tokio::test]
+async fn a_component_that_unfolds_into_a_billion_instances_is_refused_before_it_is_compiled() {
+    let (refused, _) = load(Limits::default(), &wat::parse_str(doubling(30)).unwrap()).await;
+    let Err(Error::Engine(error)) = refused else { panic!("{:?}", refused.err()) };
+    assert!(error.to_string().contains("it makes more than 10000 instances"), "{error}");
+    let (exceeded, log) = load(Limits::default(), &wat::parse_str(doubling(9)).unwrap()).await;
+    assert_exceeded(exceeded, &log, "instances", 256);
+    let (fits, _) = load(Limits::default(), &wat::parse_str(doubling(8)).unwrap()).await;
+    fits.unwrap();
+}

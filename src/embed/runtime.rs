@@ -132,8 +132,8 @@ impl ComponentRuntime {
             let bytes = source.read()?;
             let verified = shared.verify(bytes)?;
             // A limit that cannot be kept is found before anything is compiled.
-            shared.limits_for(&verified)?;
-            let compiled = Compiled::new(&shared.engine, &verified)?;
+            let limits = shared.limits_for(&verified)?;
+            let compiled = Compiled::new(&shared.engine, &verified, &limits)?;
             Ok::<_, Error>((verified, compiled))
         };
         // Verifying and compiling take from milliseconds to seconds of processor time.

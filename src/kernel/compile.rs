@@ -2,7 +2,7 @@
 
 use crate::identity::VerifiedComponent;
 use crate::kernel::Engine;
-use crate::kernel::EngineError;
+use crate::kernel::{EngineError, Limits, unfold};
 use wasmtime::component::Component;
 use wasmtime::component::types::{self, ComponentFunc, ComponentItem};
 
@@ -38,8 +38,14 @@ impl Compiled {
     /// Compiles. Takes from milliseconds to many seconds; call it where it may block.
     ///
     /// # Errors
-    /// [`EngineError`] when the bytes are no valid component under the engine's closed proposals.
-    pub fn new(engine: &Engine, verified: &VerifiedComponent) -> Result<Compiled, EngineError> {
+    /// [`EngineError`] when the bytes are no valid component under the engine's closed proposals, or unfold into far
+    /// more instances than are granted.
+    pub fn new(
+        engine: &Engine,
+        verified: &VerifiedComponent,
+        limits: &Limits,
+    ) -> Result<Compiled, EngineError> {
+        unfold::check(verified.bytes(), limits.instances)?;
         // `from_binary` takes neither text nor precompiled code.
         let component = Component::from_binary(engine.inner(), verified.bytes());
         let component = component.map_err(|error| EngineError::invalid(&error))?;

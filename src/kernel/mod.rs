@@ -15,6 +15,7 @@ mod limits;
 mod state;
 mod table;
 mod tenure;
+mod unfold;
 
 pub use airssys_osl::LimitExceeded;
 pub use compile::{Compiled, Function, functions};

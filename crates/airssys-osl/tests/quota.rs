@@ -78,13 +78,14 @@ fn a_file_is_written_to_the_last_byte_that_is_left_and_no_further() {
 }
 
 #[test]
-fn a_write_that_failed_costs_nothing() {
+fn what_was_asked_for_and_not_read_costs_nothing() {
     let world = World::within(ten());
-    world.file("old", "x");
-    let node = world.open("old", READ).unwrap();
-    assert!(node.file().unwrap().write_at(b"0123456789", 0, IMPORT).is_err());
-    let node = world.open("new", CREATE).unwrap();
-    assert_eq!(node.file().unwrap().write_at(b"0123456789", 0, IMPORT).unwrap(), 10);
+    world.file("short", "01234");
+    let node = world.open("short", READ).unwrap();
+    let file = node.file().unwrap();
+    assert_eq!(file.read_at(64, 0, IMPORT).unwrap(), b"01234");
+    assert_eq!(file.read_into(&mut [0; 64], 0, IMPORT).unwrap(), 5);
+    assert_met(&world.session, &world.log, &[]);
 }
 
 fn stdio(allowance: Allowance) -> (Arc<Session>, Arc<Log>) {
