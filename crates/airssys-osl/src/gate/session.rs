@@ -9,8 +9,8 @@ use crate::gate::permit::mint;
 use crate::gate::quota::Spending;
 use crate::gate::shared::{keep_alive, lock};
 use crate::gate::{
-    Allowance, Ask, Decision, Denied, Entry, Gate, Lease, Outcome, Permit, Reasons, RecordError, Subject, Verdict,
-    Why,
+    Allowance, Ask, Decision, Denied, Entry, Gate, Lease, Outcome, Permit, Reasons, RecordError, Subject,
+    Verdict, Why,
 };
 use crate::{ActionId, GuestPath, Resource};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -3,7 +3,6 @@
 use crate::action::{NetReceive, NetSend};
 use crate::gate::Lease;
 use crate::net::decide::check_remote;
-use crate::net::standing::Standing;
 use crate::net::sys::Socket;
 use crate::net::udp::Bound;
 use crate::net::{Datagram, NetError, Outgoing};
@@ -93,7 +92,7 @@ impl Receiver {
     /// also for one that is known: how often it happens is up to who is outside.
     fn is_allowed(&self, remote: SocketAddr, import: &'static str) -> bool {
         let (network, known) = (&self.bound.network, &self.bound.received_from);
-        known.forget_unless(remote, Standing::is_current);
+        known.forget_unless(remote, |standing| standing.is_current(import));
         let decide = || network.decide_incoming::<NetReceive>(remote, Transport::Udp, import).ok_or(());
         known.standing(network, remote, decide).is_ok()
     }

@@ -29,8 +29,8 @@ impl Standing {
     }
 
     /// True while nothing has to be decided anew for a use.
-    pub(in crate::net) fn is_current(&self) -> bool {
-        self.0.iter().all(|(lease, action)| lease.enter_if_current(*action).is_some())
+    pub(in crate::net) fn is_current(&self, import: &'static str) -> bool {
+        self.0.iter().all(|(lease, action)| lease.enter_if_current(*action, import).is_some())
     }
 
     /// Enters a use, right before its system call.
