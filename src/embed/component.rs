@@ -29,6 +29,8 @@ pub struct Component {
     /// When the identity runs out, fixed at loading on the monotonic clock: a wall clock set back revives nothing.
     until: Option<Time>,
     pub(in crate::embed) instance: Mutex<Option<Instance>>,
+    /// Closed when nothing of the instance is left, also of a call in the background.
+    pub(in crate::embed) over: watch::Receiver<()>,
 }
 
 impl Component {
@@ -50,6 +52,7 @@ impl Component {
         let limits = shared.limits_for(&verified)?;
         let session = shared.open(&verified, limits)?;
         let tenure = Tenure::new(Arc::clone(&session), until);
+        let over = tenure.over();
         let functions = prepared.compiled().exports();
         let started = prepared.instantiate(tenure, shared.grants(), limits).await;
         let (instance, failure) = match started {
@@ -58,7 +61,7 @@ impl Component {
         };
         let (instance, gone) = (Mutex::new(instance), watch::Sender::new(false));
         let component =
-            Component { shared, prepared, verified, functions, limits, session, gone, until, instance };
+            Component { shared, prepared, verified, functions, limits, session, gone, until, instance, over };
         failure.map_or(Ok(()), |failure| Err(component.failed(failure)))?;
         Ok(component)
     }
@@ -85,7 +88,7 @@ impl Component {
         let function = value::find_function(&self.functions, function)?;
         value::callable(&function.ty)?;
         let arguments = value::lower(input, &value::params(&function.ty))?;
-        let result = self.invoke(function, &arguments).await?;
+        let result = self.invoke(function, arguments).await?;
         value::lift_result(result, value::result_type(&function.ty).as_ref())?.map_err(Error::Guest)
     }
 
@@ -123,7 +126,7 @@ impl Component {
         let function = value::find_function(&self.functions, &parsed.function)?;
         value::callable(&function.ty)?;
         let arguments = parsed.args(&value::params(&function.ty))?;
-        let result = self.invoke(function, &arguments).await?;
+        let result = self.invoke(function, arguments).await?;
         match result {
             None => Ok(None),
             Some(Val::Result(Err(error))) => {
@@ -140,7 +143,7 @@ impl Component {
     /// [`Error::Value`] when it exports no such function; what stops the guest otherwise.
     pub async fn run_command(&self) -> Result<u8, Error> {
         let function = value::find_function(&self.functions, RUN)?;
-        match self.invoke(function, &[]).await {
+        match self.invoke(function, Vec::new()).await {
             Ok(Some(Val::Result(Ok(_)))) => Ok(0),
             Ok(_) => Ok(1),
             Err(Error::Exited(status)) => Ok(status),
@@ -168,7 +171,7 @@ impl Component {
         &self.functions
     }
 
-    async fn invoke(&self, function: &Function, arguments: &[Val]) -> Result<Option<Val>, Error> {
+    async fn invoke(&self, function: &Function, arguments: Vec<Val>) -> Result<Option<Val>, Error> {
         let mut slot = self.instance.lock().await;
         // Taken out while it runs: a caller who gives up in the middle leaves no half-run instance behind.
         let mut instance = slot.take().ok_or(Error::Ended)?;

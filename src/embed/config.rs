@@ -9,6 +9,7 @@ use crate::policy::Source;
 use airssys_osl::fs::MountSpec;
 use airssys_osl::{Denied, Subject, host_files, stdio};
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub struct Config {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) arguments: Vec<String>,
     pub(crate) limits: Limits,
+    pub(crate) background_threads: Option<NonZeroUsize>,
     pub(crate) stdin: stdio::Source,
     pub(crate) stdout: stdio::Sink,
     pub(crate) stderr: stdio::Sink,
@@ -150,6 +152,14 @@ impl Config {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Config {
         self.limits = limits;
+        self
+    }
+
+    /// At most so many threads for calls that have used up a tick of 10 ms of processor time; as many as there are
+    /// cores but one, and at least one, unless this is said. All components of the runtime share them.
+    #[must_use]
+    pub fn background_threads(mut self, threads: NonZeroUsize) -> Config {
+        self.background_threads = Some(threads);
         self
     }
 

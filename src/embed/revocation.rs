@@ -79,6 +79,8 @@ impl Component {
         // An effect may be a call into a file system that hangs: not waited for on the executor's own thread.
         let ended = tokio::task::spawn_blocking(move || session.end()).await;
         ended.map_err(|error| Error::Executor(error.to_string()))?;
+        // A call in the background that was in the middle of a tick is dropped at its end; an error says that it is gone.
+        let _ = self.over.clone().changed().await;
         let closed = self.session.close();
         recorded?;
         Ok(closed?)

@@ -44,7 +44,7 @@ impl ComponentRuntime {
         let policies = Policies::load(&config.policies, &config.entities)?;
         let grants = grants(&config)?;
         config.limits.check().map_err(|error| Error::Config(error.to_string()))?;
-        let engine = Engine::new(config.limits.stack_kib)?;
+        let engine = Engine::new(config.limits.stack_kib, config.background_threads)?;
         let mut imports = Imports::none(&engine);
         host::wasi::offer(&mut imports)?;
         let authorizer = Arc::new(CedarAuthorizer::new(policies));

@@ -1,7 +1,9 @@
 //! One engine for all components, and the clock that interrupts them.
 
+use crate::kernel::background::Pool;
 use crate::kernel::limits::TICK;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
 
 /// The engine could not be made, or would not take a component.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -28,26 +30,32 @@ impl EngineError {
 ///
 /// Epoch interruption is always on and ticks every 10 ms; the proposals for garbage collection, exceptions, threads
 /// and 64-bit memories are closed; only Cranelift compiles. Asynchronous components need another engine, which comes
-/// with WASI 0.3.
+/// with WASI 0.3. With the engine comes the background pool, where calls go on that have used up a tick.
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
+    background: Arc<Pool>,
 }
 
 impl Engine {
-    /// An engine with the kernel's settings, whose guests have so much stack.
+    /// An engine with the kernel's settings, whose guests have so much stack, and whose background pool has at most so
+    /// many threads: as many as there are cores but one, unless it is said.
     ///
     /// # Errors
     /// [`EngineError`] when this machine cannot run it.
-    pub fn new(stack_kib: NonZeroU64) -> Result<Engine, EngineError> {
+    pub fn new(stack_kib: NonZeroU64, background: Option<NonZeroUsize>) -> Result<Engine, EngineError> {
         let failed = |error: &dyn std::fmt::Display| EngineError::Unavailable(error.to_string());
         let inner = wasmtime::Engine::new(&settings(stack_kib)).map_err(|error| failed(&error))?;
         start_clock(inner.weak()).map_err(|error| failed(&error))?;
-        Ok(Engine { inner })
+        Ok(Engine { inner, background: Arc::new(Pool::new(background)) })
     }
 
     pub(crate) fn inner(&self) -> &wasmtime::Engine {
         &self.inner
+    }
+
+    pub(crate) fn background(&self) -> &Arc<Pool> {
+        &self.background
     }
 }
 

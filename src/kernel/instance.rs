@@ -1,17 +1,19 @@
 //! A component that lives: its store, its calls, its end.
 
+use crate::kernel::background::Pool;
 use crate::kernel::compile::Function;
 use crate::kernel::limits::{Meter, count};
 use crate::kernel::{Compiled, Failure, Imports, Limits, LinkError, State, Tenure};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
 use airssys_osl::{Session, stdio};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower, Val,
+    Component, ComponentExportIndex, ComponentNamedList, Instance as Exports, InstancePre, Lift, Lower,
+    TypedFunc, Val,
 };
 use wasmtime::{Store, UpdateDeadline};
 
@@ -82,24 +84,40 @@ impl Prepared {
             let state = store.data_mut();
             state.ticks =
                 state.ticks.checked_sub(1).ok_or_else(|| wasmtime::Error::new(limits.out_of_cpu()))?;
-            // Yielding lets neighbours run and the wall clock's timer fire.
+            // Yielding lets neighbours run, the wall clock's timer fire, and the call go to the background.
             Ok(UpdateDeadline::Yield(1))
         });
-        let component = self.compiled.component().clone();
-        let wall = arm(&mut store, &limits);
-        let started = timeout(wall, tenure.during(self.pre.instantiate_async(&mut store))).await;
-        let instance = settle(&mut store, &limits, started).map_err(InstanceError::Start)?;
-        Ok(Instance { store, instance, component, limits, tenure })
+        let (component, tenure) = (self.compiled.component().clone(), Arc::new(tenure));
+        let background = Arc::clone(self.compiled.engine().background());
+        let mut instance = Instance { body: None, component, limits, tenure, background };
+        let (pre, tenure) = (self.pre.clone(), Arc::clone(&instance.tenure));
+        arm(&mut store, &limits);
+        let starting = async move {
+            let started = pre.instantiate_async(&mut store).await;
+            let (exports, done) = started.map_or_else(|error| (None, Err(error)), |it| (Some(it), Ok(())));
+            (Body { store, exports, _tenure: tenure }, done)
+        };
+        instance.run(starting).await.map_err(InstanceError::Start)?;
+        Ok(instance)
     }
 }
 
 /// One live instance. Not used again after a [`Failure`].
 pub struct Instance {
-    store: Store<State>,
-    instance: wasmtime::component::Instance,
+    /// Away while a call runs, and for good once one was given up.
+    body: Option<Body>,
     component: Component,
     limits: Limits,
-    tenure: Tenure,
+    tenure: Arc<Tenure>,
+    background: Arc<Pool>,
+}
+
+/// What a call needs of an instance, on whatever thread it runs.
+struct Body {
+    store: Store<State>,
+    exports: Option<Exports>,
+    /// Ends after the store, wherever that ends.
+    _tenure: Arc<Tenure>,
 }
 
 impl Instance {
@@ -108,24 +126,20 @@ impl Instance {
         self.tenure.session()
     }
 
-    /// Calls an exported function with component values.
+    /// Calls an exported function with component values. After a tick it goes on in the background; when the future is
+    /// dropped before it has returned, the instance is at its end.
     ///
     /// # Errors
     /// [`Failure`]; the instance must then be dropped.
-    pub async fn call(&mut self, function: &Function, arguments: &[Val]) -> Result<Option<Val>, Failure> {
+    pub async fn call(&mut self, function: &Function, arguments: Vec<Val>) -> Result<Option<Val>, Failure> {
         let index = self.index(function)?;
-        let (instance, returns) = (self.instance, function.ty.results().len());
-        let wall = arm(&mut self.store, &self.limits);
-        let store = &mut self.store;
-        let called = async {
-            let gone = || wasmtime::format_err!("the export has gone");
-            let function = instance.get_func(&mut *store, index).ok_or_else(gone)?;
-            let mut results = vec![Val::Bool(false); returns];
-            function.call_async(&mut *store, arguments, &mut results).await?;
-            Ok(results.pop())
-        };
-        let done = timeout(wall, self.tenure.during(called)).await;
-        settle(&mut self.store, &self.limits, done)
+        let returns = function.ty.results().len();
+        let mut body = self.armed()?;
+        self.run(async move {
+            let done = body.call(index, &arguments, returns).await;
+            (body, done)
+        })
+        .await
     }
 
     /// Calls an exported function whose types are known to the host.
@@ -138,15 +152,44 @@ impl Instance {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let index = self.index(function)?;
-        let instance = self.instance;
-        let wall = arm(&mut self.store, &self.limits);
-        let store = &mut self.store;
-        let called = async {
-            let function = instance.get_typed_func::<P, R>(&mut *store, index)?;
-            function.call_async(&mut *store, arguments).await
+        let mut body = self.armed()?;
+        self.run(async move {
+            let done = body.call_typed::<P, R>(index, arguments).await;
+            (body, done)
+        })
+        .await
+    }
+
+    /// The body, readied for a call.
+    fn armed(&mut self) -> Result<Body, Failure> {
+        let mut body = self.body.take().ok_or_else(gone)?;
+        arm(&mut body.store, &self.limits);
+        Ok(body)
+    }
+
+    /// Runs guest code within the limits of one call, here for a tick and then in the background.
+    async fn run<T, F>(&mut self, work: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = (Body, wasmtime::Result<T>)> + Send + 'static,
+    {
+        let tenure = Arc::clone(&self.tenure);
+        let work = async move {
+            // Also here: on another thread the guest goes on whether or not its caller looks.
+            let done = tenure.while_valid(work).await;
+            // The last thing written is often what explains a trap, and the session's end takes back what is queued.
+            stdio::settled(tenure.session()).await;
+            done
         };
-        let done = timeout(wall, self.tenure.during(called)).await;
-        settle(&mut self.store, &self.limits, done)
+        let session = self.tenure.session();
+        let working = self.background.run(work, || session.revoke());
+        let wall = Duration::from_millis(self.limits.wall_ms.get());
+        let done = timeout(wall, self.tenure.while_valid(working)).await;
+        let Ok(done) = done else { return Err(Failure::Limit(self.limits.out_of_time())) };
+        let (mut body, done) = done.ok_or_else(gone)?;
+        let done = settle(&mut body.store, &self.limits, done);
+        self.body = Some(body);
+        done
     }
 
     /// True when the function has these types.
@@ -156,7 +199,7 @@ impl Instance {
         R: ComponentNamedList + Lift,
     {
         let Ok(index) = self.index(function) else { return false };
-        self.instance.get_typed_func::<P, R>(&mut self.store, index).is_ok()
+        self.body.as_mut().is_some_and(|body| body.typed::<P, R>(index).is_ok())
     }
 
     fn index(&self, function: &Function) -> Result<ComponentExportIndex, Failure> {
@@ -167,31 +210,63 @@ impl Instance {
     }
 }
 
+impl Body {
+    async fn call(
+        &mut self,
+        index: ComponentExportIndex,
+        arguments: &[Val],
+        returns: usize,
+    ) -> wasmtime::Result<Option<Val>> {
+        let function = self.exports.and_then(|exports| exports.get_func(&mut self.store, index));
+        let function = function.ok_or_else(no_export)?;
+        let mut results = vec![Val::Bool(false); returns];
+        function.call_async(&mut self.store, arguments, &mut results).await?;
+        Ok(results.pop())
+    }
+
+    async fn call_typed<P, R>(&mut self, index: ComponentExportIndex, arguments: P) -> wasmtime::Result<R>
+    where
+        P: ComponentNamedList + Lower + Send + Sync + 'static,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let function = self.typed::<P, R>(index)?;
+        function.call_async(&mut self.store, arguments).await
+    }
+
+    fn typed<P, R>(&mut self, index: ComponentExportIndex) -> wasmtime::Result<TypedFunc<P, R>>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        self.exports.ok_or_else(no_export)?.get_typed_func::<P, R>(&mut self.store, index)
+    }
+}
+
+fn no_export() -> wasmtime::Error {
+    wasmtime::format_err!("the export has gone")
+}
+
+/// The instance was used after a call that was given up.
+fn gone() -> Failure {
+    Failure::Trap("the instance has ended".to_owned())
+}
+
 impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "instance of {:?}", self.session().subject())
     }
 }
 
-/// Readies a store for one run of guest code, and says how long it may take on the wall.
-fn arm(store: &mut Store<State>, limits: &Limits) -> Duration {
+/// Readies a store for one run of guest code.
+fn arm(store: &mut Store<State>, limits: &Limits) {
     store.data_mut().ticks = limits.cpu_ticks();
     store.set_epoch_deadline(1);
-    Duration::from_millis(limits.wall_ms.get())
 }
 
 /// Tells how a run of guest code ended.
-fn settle<T>(
-    store: &mut Store<State>,
-    limits: &Limits,
-    done: Result<wasmtime::Result<T>, Elapsed>,
-) -> Result<T, Failure> {
-    match done {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            let exceeded = store.data_mut().meter.exceeded.take().or_else(|| limits.behind(&error));
-            Err(exceeded.map_or_else(|| Failure::of(&error), Failure::Limit))
-        }
-        Err(_) => Err(Failure::Limit(limits.out_of_time())),
-    }
+fn settle<T>(store: &mut Store<State>, limits: &Limits, done: wasmtime::Result<T>) -> Result<T, Failure> {
+    done.map_err(|error| {
+        let exceeded = store.data_mut().meter.exceeded.take().or_else(|| limits.behind(&error));
+        exceeded.map_or_else(|| Failure::of(&error), Failure::Limit)
+    })
 }

@@ -4,6 +4,7 @@
 //! rows of the mediation table, and a component whose import has no row is refused before instantiation.
 
 mod attribution;
+mod background;
 mod compile;
 mod engine;
 mod failure;

@@ -1,9 +1,10 @@
 //! How long a session lasts: no longer than the identity behind it, and no longer than who holds it.
 
-use airssys_osl::{Session, stdio};
+use airssys_osl::Session;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::watch;
 use tokio::time::sleep_until;
 
 /// Holds a session open. When it is dropped, also because a start or a call was given up in the middle, the session is
@@ -13,12 +14,14 @@ pub struct Tenure {
     session: Arc<Session>,
     /// When the identity runs out.
     until: Option<Instant>,
+    /// Closed by the tenure's end.
+    over: watch::Sender<()>,
 }
 
 impl Tenure {
     /// Holds `session` open while its identity lasts: for ever if `until` is none.
     pub fn new(session: Arc<Session>, until: Option<Instant>) -> Tenure {
-        Tenure { session, until }
+        Tenure { session, until, over: watch::Sender::new(()) }
     }
 
     /// The session.
@@ -26,20 +29,14 @@ impl Tenure {
         &self.session
     }
 
-    /// Does `work`, and returns when what it wrote to the process's own streams is out, also after a trap: the last
-    /// thing written is often what explains it.
-    pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
-        self.while_valid(async {
-            let done = work.await;
-            stdio::settled(&self.session).await;
-            done
-        })
-        .await
+    /// Closed when the tenure has ended, and with it all that an instance held, on whatever thread that was.
+    pub(crate) fn over(&self) -> watch::Receiver<()> {
+        self.over.subscribe()
     }
 
     /// Revokes the session as soon as the identity runs out, also in the middle of the work. That goes on: each of its
     /// questions is denied from then on, and what it waits for wakes.
-    async fn while_valid<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn while_valid<T>(&self, work: impl Future<Output = T>) -> T {
         let Some(until) = self.until else { return work.await };
         let mut work = std::pin::pin!(work);
         // Looked at before anything else, and here rather than in a task of some executor: no guest code runs unless
