@@ -127,47 +127,45 @@ async fn loopers(component: &Component, how_many: usize) -> (Vec<Arc<Component>>
     (instances, calls)
 }
 
-async fn neighbour_is_answered() {
-    let (_runtime, component, _, _) = load(Limits::default()).await;
-    let (_instances, mut calls) = loopers(&component, LOOPING).await;
+/// Calls many times, each time in a task of its own: it waits for its turn at the executor.
+async fn answered(component: &Arc<Component>) {
     at_last(async {
         for number in 0..CALLS {
-            assert_eq!(component.call::<_, u32>("answer", &number).await.unwrap(), number);
+            let component = Arc::clone(component);
+            let called = tokio::spawn(async move { component.call::<_, u32>("answer", &number).await });
+            assert_eq!(called.await.unwrap().unwrap(), number);
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_hundred_endless_calls_keep_no_call_waiting() {
+    let (_runtime, component, _, _) = load(Limits::default()).await;
+    let component = Arc::new(component);
+    let (_instances, mut calls) = loopers(&component, LOOPING).await;
+    answered(&component).await;
     assert_eq!(calls.len(), LOOPING);
     assert!(calls.try_join_next().is_none(), "they loop on");
 }
 
-#[tokio::test]
-async fn a_hundred_endless_calls_keep_no_call_waiting_on_one_thread() {
-    neighbour_is_answered().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_endless_calls_keep_no_call_waiting_on_two_threads() {
-    neighbour_is_answered().await;
-}
-
 #[test]
-fn endless_calls_keep_no_blocking_call_waiting() {
-    let (config, _, _) = config(Limits { cpu_ms: nonzero(600_000), ..Limits::default() });
+fn a_blocking_call_goes_on_in_the_background_as_well() {
+    let (config, _, threads) = config(Limits::default());
     let runtime = blocking::ComponentRuntime::new(config).unwrap();
     let component = runtime.load_component(support::signed("probe", &component())).unwrap();
+    assert_eq!(component.call::<_, u64>("ask", &LONG).unwrap(), LONG);
+    assert_eq!(threads.take(), [BACKGROUND]);
     let looping: Vec<_> = (0..8).map(|_| Arc::new(component.instantiate().unwrap())).collect();
-    let calls: Vec<_> = looping
-        .iter()
-        .map(|instance| {
-            let instance = Arc::clone(instance);
-            std::thread::spawn(move || instance.call::<_, ()>("spin", &()).unwrap_err())
-        })
-        .collect();
-    let begun = Instant::now();
+    let spin = |instance: &Arc<blocking::Component>| {
+        let instance = Arc::clone(instance);
+        std::thread::spawn(move || instance.call::<_, ()>("spin", &()).unwrap_err())
+    };
+    let calls: Vec<_> = looping.iter().map(spin).collect();
     for number in 0..CALLS {
         assert_eq!(component.call::<_, u32>("answer", &number).unwrap(), number);
     }
-    assert!(begun.elapsed() < AT_LAST && calls.iter().all(|call| !call.is_finished()));
+    assert!(calls.iter().all(|call| !call.is_finished()));
     looping.iter().for_each(|instance| instance.unload().unwrap());
     for call in calls {
         assert!(matches!(call.join().unwrap(), Error::Ended));
@@ -253,17 +251,13 @@ async fn a_start_that_used_up_a_tick_goes_on_in_the_background() {
              (func (export "answer") (param i32) (result i32) (local.get 0)))"#
     );
     let looping = support::signed("probe", &support::component(world, &core));
-    let (runtime, component, _, _) = load(Limits { cpu_ms: nonzero(600_000), ..Limits::default() }).await;
+    let (runtime, component, _, _) = load(Limits::default()).await;
+    let component = Arc::new(component);
     let mut starts = JoinSet::new();
     for _ in 0..LOOPING {
         let (runtime, looping) = (runtime.clone(), looping.clone());
         starts.spawn(async move { runtime.load_component(looping).await.map(drop).unwrap_err() });
     }
-    at_last(async {
-        for number in 0..CALLS {
-            assert_eq!(component.call::<_, u32>("answer", &number).await.unwrap(), number);
-        }
-    })
-    .await;
+    answered(&component).await;
     assert!(starts.try_join_next().is_none(), "they start on");
 }

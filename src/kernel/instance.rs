@@ -182,7 +182,10 @@ impl Instance {
             done
         };
         let session = self.tenure.session();
-        let working = self.background.run(work, || session.revoke());
+        // In the middle of a tick it cannot be dropped at once; from here on all it asks is denied. What cannot be
+        // written is told by the log to its owner.
+        let given_up = || drop(session.close());
+        let working = self.background.run(work, given_up);
         let wall = Duration::from_millis(self.limits.wall_ms.get());
         let done = timeout(wall, self.tenure.while_valid(working)).await;
         let Ok(done) = done else { return Err(Failure::Limit(self.limits.out_of_time())) };

@@ -57,5 +57,7 @@ impl Drop for Tenure {
     fn drop(&mut self) {
         // The end of an instance is not undone by a summary that cannot be written; the log's owner sees its own error.
         let _ = self.session.close();
+        // What was in the middle of a use when it was closed by who gave it up.
+        let _ = self.session.flush_summary();
     }
 }
