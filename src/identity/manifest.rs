@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::moment;
 use super::names::Name;
 use airssys_osl::ActionId;
+use airssys_osl::own::OwnAction;
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -179,7 +180,8 @@ fn check_requests(
 }
 
 fn check_action(file: &File<'_>, action: Spanned<String>) -> Result<String, IdentityError> {
-    if ActionId::parse(action.get_ref()).is_some() {
+    // What an embedder's action is called is known to its host alone.
+    if ActionId::parse(action.get_ref()).is_some() || OwnAction::is_well_formed(action.get_ref()) {
         return Ok(action.into_inner());
     }
     let known = ActionId::ALL.iter().map(|action| action.name()).collect::<Vec<_>>().join(", ");

@@ -10,7 +10,6 @@ use super::network;
 use super::rule::{Effect, Rule};
 use super::stack::on_stack;
 use super::subject::Ready;
-use super::vocabulary::kind_of;
 use airssys_osl::{ActionId, Reasons, Resource, Verdict};
 use cedar_policy_core::ast::{
     Context, Entity, EntityUID, EntityUIDEntry, Expr, Literal, Request, SlotEnv, Value, ValueKind,
@@ -32,10 +31,10 @@ static NOTHING: LazyLock<Arc<Reasons>> = LazyLock::new(Arc::default);
 impl Loaded {
     /// Decides one question. Total: whatever goes wrong is a fault.
     pub(crate) fn judge(&self, ready: &Ready, action: ActionId, resource: &Resource, import: &str) -> Judged {
-        if kind_of(action) != resource.kind() {
+        if self.words.kind_of(action) != Some(resource.kind()) {
             return faulty(format!("`{action}` is not asked of {resource}"));
         }
-        let found = candidates(ready.tables(action), resource, &self.known);
+        let found = candidates(ready.tables(action), resource, &self.known, &self.words);
         let rules: Rules<'_> = found.iter().filter_map(|number| self.rules.get(*number as usize)).collect();
         if rules.iter().all(|rule| rule.condition.is_none()) {
             return Judged { verdict: conclude(&rules, Vec::new()), reusable: true };

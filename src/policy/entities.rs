@@ -136,6 +136,11 @@ impl Known {
         self.beyond.get(hash, path).map_or(&[], Vec::as_slice)
     }
 
+    /// What an entity lies in by the files, directly or not.
+    pub(crate) fn above(&self, uid: &EntityUID, words: &Vocabulary) -> HashSet<EntityUID> {
+        if self.entities.contains_key(uid) { self.reach(uid, words) } else { HashSet::new() }
+    }
+
     /// The entity as Cedar must see it: attributes from its file, and all ancestors as parents.
     pub(crate) fn entity(&self, uid: &EntityUID, words: &Vocabulary) -> Arc<Entity> {
         if let Some(action) = words.any_action(uid) {

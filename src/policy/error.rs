@@ -181,6 +181,9 @@ pub enum Flaw {
         /// The bound.
         most: usize,
     },
+    /// A schema fragment of an embedder that says what it may not, or not what its interface needs.
+    #[error("{0}")]
+    Fragment(String),
     /// The schema or the base policies that are compiled in are broken.
     #[error("the built-in {0}")]
     BuiltIn(String),
@@ -208,6 +211,9 @@ impl Flaw {
                 "let it, and those above it, name directly the few sets that policies speak of"
             }
             Flaw::NotCanonical { .. } => "write the name the way the kernel does",
+            Flaw::Fragment(_) => {
+                "declare types and actions in a namespace of your own, each action on one type of it"
+            }
             Flaw::Syntax(_) | Flaw::Invalid { .. } | Flaw::Entity { .. } | Flaw::BuiltIn(_) => return None,
         };
         Some(text.to_owned())

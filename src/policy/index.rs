@@ -3,9 +3,9 @@
 use super::entities::Known;
 use super::network::suffixes;
 use super::rule::{Rule, Scope};
-use super::vocabulary::{Names, Vocabulary, id_of, kind_of};
+use super::vocabulary::{Names, Vocabulary, id_of};
 use super::walk::{Map, hash, prefixes};
-use airssys_osl::{ActionId, Resource};
+use airssys_osl::Resource;
 use cedar_policy_core::ast::EntityUID;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
@@ -37,12 +37,12 @@ pub(crate) struct Table {
 
 impl Index {
     pub(crate) fn new(rules: &[Rule], words: &Vocabulary) -> Index {
-        let mut building: Vec<_> = ActionId::ALL.iter().map(|_| Building::default()).collect();
+        let mut building: Vec<_> = words.all_actions().map(|_| Building::default()).collect();
         for (number, rule) in (0_u32..).zip(rules) {
-            for (action, into) in ActionId::ALL.iter().zip(&mut building) {
-                let covered = words.action(*action).is_some_and(|entity| rule.actions.cover(entity));
+            for (action, into) in words.all_actions().zip(&mut building) {
+                let covered = words.action(action).is_some_and(|entity| rule.actions.cover(entity));
                 if covered && let Some(table) = into.table(&rule.principal, words) {
-                    table.add(number, &rule.resource, kind_of(*action), words);
+                    table.add(number, &rule.resource, words.kind_of(action).unwrap_or_default(), words);
                 }
             }
         }
@@ -97,8 +97,11 @@ impl Table {
     fn add(&mut self, number: u32, scope: &Scope, kind: &str, words: &Vocabulary) {
         let Some(asked) = words.resource_type(kind) else { return };
         let named = |uid: &EntityUID| (uid.entity_type() == asked).then(|| id_of(uid).to_owned());
-        // An endpoint lies in hosts; no text is the name of both.
+        // An endpoint lies in hosts; no text is the name of both. An embedder's things lie in things of any type.
         let holding = |uid: &EntityUID| {
+            if !asked.name().is_unqualified() {
+                return Some(uid.to_string());
+            }
             let by_host = *asked == words.endpoint && *uid.entity_type() == words.host;
             (by_host || uid.entity_type() == asked).then(|| id_of(uid).to_owned())
         };
@@ -142,7 +145,12 @@ impl Table {
 }
 
 /// The policies whose scope covers a resource, in the order they were loaded.
-pub(crate) fn candidates(tables: &[Arc<Table>], resource: &Resource, known: &Known) -> Found {
+pub(crate) fn candidates(
+    tables: &[Arc<Table>],
+    resource: &Resource,
+    known: &Known,
+    words: &Vocabulary,
+) -> Found {
     let mut found = of_everything(tables);
     match resource {
         Resource::Path(path) => path_candidates(tables, path.as_str(), known, &mut found),
@@ -160,6 +168,11 @@ pub(crate) fn candidates(tables: &[Arc<Table>], resource: &Resource, known: &Kno
         | Resource::Clock(_)
         | Resource::Random(_)
         | Resource::Process(_) => own_candidates(tables, resource.id(), &mut found),
+        Resource::Own(_) => {
+            if let Some(uid) = words.resource(resource) {
+                embedders_candidates(tables, &uid, known, words, &mut found);
+            }
+        }
     }
     in_order(found)
 }
@@ -189,6 +202,25 @@ fn own_candidates(tables: &[Arc<Table>], id: &str, found: &mut Found) {
     for table in tables {
         take(found, table.same.get(own, id));
         take(found, table.within.get(own, id));
+    }
+}
+
+/// An embedder's thing lies in what entity files say, whatever the types: so the key is type and id.
+fn embedders_candidates(
+    tables: &[Arc<Table>],
+    uid: &EntityUID,
+    known: &Known,
+    words: &Vocabulary,
+    found: &mut Found,
+) {
+    for table in tables {
+        take(found, table.same.find(id_of(uid)));
+    }
+    for holding in known.above(uid, words).iter().chain([uid]) {
+        let key = holding.to_string();
+        for table in tables {
+            take(found, table.within.find(&key));
+        }
     }
 }
 

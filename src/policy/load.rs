@@ -9,6 +9,7 @@ use super::rule::{Effect, Rule};
 use super::source::{Place, Source, Text};
 use super::stack::on_large_stack;
 use super::vocabulary::{self, Vocabulary, id_of};
+use super::words::Words;
 use cedar_policy::{PolicyId, PolicySet, ValidationError, ValidationMode, Validator};
 use cedar_policy_core::ast::EntityUID;
 use miette::Diagnostic;
@@ -97,7 +98,19 @@ impl Policies {
     /// # Errors
     /// [`PolicyError`] with everything found wrong: the caller keeps the policies it had.
     pub fn load(policies: &[Source], entities: &[Source]) -> Result<Policies, PolicyError> {
-        on_large_stack(|| load(policies, entities))
+        Policies::load_over(&Words::built_in()?, policies, entities)
+    }
+
+    /// The same over a schema that embedders have added to.
+    ///
+    /// # Errors
+    /// As [`Policies::load`].
+    pub fn load_over(
+        words: &Words,
+        policies: &[Source],
+        entities: &[Source],
+    ) -> Result<Policies, PolicyError> {
+        on_large_stack(|| load(words, policies, entities))
     }
 
     /// The policies, in the order they were loaded, the built-in ones first.
@@ -127,12 +140,11 @@ impl Rule {
     }
 }
 
-fn load(policies: &[Source], entities: &[Source]) -> Result<Policies, PolicyError> {
-    let base = Text::new(BASE_NAME, vocabulary::BASE);
-    let broken = |e| PolicyError::of(vec![Problem::at(&base, 0..0, Flaw::BuiltIn(format!("schema: {e}")))]);
-    let words = Vocabulary::built_in().map_err(broken)?;
+fn load(over: &Words, policies: &[Source], entities: &[Source]) -> Result<Policies, PolicyError> {
+    let words = Arc::clone(&over.words);
     let mut problems = Vec::new();
-    let texts = std::iter::once(base).chain(policies.iter().map(|s| Text::new(&s.name, &s.text)));
+    let texts = std::iter::once(Text::new(BASE_NAME, vocabulary::BASE))
+        .chain(policies.iter().map(|s| Text::new(&s.name, &s.text)));
     let rules = texts.flat_map(|text| parse::rules(&text, &mut problems)).collect::<Vec<_>>();
     let rules = unique(rules, MAX_POLICIES, &mut problems);
     for rule in &rules {
@@ -145,11 +157,8 @@ fn load(policies: &[Source], entities: &[Source]) -> Result<Policies, PolicyErro
         let files = policies.iter().chain(entities).map(|source| source.name.as_str());
         return Err(PolicyError::of(in_order(problems, &files.collect::<Vec<_>>())));
     }
-    let digests = Digests {
-        policies: digest(policies),
-        entities: digest(entities),
-        schema: digest(&[Source::new("schema", vocabulary::SCHEMA)]),
-    };
+    let digests =
+        Digests { policies: digest(policies), entities: digest(entities), schema: digest(&over.texts) };
     let (index, paths) = (Index::new(&rules, &words), paths(&rules, &known, &words));
     let notes = rules.iter().filter_map(note).collect();
     Ok(Policies(Arc::new(Loaded { rules, index, known, words, paths, notes, digests })))

@@ -34,6 +34,7 @@ mod subject;
 mod suggest;
 mod vocabulary;
 mod walk;
+mod words;
 
 pub use authorizer::{CedarAuthorizer, Snapshot};
 pub use error::{Flaw, PolicyError, Problem};
@@ -44,3 +45,4 @@ pub use rule::Effect;
 pub use source::{Place, Source};
 pub use suggest::{Suggestion, least_permit, suggest};
 pub use vocabulary::{BASE, SCHEMA};
+pub use words::Words;

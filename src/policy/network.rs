@@ -24,7 +24,8 @@ pub(crate) fn entity(resource: &Resource, words: &Vocabulary) -> Option<Result<A
         | Resource::Stdio(_)
         | Resource::Clock(_)
         | Resource::Random(_)
-        | Resource::Process(_) => None,
+        | Resource::Process(_)
+        | Resource::Own(_) => None,
     }
 }
 

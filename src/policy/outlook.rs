@@ -7,7 +7,6 @@ use super::load::{Cited, Loaded, Policies};
 use super::rule::Rule;
 use super::stack::on_large_stack;
 use super::subject::{entities, ready};
-use super::vocabulary::kind_of;
 use airssys_osl::{ActionId, Principal};
 use cedar_policy::{
     Decision, Entity, EntityId, EntityTypeName, EntityUid, PartialEntities, PartialEntityUid, PartialRequest,
@@ -84,7 +83,7 @@ pub fn outlook(policies: &Policies, principal: &Principal) -> Result<Vec<Outlook
         let ready = ready(principal, &policies.0)?;
         let partial = Partial::new(&policies.0, principal)?;
         let mut rows = Vec::new();
-        for action in ActionId::ALL.iter().copied() {
+        for action in policies.0.words.all_actions() {
             let numbers: BTreeSet<u32> = ready.tables(action).iter().flat_map(|t| t.everything()).collect();
             let rules: Vec<_> = numbers.iter().filter_map(|n| policies.0.rules.get(*n as usize)).collect();
             for resource in resources(action) {
@@ -118,7 +117,8 @@ const fn resources(action: ActionId) -> &'static [Option<&'static str>] {
         | ActionId::NetListen
         | ActionId::NetAccept
         | ActionId::NetSend
-        | ActionId::NetReceive => &[None],
+        | ActionId::NetReceive
+        | ActionId::Own(_) => &[None],
     }
 }
 
@@ -146,7 +146,8 @@ impl<'a> Partial<'a> {
         resource: Option<&'static str>,
         rules: &[&Rule],
     ) -> Result<Outlook, String> {
-        let (words, kind) = (&self.loaded.words, kind_of(action));
+        let words = &self.loaded.words;
+        let kind = words.kind_of(action).ok_or("the schema lacks the action")?;
         let asked = words.action(action).map(|entity| EntityUid::from(entity.uid().clone()));
         let asked = asked.ok_or("the schema lacks the action")?;
         let on =

@@ -24,11 +24,13 @@ pub(crate) struct Ready {
     /// The principal and its publisher, with what they are in.
     pub(crate) entities: Entities,
     tables: Vec<Vec<Arc<Table>>>,
+    words: Arc<Vocabulary>,
 }
 
 impl Ready {
     pub(crate) fn tables(&self, action: ActionId) -> &[Arc<Table>] {
-        self.tables.get(action as usize).map_or(&[], Vec::as_slice)
+        let place = self.words.place(action);
+        place.and_then(|place| self.tables.get(place)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -58,7 +60,8 @@ pub(crate) fn ready(principal: &Principal, loaded: &Loaded) -> Result<Ready, Str
     let words = &loaded.words;
     let names = words.names(principal);
     let entities = on_stack(|| entities(principal, &names, words))?;
-    Ok(Ready { tables: loaded.index.tables(&names), own: names.own, entities })
+    let (tables, words) = (loaded.index.tables(&names), Arc::clone(words));
+    Ok(Ready { tables, words, own: names.own, entities })
 }
 
 fn check_names(principal: &Principal) -> Result<(), String> {

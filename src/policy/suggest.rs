@@ -2,6 +2,8 @@
 
 use super::load::Policies;
 use super::source::Source;
+use super::vocabulary::action_uid;
+use super::words::Words;
 use airssys_osl::{ActionId, Denied, Endpoint, Outcome, Reasons, Resource, Why};
 use std::fmt;
 
@@ -77,7 +79,13 @@ pub(crate) fn suggestion(
 /// A permit is offered only if it would load: Cedar warns of control characters and of letters that look like others.
 fn permit(principal: &str, action: ActionId, resource: &Resource) -> Suggestion {
     let text = least_permit(principal, action, resource);
-    match Policies::load(&[Source::new("suggestion", text.as_str())], &[]) {
+    let words = match action {
+        ActionId::Own(own) => Words::of_one(own, resource.kind()),
+        _ => Words::built_in(),
+    };
+    match words
+        .and_then(|words| Policies::load_over(&words, &[Source::new("suggestion", text.as_str())], &[]))
+    {
         Ok(_) => Suggestion::Permit(text),
         Err(_) => {
             Suggestion::NotAPolicy("no policy may spell this name: permit a directory above it, or rename it")
@@ -94,8 +102,9 @@ pub fn least_permit(principal: &str, action: ActionId, resource: &Resource) -> S
         _ => None,
     };
     let on = on.unwrap_or_else(|| format!("resource == {resource})"));
+    let action = action_uid(action).map_or_else(|_| action.to_string(), |uid| uid.to_string());
     format!(
-        "@id(\"{}\") permit (principal == Component::\"{}\", action == Action::\"{action}\", {on};",
+        "@id(\"{}\") permit (principal == Component::\"{}\", action == {action}, {on};",
         id.escape_debug(),
         principal.escape_debug(),
     )

@@ -1,7 +1,8 @@
 //! The built-in schema, and the gate's words as Cedar's entities.
 
+use airssys_osl::own::OwnAction;
 use airssys_osl::{ActionId, Principal, Resource};
-use cedar_policy::Schema;
+use cedar_policy::{Schema, SchemaFragment};
 use cedar_policy_core::ast::{Entity, EntityType, EntityUID};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
@@ -26,12 +27,16 @@ pub(crate) struct Vocabulary {
     pub(crate) host: EntityType,
     pub(crate) endpoint: EntityType,
     actions: Vec<Arc<Entity>>,
+    /// Per action the type of what it is asked on.
+    kinds: Vec<&'static str>,
+    /// Of the actions, those of embedders; they stand after the built-in ones.
+    own: Vec<OwnAction>,
     resources: HashMap<&'static str, EntityType>,
     action_entities: HashMap<EntityUID, Arc<Entity>>,
 }
 
 static BUILT_IN: LazyLock<Result<Arc<Vocabulary>, String>> =
-    LazyLock::new(|| Vocabulary::read().map(Arc::new));
+    LazyLock::new(|| Vocabulary::read(&[], &[]).map(Arc::new));
 
 impl Vocabulary {
     /// The one vocabulary there is.
@@ -39,20 +44,26 @@ impl Vocabulary {
         BUILT_IN.clone()
     }
 
-    fn read() -> Result<Vocabulary, String> {
-        let (schema, _) = Schema::from_cedarschema_str(SCHEMA).map_err(|e| e.to_string())?;
+    /// The built-in schema with what embedders add to it: fragments, and each of their actions on its type.
+    pub(crate) fn read(
+        fragments: &[SchemaFragment],
+        own: &[(OwnAction, &'static str)],
+    ) -> Result<Vocabulary, String> {
+        let (built_in, _) = SchemaFragment::from_cedarschema_str(SCHEMA).map_err(|e| e.to_string())?;
+        let all = std::iter::once(built_in).chain(fragments.iter().cloned());
+        let schema = Schema::from_schema_fragments(all).map_err(|e| e.to_string())?;
         let entities = schema.action_entities().map_err(|e| e.to_string())?;
         let core: &cedar_policy_core::entities::Entities = entities.as_ref();
         let action_entities: HashMap<_, _> =
             core.iter().map(|e| (e.uid().clone(), Arc::new(e.clone()))).collect();
-        let mut actions = Vec::new();
-        for action in ActionId::ALL {
-            let uid = uid_of(&entity_type("Action")?, action.name());
-            let entity = action_entities.get(&uid).ok_or_else(|| format!("schema lacks `{action}`"))?;
+        let built_in = ActionId::ALL.iter().map(|action| (*action, built_in_kind(*action)));
+        let all = built_in.chain(own.iter().map(|(action, kind)| (ActionId::Own(*action), *kind)));
+        let (mut actions, mut kinds, mut resources) = (Vec::new(), Vec::new(), HashMap::new());
+        for (action, kind) in all {
+            let entity = action_entities.get(&action_uid(action)?);
+            let entity = entity.ok_or_else(|| format!("the schema lacks the action `{action}`"))?;
             actions.push(Arc::clone(entity));
-        }
-        let mut resources = HashMap::new();
-        for kind in ["Path", "EnvVar", "Stdio", "Clock", "Random", "Process", "Host", "Endpoint"] {
+            kinds.push(kind);
             resources.insert(kind, entity_type(kind)?);
         }
         let (component, publisher) = (entity_type("Component")?, entity_type("Publisher")?);
@@ -67,6 +78,8 @@ impl Vocabulary {
             host,
             endpoint,
             actions,
+            kinds,
+            own: own.iter().map(|(action, _)| *action).collect(),
             resources,
             action_entities,
         })
@@ -74,7 +87,28 @@ impl Vocabulary {
 
     /// The action with its groups.
     pub(crate) fn action(&self, action: ActionId) -> Option<&Arc<Entity>> {
-        self.actions.get(action as usize)
+        self.actions.get(self.place(action)?)
+    }
+
+    /// Every action there is, in the order of their places.
+    pub(crate) fn all_actions(&self) -> impl Iterator<Item = ActionId> {
+        ActionId::ALL.iter().copied().chain(self.own.iter().copied().map(ActionId::Own))
+    }
+
+    /// An action's place among all; none for one that this vocabulary does not have.
+    pub(crate) fn place(&self, action: ActionId) -> Option<usize> {
+        match action {
+            ActionId::Own(own) => {
+                let place = self.own.iter().position(|known| *known == own)?;
+                Some(ActionId::COUNT + place)
+            }
+            _ => action.place(),
+        }
+    }
+
+    /// The type of what an action is asked on.
+    pub(crate) fn kind_of(&self, action: ActionId) -> Option<&'static str> {
+        self.kinds.get(self.place(action)?).copied()
     }
 
     /// Any action of the schema with its groups.
@@ -126,13 +160,24 @@ pub(crate) fn id_of(uid: &EntityUID) -> &str {
     uid.eid().as_ref()
 }
 
-fn entity_type(name: &str) -> Result<EntityType, String> {
+/// An action as policies name it.
+pub(crate) fn action_uid(action: ActionId) -> Result<EntityUID, String> {
+    match action {
+        ActionId::Own(own) => {
+            let (namespace, name) = own.parts();
+            Ok(uid_of(&entity_type(&format!("{namespace}::Action"))?, name))
+        }
+        _ => Ok(uid_of(&entity_type("Action")?, action.name())),
+    }
+}
+
+pub(crate) fn entity_type(name: &str) -> Result<EntityType, String> {
     let uid = EntityUID::with_eid_and_type(name, "").map_err(|e| e.to_string())?;
     Ok(uid.components().0)
 }
 
-/// The kind of resource an action is asked on.
-pub(crate) const fn kind_of(action: ActionId) -> &'static str {
+/// The type of what an action of this kernel is asked on; nothing for an embedder's.
+const fn built_in_kind(action: ActionId) -> &'static str {
     match action {
         ActionId::FsStat
         | ActionId::FsList
@@ -154,12 +199,13 @@ pub(crate) const fn kind_of(action: ActionId) -> &'static str {
         | ActionId::NetAccept
         | ActionId::NetSend
         | ActionId::NetReceive => "Endpoint",
+        ActionId::Own(_) => "",
     }
 }
 
 /// The actions on files.
 pub(crate) fn on_paths() -> impl Iterator<Item = ActionId> {
-    ActionId::ALL.iter().copied().filter(|action| kind_of(*action) == "Path")
+    ActionId::ALL.iter().copied().filter(|action| built_in_kind(*action) == "Path")
 }
 
 #[cfg(test)]
@@ -173,7 +219,7 @@ mod tests {
             let uid: cedar_policy::EntityUid = format!("Action::\"{action}\"").parse().unwrap();
             let kinds: Vec<_> =
                 words.schema.resources_for_action(&uid).unwrap().map(ToString::to_string).collect();
-            assert_eq!(kinds, [kind_of(*action)], "{action}");
+            assert_eq!(kinds, [built_in_kind(*action)], "{action}");
             let who: Vec<_> =
                 words.schema.principals_for_action(&uid).unwrap().map(ToString::to_string).collect();
             assert_eq!(who, ["Component"], "{action}");

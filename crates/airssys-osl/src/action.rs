@@ -1,5 +1,6 @@
-//! What is asked: the closed list of actions, and their marker types.
+//! What is asked: the closed list of actions, their marker types, and one more for the embedder's own.
 
+use crate::own::{Own, OwnAction, OwnTarget};
 use crate::resource::{Clock, Endpoint, EnvName, GuestPath, Host, ProcessSelf, Random, Resource, Stdio};
 
 mod sealed {
@@ -8,34 +9,52 @@ mod sealed {
 
 /// An action as a type: the parameter of a [`Permit`](crate::Permit).
 ///
-/// Sealed: the actions of this crate are all there are, so no other crate can invent one whose permit it may spend.
+/// Sealed: the actions of this crate are all there are, so no other crate can invent one whose permit it may spend. Those
+/// of an embedder share the one marker [`Own`], whose permits say which of them they are for.
 pub trait Action: sealed::Sealed {
     /// What the action is taken on.
     type Resource: Into<Resource> + Clone + std::fmt::Debug + PartialEq;
-    /// The action as a value.
-    const ID: ActionId;
+    /// The action as a value, when it is taken on that resource.
+    fn id(resource: &Self::Resource) -> ActionId;
 }
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident on $resource:ty = $text:literal;)*) => {
         /// An action as a value, for logs and for the authorizer.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum ActionId { $($(#[$doc])* $name,)* }
+        pub enum ActionId {
+            $($(#[$doc])* $name,)*
+            /// An action of an interface that the embedder offers.
+            Own(OwnAction),
+        }
 
         impl ActionId {
-            /// Every action, in the order of declaration.
+            /// Every action of this kernel, in the order of declaration; the embedder's own are not among them.
             pub const ALL: &'static [ActionId] = &[$(ActionId::$name),*];
-            /// How many actions there are.
+            /// How many there are of these.
             pub const COUNT: usize = Self::ALL.len();
 
-            /// The name in policies, such as `fs:read`.
-            pub const fn name(self) -> &'static str {
-                match self { $(ActionId::$name => $text,)* }
+            /// The name in policies, such as `fs:read`; with its namespace before it where it has one: `Acme::contact:read`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(ActionId::$name => $text,)*
+                    ActionId::Own(action) => action.name(),
+                }
             }
 
-            /// The action of that name.
+            /// Its place among [`ActionId::ALL`]; none for an embedder's own.
+            pub const fn place(self) -> Option<usize> {
+                enum Place { $($name),* }
+                match self {
+                    $(ActionId::$name => Some(Place::$name as usize),)*
+                    ActionId::Own(_) => None,
+                }
+            }
+
+            /// The action of that name; one of an embedder's once it was declared.
             pub fn parse(name: &str) -> Option<ActionId> {
-                Self::ALL.iter().copied().find(|a| a.name() == name)
+                let built_in = Self::ALL.iter().copied().find(|a| a.name() == name);
+                built_in.or_else(|| OwnAction::known(name).map(ActionId::Own))
             }
         }
 
@@ -46,7 +65,9 @@ macro_rules! actions {
             impl sealed::Sealed for $name {}
             impl Action for $name {
                 type Resource = $resource;
-                const ID: ActionId = ActionId::$name;
+                fn id(_: &$resource) -> ActionId {
+                    ActionId::$name
+                }
             }
         )*
     };
@@ -99,6 +120,14 @@ actions! {
     NetReceive on Endpoint = "net:receive";
 }
 
+impl sealed::Sealed for Own {}
+impl Action for Own {
+    type Resource = OwnTarget;
+    fn id(target: &OwnTarget) -> ActionId {
+        ActionId::Own(target.action)
+    }
+}
+
 impl std::fmt::Display for ActionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
@@ -114,6 +143,7 @@ mod tests {
         assert_eq!(ActionId::parse("fs:reads"), None);
         for action in ActionId::ALL {
             assert_eq!(ActionId::parse(action.name()), Some(*action));
+            assert_eq!(action.place().and_then(|place| ActionId::ALL.get(place)), Some(action));
         }
     }
 }

@@ -8,6 +8,7 @@ pub use endpoint::{Endpoint, EndpointError, Transport};
 pub use host::{Host, HostError};
 pub use path::{GuestPath, PathError};
 
+use crate::own::{OwnResource, OwnTarget};
 use std::sync::Arc;
 
 /// A resource as a value, for logs, memo and authorizer.
@@ -29,11 +30,13 @@ pub enum Resource {
     Host(Host),
     /// An address with its port and transport.
     Endpoint(Endpoint),
+    /// A thing of an interface that the embedder offers.
+    Own(OwnResource),
 }
 
 impl Resource {
     /// The entity type in policies, such as `Path`.
-    pub const fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Resource::Path(_) => "Path",
             Resource::EnvVar(_) => "EnvVar",
@@ -43,6 +46,7 @@ impl Resource {
             Resource::Process(_) => "Process",
             Resource::Host(_) => "Host",
             Resource::Endpoint(_) => "Endpoint",
+            Resource::Own(own) => own.kind(),
         }
     }
 
@@ -57,6 +61,7 @@ impl Resource {
             Resource::Process(p) => p.name(),
             Resource::Host(h) => h.as_str(),
             Resource::Endpoint(e) => e.as_str(),
+            Resource::Own(own) => own.id(),
         }
     }
 
@@ -77,7 +82,7 @@ impl Resource {
             "Process" => Resource::Process(ProcessSelf::parse(id).ok_or_else(unknown)?),
             "Host" => Resource::Host(Host::parse(id).map_err(|e| e.to_string())?),
             "Endpoint" => Resource::Endpoint(Endpoint::parse(id).map_err(|e| e.to_string())?),
-            _ => return Err(unknown()),
+            _ => Resource::Own(OwnResource::known(kind, id).map_err(|e| e.to_string())?),
         })
     }
 }
@@ -187,6 +192,12 @@ impl From<Host> for Resource {
 impl From<Endpoint> for Resource {
     fn from(endpoint: Endpoint) -> Resource {
         Resource::Endpoint(endpoint)
+    }
+}
+
+impl From<OwnTarget> for Resource {
+    fn from(target: OwnTarget) -> Resource {
+        Resource::Own(target.resource)
     }
 }
 

@@ -135,6 +135,19 @@ impl Lease {
         Err(self.refuse(right.action, import, why))
     }
 
+    /// Enters the next step of a use that was counted already.
+    ///
+    /// # Errors
+    /// As [`Lease::enter`].
+    pub(crate) fn enter_again(&self, action: ActionId, import: &'static str) -> Result<InUse<'_>, Denied> {
+        let begun = self.enter(action, import)?;
+        if let Some(right) = self.0.rights.iter().find(|right| right.action == action) {
+            // Counted by `enter` once too often; nobody takes the counts while this use is under way.
+            let _ = right.reused.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        }
+        Ok(begun)
+    }
+
     /// Enters a use that the last verdict still covers. None when it has to be decided anew, which [`Lease::enter`]
     /// does: for a handle that must look around before that.
     pub(crate) fn enter_if_current(&self, action: ActionId, import: &'static str) -> Option<InUse<'_>> {

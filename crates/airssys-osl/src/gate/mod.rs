@@ -17,6 +17,7 @@ pub mod observed;
 mod pace;
 mod permit;
 mod quota;
+mod reused;
 mod session;
 mod shared;
 mod sync;

@@ -59,24 +59,26 @@ impl<A: Action> Permit<A> {
     /// # Errors
     /// As [`Permit::redeem`].
     pub(crate) fn begin(&mut self) -> Result<Begun<Arc<Session>>, Denied> {
-        self.allowed.begin(A::ID, &self.resource.clone().into())
+        self.allowed.begin(A::id(&self.resource), &self.resource.clone().into())
     }
 
     /// Spends the permit for a lease: what a handle keeps.
     pub(crate) fn into_lease(self) -> Lease {
-        Lease::new(
-            Arc::clone(self.allowed.session()),
-            self.resource.into(),
-            vec![(A::ID, self.allowed.standing())],
-        )
+        let right = (A::id(&self.resource), self.allowed.standing());
+        Lease::new(Arc::clone(self.allowed.session()), self.resource.into(), vec![right])
     }
 
     /// Adds this permit's right to a lease on the same resource.
     ///
     /// A permit for another resource or session is a fault of the caller and comes back.
     pub(crate) fn join(self, lease: Lease) -> Result<Lease, Lease> {
-        let resource: Resource = self.resource.into();
-        lease.with_right(self.allowed.session(), &resource, A::ID, self.allowed.standing())
+        let (action, resource): (_, Resource) = (A::id(&self.resource), self.resource.into());
+        lease.with_right(self.allowed.session(), &resource, action, self.allowed.standing())
+    }
+
+    /// The import it was asked through.
+    pub(crate) fn import(&self) -> &'static str {
+        self.allowed.import()
     }
 
     /// The session it was given to.

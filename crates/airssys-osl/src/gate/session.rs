@@ -7,6 +7,7 @@ use crate::gate::memo::{Kept, Memo};
 use crate::gate::pace::Pace;
 use crate::gate::permit::mint;
 use crate::gate::quota::Spending;
+use crate::gate::reused::Reused;
 use crate::gate::shared::{keep_alive, lock};
 use crate::gate::{
     Allowance, Ask, Decision, Denied, Entry, Gate, Lease, Outcome, Permit, Reasons, RecordError, Subject,
@@ -30,7 +31,7 @@ pub struct Session {
     memo: Mutex<Memo>,
     leases: Mutex<Vec<Weak<State>>>,
     effects: Effects,
-    reused: [AtomicU64; ActionId::COUNT],
+    reused: Reused,
     spent: Spending,
     denials: AtomicU64,
     pace: Mutex<Pace>,
@@ -51,6 +52,10 @@ pub(in crate::gate) struct Allowed {
 impl Allowed {
     pub(in crate::gate) fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+
+    pub(in crate::gate) fn import(&self) -> &'static str {
+        self.import
     }
 
     /// How long the verdict may be used again.
@@ -105,7 +110,7 @@ impl<A: Action> Weighed<A> {
     /// Records a refusal that the policies alone would not have given.
     pub(crate) fn refuse(self, why: Why) -> Denied {
         let reasons = Arc::clone(self.decision.verdict.reasons());
-        self.session.refuse(A::ID, &self.value, self.import, why, reasons)
+        self.session.refuse(A::id(&self.resource), &self.value, self.import, why, reasons)
     }
 
     /// Records the verdict and mints the permit.
@@ -113,25 +118,26 @@ impl<A: Action> Weighed<A> {
     /// # Errors
     /// [`Denied`] when the verdict is no, or could not be recorded.
     pub fn commit(mut self) -> Result<Permit<A>, Denied> {
+        let action = A::id(&self.resource);
         if self.decision.epoch != self.session.gate.current_epoch() {
             // The policies changed since it was weighed; what they say now counts.
-            (self.decision, self.recorded) = self.session.decide_now(A::ID, &self.value, self.import);
+            (self.decision, self.recorded) = self.session.decide_now(action, &self.value, self.import);
         }
-        let standing = self.session.settle(A::ID, &self.value, self.import, &self.decision, self.recorded)?;
+        let standing =
+            self.session.settle(action, &self.value, self.import, &self.decision, self.recorded)?;
         Ok(mint(self.resource, Allowed { session: self.session, import: self.import, standing }))
     }
 }
 
 impl Session {
     pub(in crate::gate) fn new(gate: Arc<Gate>, subject: Subject, allowance: Allowance) -> Arc<Session> {
-        let reused = std::array::from_fn(|_| AtomicU64::new(0));
         Arc::new(Session {
             gate,
             subject,
             memo: Mutex::default(),
             leases: Mutex::default(),
             effects: Effects::default(),
-            reused,
+            reused: Reused::default(),
             spent: Spending::nothing(allowance),
             denials: AtomicU64::new(0),
             pace: Mutex::default(),
@@ -157,7 +163,7 @@ impl Session {
     /// Decides without recording: for an operation that must know whether to look closer first.
     pub fn weigh<A: Action>(self: &Arc<Self>, resource: A::Resource, import: &'static str) -> Weighed<A> {
         let value: Resource = resource.clone().into();
-        let (decision, recorded) = self.look_up(A::ID, &value, import);
+        let (decision, recorded) = self.look_up(A::id(&resource), &value, import);
         Weighed { session: Arc::clone(self), resource, value, import, decision, recorded }
     }
 
@@ -238,9 +244,7 @@ impl Session {
     /// [`RecordError`] when the summary could not be written.
     pub fn flush_summary(&self) -> Result<(), RecordError> {
         self.live_leases().iter().for_each(|lease| lease.report());
-        let counts = ActionId::ALL.iter().zip(&self.reused);
-        let counts = counts.map(|(action, count)| (*action, count.swap(0, Ordering::Relaxed)));
-        let counts: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
+        let counts = self.reused.take();
         if counts.is_empty() {
             return Ok(());
         }
@@ -457,6 +461,16 @@ impl Session {
         Denied { why: Why::Flood, ..denied }
     }
 
+    /// A refusal of what was cut off by a change and would be permitted again by now.
+    pub(crate) fn refuse_unstable(
+        &self,
+        action: ActionId,
+        resource: &Resource,
+        import: &'static str,
+    ) -> Denied {
+        self.refuse(action, resource, import, Why::Unstable, Arc::default())
+    }
+
     pub(in crate::gate) fn keep(&self, lease: Weak<State>) {
         keep_alive(&mut lock(&self.leases), lease.clone());
         // Revoked between the lease's birth and its registration: nobody else will tell it.
@@ -468,9 +482,7 @@ impl Session {
     }
 
     pub(in crate::gate) fn count_reuse(&self, action: ActionId, times: u64) {
-        if let Some(count) = self.reused.get(action as usize) {
-            count.fetch_add(times, Ordering::Relaxed);
-        }
+        self.reused.add(action, times);
     }
 }
 

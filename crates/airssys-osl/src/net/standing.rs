@@ -20,7 +20,11 @@ pub(in crate::net) struct Begun<'a>(Option<InUse<'a>>);
 impl Standing {
     /// What the permits, all for one use, leave to a handle.
     pub(in crate::net) fn of<A: Action<Resource = Endpoint>>(permits: Vec<Permit<A>>) -> Standing {
-        Standing(permits.into_iter().map(|permit| (permit.into_lease(), A::ID)).collect())
+        let right = |permit: Permit<A>| {
+            let action = A::id(permit.resource());
+            (permit.into_lease(), action)
+        };
+        Standing(permits.into_iter().map(right).collect())
     }
 
     /// Rests on these too.

@@ -1,0 +1,150 @@
+//! An embedder's code as an effect: begun with a permit, counted while it runs, ended with its permission.
+
+use crate::gate::{Denied, Lease, Permit};
+use crate::own::{Own, OwnAction, OwnTarget};
+use crate::{ActionId, Session};
+use std::cell::Cell;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// True while code of an embedder runs on this thread. A change of policies waits for it, so it must not ask for one
+/// from within.
+pub fn is_under_way() -> bool {
+    DEPTH.get() > 0
+}
+
+struct Inside;
+
+impl Inside {
+    fn enter() -> Inside {
+        DEPTH.set(DEPTH.get().saturating_add(1));
+        Inside
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get().saturating_sub(1));
+    }
+}
+
+/// Spends a permit on a piece of an embedder's code. A change of policies waits until it is done.
+///
+/// # Errors
+/// [`Denied`] when the session was revoked, or the policies have changed since and now say no; it has then not run.
+pub fn perform<R>(permit: Permit<Own>, effect: impl FnOnce(&OwnTarget) -> R) -> Result<R, Denied> {
+    let spent = permit.redeem()?;
+    let _inside = Inside::enter();
+    Ok(effect(spent.resource()))
+}
+
+/// Spends a permit on a piece of an embedder's code that leaves something standing: a handle for the guest, or work
+/// that goes on. It is given what both rest on.
+///
+/// # Errors
+/// As [`perform`].
+pub fn begin<R>(permit: Permit<Own>, effect: impl FnOnce(&Held) -> R) -> Result<R, Denied> {
+    let target = permit.resource().clone();
+    let import = permit.import();
+    let held = Held { action: target.action, target, lease: permit.into_lease() };
+    // What was just decided is entered like every use, so that a change in between is seen.
+    let _begun = held.lease.enter_again(ActionId::Own(held.action), import)?;
+    let _inside = Inside::enter();
+    Ok(effect(&held))
+}
+
+/// What a guest holds of an embedder's thing: the permission it was given with. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Held {
+    action: OwnAction,
+    target: OwnTarget,
+    lease: Lease,
+}
+
+impl Held {
+    /// What a lease of an embedder's thing stands for; none for another's.
+    pub fn of(lease: &Lease) -> Option<Held> {
+        let crate::Resource::Own(resource) = lease.resource() else { return None };
+        let own = |action| match action {
+            ActionId::Own(action) => Some(action),
+            _ => None,
+        };
+        let action = lease.actions().find_map(own)?;
+        let target = OwnTarget { action, resource: resource.clone() };
+        Some(Held { action, target, lease: lease.clone() })
+    }
+
+    /// What it was given for: the action and the thing.
+    pub fn target(&self) -> &OwnTarget {
+        &self.target
+    }
+
+    /// Its standing permission.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Whose it is.
+    pub fn session(&self) -> &Arc<Session> {
+        self.lease.session()
+    }
+
+    /// Uses it: decided anew if the policies have changed, and counted while `effect` runs.
+    ///
+    /// # Errors
+    /// [`Denied`], and `effect` has not run.
+    pub fn perform<R>(&self, import: &'static str, effect: impl FnOnce() -> R) -> Result<R, Denied> {
+        let _begun = self.lease.enter(ActionId::Own(self.action), import)?;
+        let _inside = Inside::enter();
+        Ok(effect())
+    }
+
+    /// Does work that waits: each of its steps is a use of its own, and it is dropped when the permission is lost.
+    ///
+    /// # Errors
+    /// [`Denied`] when it was lost before the work was done.
+    pub async fn perform_async<F: Future>(&self, import: &'static str, work: F) -> Result<F::Output, Denied> {
+        let action = ActionId::Own(self.action);
+        let mut steps = pin!(Steps { lease: &self.lease, action, import, work: Box::pin(work) });
+        let mut lost = pin!(self.lease.lost(action, import));
+        let done = std::future::poll_fn(|context| match steps.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => lost.as_mut().poll(context).map(|()| None),
+        });
+        match done.await {
+            Some(done) => done,
+            // Whoever lost it is told why by asking once more.
+            None => Err(match self.lease.enter(action, import) {
+                Err(denied) => denied,
+                Ok(_) => self.session().refuse_unstable(action, self.lease.resource(), import),
+            }),
+        }
+    }
+}
+
+/// Work whose every step enters the lease.
+struct Steps<'a, F> {
+    lease: &'a Lease,
+    action: ActionId,
+    import: &'static str,
+    work: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Steps<'_, F> {
+    type Output = Result<F::Output, Denied>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let lease = self.lease;
+        let _begun = match lease.enter_again(self.action, self.import) {
+            Ok(begun) => begun,
+            Err(denied) => return Poll::Ready(Err(denied)),
+        };
+        let _inside = Inside::enter();
+        self.work.as_mut().poll(context).map(Ok)
+    }
+}
