@@ -3,6 +3,7 @@
 use crate::audit::Log;
 use crate::embed::Error;
 use crate::embed::recorder::{OnDenied, OnExceeded};
+use crate::host::custom::{HostInterface, Offer};
 use crate::identity::Trust;
 use crate::kernel::{LimitExceeded, Limits};
 use crate::policy::Source;
@@ -43,6 +44,7 @@ pub struct Config {
     pub(crate) on_denied: Option<OnDenied>,
     pub(crate) on_exceeded: Option<OnExceeded>,
     pub(crate) protected: Vec<PathBuf>,
+    pub(crate) interfaces: Vec<Arc<dyn Offer>>,
 }
 
 impl Config {
@@ -108,6 +110,13 @@ impl Config {
         let path = path.as_ref();
         let text = read_text(path)?;
         Ok(self.entities(path.display().to_string(), text).protect(path.to_path_buf()))
+    }
+
+    /// Offers an interface of the host's own to the components.
+    #[must_use]
+    pub fn host_interface<S: Send + Sync + 'static>(mut self, interface: HostInterface<S>) -> Config {
+        self.interfaces.push(Arc::new(interface));
+        self
     }
 
     /// Records into `log`. Without one, records go to `tracing` alone.

@@ -31,3 +31,5 @@ pub use error::Error;
 pub use inspect::{ExportView, ImportView, Inspection};
 pub use runtime::ComponentRuntime;
 pub use source::ComponentSource;
+
+pub use crate::host::custom::{Asks, Call, HostInterface};

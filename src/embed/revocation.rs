@@ -4,6 +4,7 @@
 //! more; whoever waited has been woken. Taking back is never refused: where it cannot be recorded, it is done all the
 //! same and the missing record told.
 
+use crate::embed::runtime::outside_effects;
 use crate::embed::{Component, ComponentRuntime, Error};
 use airssys_osl::Session;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -35,6 +36,7 @@ impl ComponentRuntime {
     /// # Errors
     /// [`Error::Config`] when no trusted key has that id; [`Error::Record`] when it was done and could not be recorded.
     pub fn revoke_key(&self, key_id: &str) -> Result<usize, Error> {
+        outside_effects()?;
         let known = self.shared.trust().revoke_key(key_id);
         if !known {
             let id = key_id.escape_debug();
@@ -59,6 +61,7 @@ impl Component {
     /// # Errors
     /// [`Error::Record`] when it was done and could not be recorded.
     pub fn revoke(&self) -> Result<(), Error> {
+        outside_effects()?;
         let recorded = self.shared.log().revoke(Some(self.session.subject()), "revoked by the host");
         self.session.end();
         Ok(recorded?)
@@ -71,6 +74,7 @@ impl Component {
     /// # Errors
     /// [`Error::Record`] when it was done and could not be recorded.
     pub async fn unload(&self) -> Result<(), Error> {
+        outside_effects()?;
         let recorded = self.shared.log().revoke(Some(self.session.subject()), "unloaded by the host");
         self.session.revoke();
         self.gone.send_replace(true);

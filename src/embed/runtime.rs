@@ -6,7 +6,7 @@ use crate::embed::revocation::Live;
 use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
 use crate::identity::{self, IdentityError, Trust, VerifiedComponent, limit_keys};
 use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, Prepared};
-use crate::policy::{CedarAuthorizer, Policies, Source};
+use crate::policy::{CedarAuthorizer, Policies, Source, Words};
 use crate::{host, policy};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
@@ -24,6 +24,7 @@ pub struct ComponentRuntime {
 pub(crate) struct Shared {
     engine: Engine,
     imports: Imports,
+    words: Words,
     gate: Arc<Gate>,
     authorizer: Arc<CedarAuthorizer>,
     log: Arc<Log>,
@@ -41,12 +42,17 @@ impl ComponentRuntime {
     /// # Errors
     /// [`Error::Policy`], [`Error::Mount`], [`Error::Config`] or [`Error::Engine`]; nothing is half made.
     pub fn new(config: Config) -> Result<ComponentRuntime, Error> {
-        let policies = Policies::load(&config.policies, &config.entities)?;
+        let schemas: Vec<_> = config.interfaces.iter().flat_map(|offer| offer.schemas()).cloned().collect();
+        let words = Words::with(&schemas)?;
+        let policies = Policies::load_over(&words, &config.policies, &config.entities)?;
         let grants = grants(&config)?;
         config.limits.check().map_err(|error| Error::Config(error.to_string()))?;
         let engine = Engine::new(config.limits.stack_kib, config.background_threads)?;
         let mut imports = Imports::none(&engine);
         host::wasi::offer(&mut imports)?;
+        for offer in &config.interfaces {
+            offer.offer(&mut imports, &words).map_err(Error::Config)?;
+        }
         let authorizer = Arc::new(CedarAuthorizer::new(policies));
         let log = config.audit.unwrap_or_else(|| Arc::new(Log::tracing_only()));
         let recorder = Arc::new(TellingRecorder {
@@ -59,6 +65,7 @@ impl ComponentRuntime {
         let shared = Shared {
             engine,
             imports,
+            words,
             gate,
             authorizer,
             log,
@@ -104,7 +111,8 @@ impl ComponentRuntime {
     /// # Errors
     /// [`Error::Policy`], or [`Error::Record`] when the change could not be recorded: the old set stays in force.
     pub fn swap_policy(&self, policies: &[Source], entities: &[Source]) -> Result<u64, Error> {
-        let policies = Policies::load(policies, entities)?;
+        outside_effects()?;
+        let policies = Policies::load_over(&self.shared.words, policies, entities)?;
         // One at a time, so that the epoch recorded is the epoch that comes.
         let _turn = self.shared.swapping.lock().unwrap_or_else(PoisonError::into_inner);
         let next = self.shared.authorizer.snapshot().epoch() + 1;
@@ -252,6 +260,18 @@ impl Shared {
             }
         })
     }
+}
+
+/// Refuses to take anything back from within a function of the embedder's: that would wait for the function itself.
+///
+/// # Errors
+/// [`Error::Config`] there.
+pub(crate) fn outside_effects() -> Result<(), Error> {
+    if airssys_osl::own::is_under_way() {
+        let text = "policies and permissions cannot be changed from within a function of a host interface: do it from another task";
+        return Err(Error::Config(text.to_owned()));
+    }
+    Ok(())
 }
 
 fn policy_set(policies: &Policies) -> audit::PolicySet {

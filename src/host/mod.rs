@@ -1,4 +1,5 @@
 //! The host functions behind each interface. No system call stands here: effects are airssys-osl's.
 
 pub(crate) mod bindings;
+pub mod custom;
 pub mod wasi;

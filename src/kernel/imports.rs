@@ -1,9 +1,9 @@
 //! What components may import: the linker, and the check that each import has its row.
 
-use crate::kernel::{Compiled, Engine, Row, State};
+use crate::kernel::{Compiled, Engine, Row, State, Track};
 use std::collections::BTreeMap;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{InstancePre, Linker};
+use wasmtime::component::{InstancePre, Linker, LinkerInstance};
 
 /// A component that asks for what is not offered, or an interface that could not be linked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
@@ -22,6 +22,20 @@ pub enum LinkError {
         /// The interface.
         interface: String,
     },
+    /// An embedder's interface whose name is none.
+    #[error("`{name}` names no interface: write `namespace:package/interface@1.2.3`")]
+    Misnamed {
+        /// The name.
+        name: String,
+    },
+    /// An embedder's interface where one stands already, or in a package of the kernel's.
+    #[error("`{name}` cannot be offered: {taken} is offered on that track of versions already")]
+    Taken {
+        /// The name.
+        name: String,
+        /// What stands there.
+        taken: String,
+    },
     /// The engine refused.
     #[error("the component cannot be linked: {0}")]
     Engine(String),
@@ -30,7 +44,7 @@ pub enum LinkError {
 /// The imports on offer, with the table they are mediated by.
 pub struct Imports {
     linker: Linker<State>,
-    rows: BTreeMap<&'static str, BTreeMap<&'static str, &'static Row>>,
+    rows: BTreeMap<Track, BTreeMap<&'static str, &'static Row>>,
 }
 
 impl Imports {
@@ -42,13 +56,13 @@ impl Imports {
     /// Puts rows on offer; an interface can be linked once it has rows.
     pub(crate) fn offer(&mut self, rows: &[&'static Row]) {
         for row in rows {
-            self.rows.entry(row.interface).or_default().insert(row.function, row);
+            self.rows.entry(Track::of_wasi(row.interface)).or_default().insert(row.function, row);
         }
     }
 
     /// Puts an interface on offer that has resources only.
     pub(crate) fn offer_types(&mut self, interface: &'static str) {
-        self.rows.entry(interface).or_default();
+        self.rows.entry(Track::of_wasi(interface)).or_default();
     }
 
     /// Links one interface of the table.
@@ -57,15 +71,36 @@ impl Imports {
         name: &'static str,
         link: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
     ) -> Result<(), LinkError> {
-        if !self.rows.contains_key(name) {
+        if !self.rows.contains_key(&Track::of_wasi(name)) {
             return Err(LinkError::Unmediated { interface: name.to_owned() });
         }
         link(&mut self.linker).map_err(|error| LinkError::Engine(format!("{error:#}")))
     }
 
+    /// Links an interface of an embedder's, with the rows of its functions.
+    ///
+    /// # Errors
+    /// [`LinkError::Misnamed`]; [`LinkError::Taken`] when one is offered whose versions link against this one's, or its
+    /// package is one of the kernel's.
+    pub(crate) fn own(
+        &mut self,
+        name: &str,
+        rows: &[&'static Row],
+        link: impl FnOnce(&mut LinkerInstance<'_, State>) -> wasmtime::Result<()>,
+    ) -> Result<(), LinkError> {
+        let track = Track::of(name).ok_or_else(|| LinkError::Misnamed { name: shown(name) })?;
+        if let Some(taken) = self.rows.keys().find(|taken| taken.excludes(&track)) {
+            return Err(LinkError::Taken { name: shown(name), taken: format!("`{taken}`") });
+        }
+        let failed = |error: wasmtime::Error| LinkError::Engine(format!("{error:#}"));
+        link(&mut self.linker.instance(name).map_err(failed)?).map_err(failed)?;
+        self.rows.insert(track, rows.iter().map(|row| (row.function, *row)).collect());
+        Ok(())
+    }
+
     /// The row of an imported function, by its interface with version; none when it is not on offer.
     pub fn row_of(&self, import: &str, function: &str) -> Option<&'static Row> {
-        self.rows.get(interface_of(import)?)?.get(function).copied()
+        self.rows.get(&Track::of(import)?)?.get(function).copied()
     }
 
     /// Every row on offer.
@@ -89,7 +124,7 @@ impl Imports {
                 ComponentItem::Type(_) => continue,
                 _ => return Err(not_offered(None)),
             };
-            let functions = interface_of(name).and_then(|interface| self.rows.get(interface));
+            let functions = Track::of(name).and_then(|track| self.rows.get(&track));
             let Some(functions) = functions else { return Err(not_offered(None)) };
             for (export, item) in instance.exports(engine) {
                 if matches!(item.ty, ComponentItem::ComponentFunc(_)) && !functions.contains_key(export) {
@@ -117,34 +152,6 @@ impl std::fmt::Debug for Imports {
     }
 }
 
-/// `wasi:clocks/wall-clock@0.2.3` as `wasi:clocks/wall-clock`, when the version is on the track that is offered.
-pub(crate) fn interface_of(import: &str) -> Option<&str> {
-    let (interface, version) = import.split_once('@')?;
-    let mut parts = version.split('.');
-    let track = (parts.next()?, parts.next()?);
-    let patch = parts.next()?;
-    let plain = parts.next().is_none() && !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit());
-    (track == ("0", "2") && plain).then_some(interface)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::interface_of;
-
-    #[test]
-    fn versions_off_the_track_are_no_interface_of_ours() {
-        for import in [
-            "wasi:io/poll",
-            "wasi:io/poll@0.3.0",
-            "wasi:io/poll@1.2.0",
-            "wasi:io/poll@0.2.0-rc-2023-11-10",
-            "wasi:io/poll@0.2",
-            "wasi:io/poll@0.2.",
-        ] {
-            assert_eq!(interface_of(import), None, "{import}");
-        }
-        for import in ["wasi:io/poll@0.2.0", "wasi:io/poll@0.2.12", "wasi:io/poll@0.2.99"] {
-            assert_eq!(interface_of(import), Some("wasi:io/poll"), "{import}");
-        }
-    }
+fn shown(name: &str) -> String {
+    name.chars().take(120).collect::<String>().escape_debug().to_string()
 }

@@ -16,6 +16,7 @@ mod limits;
 mod state;
 mod table;
 mod tenure;
+mod track;
 mod unfold;
 
 pub use airssys_osl::LimitExceeded;
@@ -35,6 +36,7 @@ pub(crate) use handles::{Handles, no_handles};
 #[cfg(test)]
 pub(crate) use state::MAX_POOLED;
 pub(crate) use state::{Current, State};
+pub(crate) use track::Track;
 
 /// A meter for a store that a test makes without an instance.
 #[cfg(test)]

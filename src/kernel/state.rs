@@ -7,6 +7,8 @@ use crate::kernel::limits::{Meter, count};
 use airssys_osl::Session;
 use airssys_osl::net::Network;
 use airssys_osl::{clock, random};
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
@@ -35,6 +37,8 @@ pub(crate) struct State {
     /// Places on the blocking pool.
     pub(crate) pooled: Arc<Semaphore>,
     pub(crate) current: Current,
+    /// What the embedder's interfaces keep for this instance, by the interface's number.
+    pub(crate) own: BTreeMap<u64, Arc<dyn Any + Send + Sync>>,
 }
 
 /// Standing permissions for what has no handle; each is made at its first allowed use.
@@ -81,6 +85,7 @@ impl State {
             open_files,
             pooled: places(MAX_POOLED),
             current: Current::default(),
+            own: BTreeMap::new(),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The mediation table as data: one row for every function offered to components.
 
 use airssys_osl::ActionId;
+use std::sync::{Mutex, PoisonError};
 
 /// One function offered to components: what it asks and how it says no.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     /// Its place in the table.
     pub index: usize,
@@ -21,6 +22,25 @@ pub struct Row {
     pub on: &'static str,
     /// How it says no.
     pub denial: Denial,
+}
+
+/// Rows of embedders' functions, kept for the life of the process like the built-in ones.
+static OWN: Mutex<Vec<&'static Row>> = Mutex::new(Vec::new());
+
+impl Row {
+    /// The row of an embedder's function; the same one whenever it is declared alike. Its names are kept ones already,
+    /// so these are no more than they.
+    pub(crate) fn kept(asks: ActionId, row: Row) -> &'static Row {
+        let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |kept: &Row| kept.asks == [asks] && Row { asks: row.asks, ..*kept } == row;
+        if let Some(kept) = own.iter().find(|kept| is_it(kept)) {
+            return kept;
+        }
+        let asks: &'static [ActionId] = Box::leak(Box::new([asks]));
+        let kept: &'static Row = Box::leak(Box::new(Row { asks, ..row }));
+        own.push(kept);
+        kept
+    }
 }
 
 /// When a function asks.

@@ -69,14 +69,13 @@ impl Words {
         Words::with(&[Source::new("suggestion", text)])
     }
 
-    /// Why an action is not asked on a type of resource, if it is not.
-    pub fn misfit(&self, action: OwnAction, kind: &str) -> Option<String> {
+    /// Why an action is not known, or not asked on that type of resource, if so.
+    pub fn misfit(&self, action: OwnAction, kind: Option<&str>) -> Option<String> {
         match self.words.kind_of(action.into()) {
             None => Some(format!("no schema declares the action `{}`", action.name())),
-            Some(known) if known != kind => {
-                Some(format!("the schema has `{}` on `{known}`, not on `{kind}`", action.name()))
-            }
-            Some(_) => None,
+            Some(known) => kind
+                .filter(|kind| *kind != known)
+                .map(|kind| format!("the schema has `{}` on `{known}`, not on `{kind}`", action.name())),
         }
     }
 }

@@ -33,21 +33,11 @@ impl Drop for Inside {
     }
 }
 
-/// Spends a permit on a piece of an embedder's code. A change of policies waits until it is done.
+/// Spends a permit on a piece of an embedder's code. A change of policies waits until it is done. It is given what rests
+/// on the permission from then on: a handle for the guest, or work that goes on.
 ///
 /// # Errors
 /// [`Denied`] when the session was revoked, or the policies have changed since and now say no; it has then not run.
-pub fn perform<R>(permit: Permit<Own>, effect: impl FnOnce(&OwnTarget) -> R) -> Result<R, Denied> {
-    let spent = permit.redeem()?;
-    let _inside = Inside::enter();
-    Ok(effect(spent.resource()))
-}
-
-/// Spends a permit on a piece of an embedder's code that leaves something standing: a handle for the guest, or work
-/// that goes on. It is given what both rest on.
-///
-/// # Errors
-/// As [`perform`].
 pub fn begin<R>(permit: Permit<Own>, effect: impl FnOnce(&Held) -> R) -> Result<R, Denied> {
     let target = permit.resource().clone();
     let import = permit.import();
