@@ -3,7 +3,7 @@
 use airssys_osl::own::OwnAction;
 use airssys_osl::{ActionId, Principal, Resource};
 use cedar_policy::{Schema, SchemaFragment};
-use cedar_policy_core::ast::{Entity, EntityType, EntityUID};
+use cedar_policy_core::ast::{Entity, EntityType, EntityUID, Name};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
@@ -172,8 +172,8 @@ pub(crate) fn action_uid(action: ActionId) -> Result<EntityUID, String> {
 }
 
 pub(crate) fn entity_type(name: &str) -> Result<EntityType, String> {
-    let uid = EntityUID::with_eid_and_type(name, "").map_err(|e| e.to_string())?;
-    Ok(uid.components().0)
+    let name: Name = name.parse().map_err(|_| format!("`{name}` names no type"))?;
+    Ok(EntityType::from(name))
 }
 
 /// The type of what an action of this kernel is asked on; nothing for an embedder's.
