@@ -42,8 +42,7 @@ impl ComponentRuntime {
     /// # Errors
     /// [`Error::Policy`], [`Error::Mount`], [`Error::Config`] or [`Error::Engine`]; nothing is half made.
     pub fn new(config: Config) -> Result<ComponentRuntime, Error> {
-        let schemas: Vec<_> = config.interfaces.iter().flat_map(|offer| offer.schemas()).cloned().collect();
-        let words = Words::with(&schemas)?;
+        let words = words(&config)?;
         let policies = Policies::load_over(&words, &config.policies, &config.entities)?;
         let grants = grants(&config)?;
         config.limits.check().map_err(|error| Error::Config(error.to_string()))?;
@@ -260,6 +259,17 @@ impl Shared {
             }
         })
     }
+}
+
+/// What policies may speak of; a schema that several interfaces bring counts once.
+fn words(config: &Config) -> Result<Words, Error> {
+    let mut schemas: Vec<Source> = Vec::new();
+    for schema in config.interfaces.iter().flat_map(|offer| offer.schemas()) {
+        if !schemas.iter().any(|known| known.text == schema.text) {
+            schemas.push(schema.clone());
+        }
+    }
+    Ok(Words::with(&schemas)?)
 }
 
 /// Refuses to take anything back from within a function of the embedder's: that would wait for the function itself.
