@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Builds the guests in C, JavaScript and Python, each by its language's own tool chain.
+# Builds the guests in C, JavaScript, Python and AssemblyScript, each by its language's own tool chain.
 #
-#   build-polyglot.sh OUTDIR [c|js|python]...       writes OUTDIR/NAME.wasm
+#   build-polyglot.sh OUTDIR [c|js|python|assemblyscript]...       writes OUTDIR/NAME.wasm
 #
 # Tools have pinned versions and live in a cache, as what was built does: a second run copies files. The cache
 # is $AIRSSYS_GUEST_CACHE, else $XDG_CACHE_HOME/airssys-wasm, else ~/.cache/airssys-wasm. Needs Python 3.10
 # with venv, Node 18 with npm, and a network the first time.
 set -euo pipefail
 
-[[ $# -ge 1 ]] || { echo "usage: $0 OUTDIR [c|js|python]..." >&2; exit 2; }
+[[ $# -ge 1 ]] || { echo "usage: $0 OUTDIR [c|js|python|assemblyscript]..." >&2; exit 2; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 shift
 languages=("$@")
-[[ $# -gt 0 ]] || languages=(c js python)
+[[ $# -gt 0 ]] || languages=(c js python assemblyscript)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -50,17 +50,25 @@ python_tools() {
   touch "$venv/complete"
 }
 
-js_tools() {
-  node=$cache/node-$(digest js/package.json js/package-lock.json)
+# node_tools DIRECTORY: what the package there depends on.
+node_tools() {
+  node=$cache/node-$(digest "$1/package.json" "$1/package-lock.json")
   [[ -e $node/complete ]] && return
   need npm npm
-  say "installing componentize-qjs"
+  say "installing the tools of $1"
   rm -rf "$node"
   mkdir -p "$node"
-  cp "$here/js/package.json" "$here/js/package-lock.json" "$node/"
+  cp "$here/$1/package.json" "$here/$1/package-lock.json" "$node/"
   # Not `npm ci`: the lock file cannot name the package's builds for platforms that were never published.
   (cd "$node" && npm install --no-audit --no-fund --loglevel=error >&2)
   touch "$node/complete"
+}
+
+# The world of the errand, and beside it the WIT that the kernel pins.
+errand_wit() {
+  mkdir -p "$work/wit/deps"
+  cp "$here/errand/errand.wit" "$work/wit/"
+  cp "$root"/wit/deps/*.wit "$work/wit/deps/"
 }
 
 build_c() {
@@ -69,20 +77,25 @@ build_c() {
   local cc=("$venv/bin/python-zig" cc -target wasm32-wasi -Os -s -Wall -Wextra -Werror)
   "${cc[@]}" "$here/c/command.c" -o "$work/command.core.wasm"
   "${cc[@]}" -mexec-model=reactor "$here/c/process.c" -o "$work/process.core.wasm"
+  "${cc[@]}" "$here/c/errand.c" -o "$work/errand.core.wasm"
   # The adapter comes with the crate that Wasmtime publishes it in.
   (
     cd "$root"
     cargo xtask wrap "$work/command.core.wasm" "$work/c-command.wasm"
+    cargo xtask wrap "$work/errand.core.wasm" "$work/c-errand.wasm"
     cargo xtask wrap --library --wit "$here/wit" --world process "$work/process.core.wasm" "$work/c-process.wasm"
   ) >&2
 }
 
 build_js() {
-  js_tools
+  node_tools js
+  errand_wit
   (
     cd "$here/js"
     "$node/node_modules/.bin/componentize-qjs" --sync --wit "$here/wit" --world process-with-files \
       --js process.js -o "$work/js-process.wasm"
+    "$node/node_modules/.bin/componentize-qjs" --sync --wit "$work/wit" --world errand \
+      --js errand.js -o "$work/js-errand.wasm"
   ) >&2
 }
 
@@ -90,10 +103,12 @@ build_python() {
   python_tools
   local tools=$venv/bin/wasm-tools
   # Where the application lies, so that no cache of its bytecode gets into the work tree.
-  cp "$here/python/app.py" "$work/"
+  cp "$here/python/app.py" "$here/python/errand.py" "$work/"
+  errand_wit
   (
     cd "$work"
     "$venv/bin/componentize-py" -q -d "$here/wit" -w process componentize app -o python-process-sockets.wasm >&2
+    "$venv/bin/componentize-py" -q -d wit -w errand-with-a-library componentize errand -o python-errand.wasm >&2
     # Python's library imports sockets whether the program uses them or not. Where a host offers none, they
     # are filled with functions that trap: the same program, which then imports no wasi:sockets.
     "$tools" component wit python-process-sockets.wasm --out-dir filled >/dev/null
@@ -110,12 +125,33 @@ build_python() {
   )
 }
 
+build_assemblyscript() {
+  python_tools
+  node_tools assemblyscript
+  errand_wit
+  local tools=$venv/bin/wasm-tools
+  (
+    cd "$work"
+    cp "$here/assemblyscript/errand.ts" .
+    # No `abort` of the host's: a failed assertion traps. No name in the language has the form of a component's export.
+    "$node/node_modules/.bin/asc" errand.ts -O --noAssert --runtime stub --use abort= --textFile errand.wat
+    sed -i 's|(export "run"|(export "wasi:cli/run@0.2.12#run"|' errand.wat
+    "$tools" component embed wit --world errand errand.wat -o errand.embedded.wasm
+    "$tools" component new errand.embedded.wasm -o assemblyscript-errand.wasm
+  ) >&2
+}
+
+errand=(errand/errand.wit ../../wit/deps/{cli,clocks,filesystem,io,random}.wit)
 for language in "${languages[@]}"; do
   case $language in
-    c) names=(c-command c-process) sources=(c/command.c c/process.c wit/world.wit requirements.txt ../../Cargo.lock) ;;
-    js) names=(js-process) sources=(js/process.js js/package.json js/package-lock.json wit/world.wit wit/deps/filesystem.wit) ;;
-    python) names=(python-process python-process-sockets) sources=(python/app.py wit/world.wit requirements.txt) ;;
-    *) die "unknown language \`$language\`: c, js or python" ;;
+    c) names=(c-command c-errand c-process) sources=(c/command.c c/errand.c c/process.c wit/world.wit requirements.txt ../../Cargo.lock) ;;
+    js) names=(js-errand js-process) sources=(js/errand.js js/process.js "${errand[@]}" js/package.json js/package-lock.json wit/world.wit wit/deps/filesystem.wit) ;;
+    python) names=(python-errand python-process python-process-sockets) sources=(python/app.py python/errand.py "${errand[@]}" wit/world.wit requirements.txt) ;;
+    assemblyscript)
+      names=(assemblyscript-errand)
+      sources=(assemblyscript/errand.ts assemblyscript/package.json assemblyscript/package-lock.json "${errand[@]}" requirements.txt)
+      ;;
+    *) die "unknown language \`$language\`: c, js, python or assemblyscript" ;;
   esac
   built=$cache/built/$language-$(digest build-polyglot.sh "${sources[@]}")
   if [[ ! -d $built ]]; then

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod datagrams;
+pub(crate) mod errand;
 pub(crate) mod probe;
 pub(crate) mod sockets;
 pub(crate) mod stage;
@@ -81,9 +82,18 @@ pub(crate) fn wit() -> Resolve {
 
 /// A component from one world and the text of a core module.
 pub(crate) fn component(world: &str, core: &str) -> Vec<u8> {
+    encoded(world, None, core)
+}
+
+/// The same for one world of several.
+pub(crate) fn component_of(package: &str, world: &str, core: &str) -> Vec<u8> {
+    encoded(package, Some(world), core)
+}
+
+fn encoded(package: &str, world: Option<&str>, core: &str) -> Vec<u8> {
     let mut resolve = wit();
-    let package = resolve.push_source("guest.wit", world).unwrap();
-    let world = resolve.select_world(&[package], None).unwrap();
+    let package = resolve.push_source("guest.wit", package).unwrap();
+    let world = resolve.select_world(&[package], world).unwrap();
     let mut module = wat::parse_str(core).unwrap_or_else(|error| panic!("{error}\n{core}"));
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     let encoder = ComponentEncoder::default().module(&module).unwrap().validate(true).encode();

@@ -6,6 +6,7 @@
 //! program with exit code 1; what stands after `then` runs only if everything before it succeeded.
 
 mod files;
+mod network;
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
 
 /// Does one step.
 fn run(words: &[&str]) -> io::Result<()> {
-    if let Some(done) = files::run(words) {
+    if let Some(done) = files::run(words).or_else(|| network::run(words)) {
         return done;
     }
     match *words {

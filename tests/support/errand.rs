@@ -1,0 +1,120 @@
+//! An errand under a policy, judged as the least: what it needs, what it is refused, and that nothing can be left out.
+
+use super::stage::{Said, Stage};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// What a program does, and all that it needs for it.
+pub(crate) struct Errand {
+    pub(crate) program: Vec<u8>,
+    pub(crate) arguments: Vec<String>,
+    /// The whole policy, but for `base.cedar`, which is always there.
+    pub(crate) policy: String,
+    /// The groups that the trust file puts the publisher into.
+    pub(crate) groups: &'static [&'static str],
+    /// What it prints.
+    pub(crate) prints: String,
+    /// What it asks for and is denied, in full.
+    pub(crate) denied: &'static [(&'static str, &'static str)],
+}
+
+impl Errand {
+    /// It succeeds under its policy, and not without any one permit of it; what each run denied is as it is listed.
+    pub(crate) async fn needs_all_of_it_and_no_more(&self) {
+        let permits = permits(&self.policy);
+        let said = self.run(&self.policy, self.groups).await;
+        assert_eq!((outcome(&said), said.err.as_str()), ((Some(0), self.prints.clone()), ""), "{said:?}");
+        let expected: BTreeSet<_> =
+            self.denied.iter().map(|(action, id)| ((*action).to_owned(), (*id).to_owned())).collect();
+        assert_eq!(denied(&said), expected, "{said:?}");
+        for left_out in &permits {
+            let less = self.policy.replace(left_out, "");
+            let said = self.run(&less, self.groups).await;
+            assert_ne!(outcome(&said), (Some(0), self.prints.clone()), "it can do without {left_out}");
+        }
+        for left_out in self.groups {
+            let less: Vec<_> = self.groups.iter().copied().filter(|group| group != left_out).collect();
+            let said = self.run(&self.policy, &less).await;
+            assert_ne!(outcome(&said), (Some(0), self.prints.clone()), "it can do without {left_out}");
+        }
+    }
+
+    async fn run(&self, policy: &str, groups: &[&str]) -> Said {
+        let trust = super::trust_in(groups);
+        let stage = Stage::new(self.program.clone(), policy).with(move |config| config.trust(trust.clone()));
+        let said = stage.run(&self.arguments.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        stage.assert_canary();
+        said
+    }
+}
+
+/// The permits of a policy, each for one principal, one action and one resource.
+fn permits(policy: &str) -> Vec<&str> {
+    let starts: Vec<_> = policy.match_indices("permit (").map(|(at, _)| at).collect();
+    let ends = starts.iter().skip(1).copied().chain([policy.len()]);
+    let permits: Vec<_> = starts.iter().zip(ends).map(|(from, to)| &policy[*from..to]).collect();
+    assert!(!permits.is_empty());
+    for permit in &permits {
+        for scope in ["principal == Component::", "action == Action::", "resource == "] {
+            assert_eq!(permit.matches(scope).count(), 1, "wider than one: {permit}");
+        }
+    }
+    permits
+}
+
+/// How it ended and what it printed, without what differs from run to run.
+fn outcome(said: &Said) -> (Option<u8>, String) {
+    let lines = said.out.lines().map(|line| match line {
+        _ if line.len() == 13 && line.bytes().all(|byte| byte.is_ascii_digit()) => {
+            "(milliseconds)\n".to_owned()
+        }
+        _ if line.len() == 16 && line.bytes().all(|byte| byte.is_ascii_hexdigit()) => "(random)\n".to_owned(),
+        _ => format!("{line}\n"),
+    });
+    (said.status.as_ref().ok().copied(), lines.collect())
+}
+
+/// What was denied: action and resource, each once.
+fn denied(said: &Said) -> BTreeSet<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let denied = said.records.iter().filter(|r| r["kind"] == "decision" && r["verdict"] != "allow");
+    denied.map(|record| (text(&record["action"]), text(&record["resource"]["id"]))).collect()
+}
+
+/// A server on this machine that answers `heard LINE` to each line, and keeps the lines.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    pub(crate) fn start() -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server { address: listener.local_addr().unwrap(), heard: Arc::default() };
+        let heard = server.heard.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                answer(stream.unwrap(), &heard);
+            }
+        });
+        server
+    }
+
+    /// Every line that came since it started.
+    pub(crate) fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
+    }
+}
+
+fn answer(mut stream: TcpStream, heard: &Mutex<Vec<String>>) {
+    let mut line = String::new();
+    // Kept before the answer goes out: whoever has read the answer finds it.
+    if BufReader::new(&stream).read_line(&mut line).is_ok() {
+        heard.lock().unwrap().push(line.trim_end().to_owned());
+        let _ = write!(stream, "heard {line}");
+    }
+}
