@@ -3,7 +3,7 @@
 
 mod policy_support;
 
-use airssys_osl::{ActionId, Outcome, Principal, Resource};
+use airssys_osl::{ActionId, Host, Outcome, Principal, Resource};
 use airssys_wasm::policy::{Policies, Source};
 use policy_support::{decide, outcome, principal};
 use std::collections::BTreeSet;
@@ -37,6 +37,9 @@ struct Case {
     principal: String,
     action: String,
     resource: (String, String),
+    /// For an endpoint: the hosts that its address was looked up as.
+    #[serde(default)]
+    looked_up_as: Vec<String>,
     verdict: String,
     policies: Vec<String>,
 }
@@ -54,6 +57,17 @@ impl Who {
         who.digest = self.digest.clone().unwrap_or(who.digest);
         who.groups.clone_from(&self.groups);
         who
+    }
+}
+
+impl Case {
+    fn resource(&self) -> Resource {
+        let hosts = self.looked_up_as.iter().map(|host| Host::parse(host).unwrap());
+        match Resource::parse(&self.resource.0, &self.resource.1).unwrap() {
+            Resource::Endpoint(endpoint) => endpoint.looked_up_as(hosts, 1).into(),
+            other if self.looked_up_as.is_empty() => other,
+            other => panic!("{}: {other} is not looked up", self.why),
+        }
     }
 }
 
@@ -79,7 +93,7 @@ fn check(example: &Path) -> (usize, usize) {
         let who = cases.principal.iter().find(|w| w.r#as.as_ref().unwrap_or(&w.name) == &case.principal);
         let who = who.unwrap_or_else(|| panic!("no principal `{}`", case.principal)).principal();
         let action = ActionId::parse(&case.action).unwrap();
-        let resource = Resource::parse(&case.resource.0, &case.resource.1).unwrap();
+        let resource = case.resource();
         let (found, determining) = outcome(&decide(&policies, &who, action, &resource));
         let shown = format!("{}: {} {action} {resource}: {}", example.display(), case.principal, case.why);
         assert_eq!((found.name(), &determining), (case.verdict.as_str(), &case.policies), "{shown}");
@@ -99,7 +113,7 @@ fn every_example_decides_its_cases_and_every_policy_in_it_has_one() {
     let mut examples: Vec<_> =
         std::fs::read_dir(root().join("examples")).unwrap().map(|e| e.unwrap().path()).collect();
     examples.sort();
-    assert!(examples.len() >= 6);
+    assert!(examples.len() >= 7);
     for example in examples {
         let (cases, denied) = check(&example);
         assert!(denied >= 2 && cases > denied, "{}: shows denials and allowances", example.display());
