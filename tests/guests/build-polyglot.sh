@@ -5,7 +5,7 @@
 #
 # Tools have pinned versions and live in a cache, as what was built does: a second run copies files. The cache
 # is $AIRSSYS_GUEST_CACHE, else $XDG_CACHE_HOME/airssys-wasm, else ~/.cache/airssys-wasm. Needs Python 3.10
-# with venv, Node 18 with npm, and a network the first time.
+# with venv, Node 20 with npm, and a network the first time.
 set -euo pipefail
 
 [[ $# -ge 1 ]] || { echo "usage: $0 OUTDIR [c|js|python|assemblyscript]..." >&2; exit 2; }

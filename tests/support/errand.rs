@@ -1,6 +1,10 @@
 //! An errand under a policy, judged as the least: what it needs, what it is refused, and that nothing can be left out.
 
 use super::stage::{Said, Stage};
+use airssys_osl::stdio::{Memory, Sink};
+use airssys_wasm::audit;
+use airssys_wasm::embed::{Component, ComponentRuntime};
+use airssys_wasm::policy::Source;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -18,37 +22,81 @@ pub(crate) struct Errand {
     pub(crate) groups: &'static [&'static str],
     /// What it prints.
     pub(crate) prints: String,
+    /// Whom it tells.
+    pub(crate) server: Option<Server>,
     /// What it asks for and is denied, in full.
     pub(crate) denied: &'static [(&'static str, &'static str)],
 }
 
 impl Errand {
-    /// It succeeds under its policy, and not without any one permit of it; what each run denied is as it is listed.
+    /// It succeeds under its policy, and not without any one permit of it; what it is denied is as it is listed.
     pub(crate) async fn needs_all_of_it_and_no_more(&self) {
-        let permits = permits(&self.policy);
-        let said = self.run(&self.policy, self.groups).await;
-        assert_eq!((outcome(&said), said.err.as_str()), ((Some(0), self.prints.clone()), ""), "{said:?}");
+        let wanted = (Some(0), self.prints.clone());
+        let place = Place::new(self, self.groups).await;
+        let said = place.run(&self.policy).await;
+        assert_eq!(self.heard(), self.server.iter().map(|_| "errand").collect::<Vec<_>>());
+        assert_eq!((outcome(&said), said.err.as_str()), (wanted.clone(), ""), "{said:?}");
         let expected: BTreeSet<_> =
             self.denied.iter().map(|(action, id)| ((*action).to_owned(), (*id).to_owned())).collect();
         assert_eq!(denied(&said), expected, "{said:?}");
-        for left_out in &permits {
-            let less = self.policy.replace(left_out, "");
-            let said = self.run(&less, self.groups).await;
-            assert_ne!(outcome(&said), (Some(0), self.prints.clone()), "it can do without {left_out}");
+        for left_out in permits(&self.policy) {
+            let before = self.heard();
+            let said = place.run(&self.policy.replace(left_out, "")).await;
+            assert_ne!(outcome(&said), wanted, "it can do without {left_out}");
+            assert!(!left_out.contains("\"net:") || self.heard() == before, "told without {left_out}");
         }
         for left_out in self.groups {
             let less: Vec<_> = self.groups.iter().copied().filter(|group| group != left_out).collect();
-            let said = self.run(&self.policy, &less).await;
-            assert_ne!(outcome(&said), (Some(0), self.prints.clone()), "it can do without {left_out}");
+            let before = self.heard();
+            let said = Place::new(self, &less).await.run(&self.policy).await;
+            assert_ne!(outcome(&said), wanted, "it can do without {left_out}");
+            assert_eq!(self.heard(), before, "told without {left_out}");
         }
+        assert_eq!(outcome(&place.run(&self.policy).await), wanted, "and with all of it again");
     }
 
-    async fn run(&self, policy: &str, groups: &[&str]) -> Said {
-        let trust = super::trust_in(groups);
-        let stage = Stage::new(self.program.clone(), policy).with(move |config| config.trust(trust.clone()));
-        let said = stage.run(&self.arguments.iter().map(String::as_str).collect::<Vec<_>>()).await;
-        stage.assert_canary();
-        said
+    /// All that the server was told so far.
+    fn heard(&self) -> Vec<String> {
+        self.server.as_ref().map(Server::heard).unwrap_or_default()
+    }
+}
+
+/// Where an errand is run again and again: a policy each time, and a fresh instance of what was compiled once.
+struct Place {
+    stage: Stage,
+    runtime: ComponentRuntime,
+    component: Component,
+    out: Memory,
+    err: Memory,
+    log: audit::Memory,
+}
+
+impl Place {
+    async fn new(errand: &Errand, groups: &[&str]) -> Place {
+        let stage = Stage::new(Vec::new(), "");
+        let (out, err) = (Memory::bounded(1 << 20), Memory::bounded(1 << 20));
+        let (config, log) = super::config("");
+        let arguments = std::iter::once("probe").chain(errand.arguments.iter().map(String::as_str));
+        let config = config.trust(super::trust_in(groups)).args(arguments);
+        let config = config.env("SHOWN", "yes").env("HIDDEN", "secret");
+        let config = config.stdout(Sink::Memory(out.clone())).stderr(Sink::Memory(err.clone()));
+        let runtime = stage.runtime(config);
+        let component = runtime.load_component(super::signed("probe", &errand.program)).await.unwrap();
+        Place { stage, runtime, component, out, err, log }
+    }
+
+    async fn run(&self, policy: &str) -> Said {
+        self.runtime.swap_policy(&[Source::new("test.cedar", policy)], &[]).unwrap();
+        let (out, err) = (self.out.contents().len(), self.err.contents().len());
+        let before = super::records(&self.log).len();
+        let status = match self.component.instantiate().await {
+            Ok(instance) => instance.run_command().await,
+            Err(error) => Err(error),
+        };
+        self.stage.assert_canary();
+        let text = |memory: &Memory, from| String::from_utf8(memory.contents().split_off(from)).unwrap();
+        let records = super::records(&self.log).split_off(before);
+        Said { status, out: text(&self.out, out), err: text(&self.err, err), records }
     }
 }
 
@@ -105,7 +153,7 @@ impl Server {
     }
 
     /// Every line that came since it started.
-    pub(crate) fn heard(&self) -> Vec<String> {
+    fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
 }
