@@ -32,7 +32,7 @@ mediation:
 guests:
     .ci/run guests
 
-# Build the guests in C, JavaScript and Python and run their tests.
+# Build the guests in C, JavaScript, Python and AssemblyScript and run their tests.
 guests-polyglot:
     .ci/run polyglot
 

@@ -1,4 +1,5 @@
 //! An errand under a policy, judged as the least: what it needs, what it is refused, and that nothing can be left out.
+#![allow(clippy::disallowed_types, reason = "the server of a test, on this machine")]
 
 use super::stage::{Said, Stage};
 use airssys_osl::stdio::{Memory, Sink};
