@@ -100,7 +100,7 @@ async fn beside(neighbour: &Arc<Component>, function: &'static str) -> Times {
 async fn run() -> bool {
     let (config, _log) = support::config(support::ALLOW_ALL);
     let hour = NonZeroU64::new(3_600_000).unwrap();
-    let runtime = ComponentRuntime::new(config.limits(Limits { cpu_ms: hour, ..Limits::default() })).unwrap();
+    let runtime = ComponentRuntime::new(config.limits(Limits::default().cpu_ms(hour))).unwrap();
     let component = runtime.load_component(support::signed("neighbour", &component())).await.unwrap();
     let neighbour = Arc::new(component);
     measure(&neighbour, 500).await;

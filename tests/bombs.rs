@@ -193,8 +193,7 @@ fn runtime(directory: &Path) -> ComponentRuntime {
     let mounted = directory.join("mounted");
     std::fs::create_dir(&mounted).unwrap();
     std::fs::write(mounted.join("file"), vec![7; 1 << 20]).unwrap();
-    let limits =
-        Limits { memory_mib: nonzero(MEMORY_MIB), cpu_ms: nonzero(CPU_MS), wall_ms: nonzero(WALL_MS) };
+    let limits = Limits::default().memory_mib(nonzero(MEMORY_MIB));
     let policy =
         format!("{} forbid (principal, action == Action::\"env:read\", resource);", support::ALLOW_ALL);
     let config = Config::new().trust(support::trust()).policy("test.cedar", policy).audit(Arc::new(log));

@@ -196,8 +196,8 @@ async fn a_call_in_the_background_waits_on_its_callers_executor() {
 
 #[tokio::test]
 async fn limits_end_a_call_in_the_background() {
-    let processor = Limits { cpu_ms: nonzero(200), ..Limits::default() };
-    let wall = Limits { wall_ms: nonzero(200), ..Limits::default() };
+    let processor = Limits::default().cpu_ms(nonzero(200));
+    let wall = Limits::default().wall_ms(nonzero(200));
     for (limits, name) in [(processor, "cpu_ms"), (wall, "wall_ms")] {
         let (_runtime, component, log, _) = load(limits).await;
         let (instances, mut calls) = loopers(&component, 4).await;
