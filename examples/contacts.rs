@@ -32,6 +32,11 @@ fn phone_book() -> BTreeMap<&'static str, &'static str> {
     BTreeMap::from([("ada", "+44 1"), ("grace", "+1 2"), ("mallory", "+0 3")])
 }
 
+fn look_up(book: &BTreeMap<&'static str, &'static str>, name: String) -> Result<Contact, Problem> {
+    let phone = book.get(name.as_str()).map(|phone| (*phone).to_owned());
+    phone.map(|phone| Contact { name, phone }).ok_or(Problem::Unknown)
+}
+
 /// The interface: its name with version, what it keeps for each plugin (here the phone book), and its functions.
 fn contacts() -> HostInterface<BTreeMap<&'static str, &'static str>> {
     HostInterface::new("acme:crm/contacts@1.0.0", |_plugin| phone_book())
@@ -42,17 +47,14 @@ fn contacts() -> HostInterface<BTreeMap<&'static str, &'static str>> {
             Asks::on("Acme::contact:read", "Acme::Contact", |(name,): &(String,)| Ok(name.clone()))
                 .answer(|_denied| (Err(Problem::NotPermitted),)),
             // Runs only where that was permitted, and after it was recorded.
-            |call, (name,)| {
-                let found = call.state().get(name.as_str()).map(|phone| (*phone).to_owned());
-                Ok((found.map(|phone| Contact { name, phone }).ok_or(Problem::Unknown),))
-            },
+            |call, (name,)| Ok((look_up(call.state(), name),)),
         )
         .resource::<Cursor>("cursor")
         .function(
             "[constructor]cursor",
             // Without an answer of its own, a denial stops the plugin.
             Asks::on("Acme::team:list", "Acme::Team", |(team,): &(String,)| Ok(team.clone())),
-            |call, _| Ok((call.push(Cursor { left: vec!["grace".to_owned(), "ada".to_owned()] })?,)),
+            |call, _| Ok((call.push(Cursor { left: vec!["ada".to_owned()] })?,)),
         )
         .function(
             "[method]cursor.next",

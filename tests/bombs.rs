@@ -87,20 +87,20 @@ const BOMBS: &[Bomb] = &[
         "(loop $more (drop (table.grow (ref.func $recurse) (i32.const 50000))) (br $more))",
         End::Limit("table_elements", 1_000_000),
     ),
-    bomb("recursion", "(call $recurse (i64.const 1))", End::Trap("stack")),
+    bomb("recursion", "(call $recurse (i64.const 1))", End::Limit("stack_kib", 512)),
     bomb("processor", "(loop $more (br $more))", End::Limit("cpu_ms", CPU_MS)),
     bomb(
         "handle",
         "(loop $more (drop (call $alarm (i64.const 1000000000000))) (br $more))",
-        End::Trap("table"),
+        End::Limit("handles", 10_000),
     ),
     bomb(
         "pollable",
         "(local.set $h (call $out)) (loop $more (drop (call $subscribe (local.get $h))) (br $more))",
-        End::Trap("table"),
+        End::Limit("handles", 10_000),
     ),
     bomb("a wait for 9,000 pollables", list_of!(9000), End::Limit("wall_ms", WALL_MS)),
-    bomb("a wait for 1,000,000 pollables", list_of!(1000000), End::Trap("handle limit exceeded")),
+    bomb("a wait for 1,000,000 pollables", list_of!(1000000), End::Limit("handles", 10_000)),
     bomb(
         "empty write",
         "(local.set $h (call $out))
@@ -128,7 +128,7 @@ const BOMBS: &[Bomb] = &[
     bomb(
         "random bytes without end",
         "(call $random (i64.const -1) (i32.const 16))",
-        End::Trap("more than 1048576 bytes at once"),
+        End::Limit("random_bytes_per_call", 1_048_576),
     ),
     bomb(
         "read of 2^64 bytes",

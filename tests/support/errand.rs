@@ -164,6 +164,7 @@ fn answer(mut stream: TcpStream, heard: &Mutex<Vec<String>>) {
     // Kept before the answer goes out: whoever has read the answer finds it.
     if BufReader::new(&stream).read_line(&mut line).is_ok() {
         heard.lock().unwrap().push(line.trim_end().to_owned());
-        let _ = write!(stream, "heard {line}");
+        // In one piece: whoever reads once reads all of it.
+        let _ = stream.write_all(format!("heard {line}").as_bytes());
     }
 }

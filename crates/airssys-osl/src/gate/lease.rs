@@ -192,7 +192,7 @@ impl Lease {
         Ok(standing)
     }
 
-    fn refuse(&self, action: ActionId, import: &'static str, why: Why) -> Denied {
+    pub(crate) fn refuse(&self, action: ActionId, import: &'static str, why: Why) -> Denied {
         self.0.session.refuse(action, &self.0.resource, import, why, Arc::new(Reasons::default()))
     }
 

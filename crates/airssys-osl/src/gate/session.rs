@@ -461,16 +461,6 @@ impl Session {
         Denied { why: Why::Flood, ..denied }
     }
 
-    /// A refusal of what was cut off by a change and would be permitted again by now.
-    pub(crate) fn refuse_unstable(
-        &self,
-        action: ActionId,
-        resource: &Resource,
-        import: &'static str,
-    ) -> Denied {
-        self.refuse(action, resource, import, Why::Unstable, Arc::default())
-    }
-
     pub(in crate::gate) fn keep(&self, lease: Weak<State>) {
         keep_alive(&mut lock(&self.leases), lease.clone());
         // Revoked between the lease's birth and its registration: nobody else will tell it.

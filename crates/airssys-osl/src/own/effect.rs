@@ -1,6 +1,6 @@
 //! An embedder's code as an effect: begun with a permit, counted while it runs, ended with its permission.
 
-use crate::gate::{Denied, Lease, Permit};
+use crate::gate::{Denied, Lease, Permit, Why};
 use crate::own::{Own, OwnAction, OwnTarget};
 use crate::{ActionId, Session};
 use std::cell::Cell;
@@ -111,7 +111,8 @@ impl Held {
             // Whoever lost it is told why by asking once more.
             None => Err(match self.lease.enter(action, import) {
                 Err(denied) => denied,
-                Ok(_) => self.session().refuse_unstable(action, self.lease.resource(), import),
+                // Permitted again by now, and cut off all the same.
+                Ok(_) => self.lease.refuse(action, import, Why::Unstable),
             }),
         }
     }

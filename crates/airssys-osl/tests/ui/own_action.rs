@@ -6,7 +6,9 @@ enum Mine {}
 
 impl Action for Mine {
     type Resource = Clock;
-    const ID: ActionId = ActionId::ClockRead;
+    fn id(_: &Clock) -> ActionId {
+        ActionId::ClockRead
+    }
 }
 
 fn main() {}
