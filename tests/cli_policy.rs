@@ -196,3 +196,25 @@ fn other_policies_than_those_in_force_then_are_told() {
     assert_eq!((&value["verdict"], &value["recorded"]["verdict"]), (&"deny".into(), &"allow".into()));
     assert_eq!(value["notes"].as_array().unwrap().len(), 2, "{value}");
 }
+
+#[test]
+fn policies_of_a_hosts_own_interface_are_checked_and_explained_with_its_schema() {
+    let desk = desk(include_str!("../examples/contacts/contacts.cedar"));
+    desk.write("contacts.cedarschema", include_str!("../examples/contacts/contacts.cedarschema"));
+    desk.write("contacts.json", include_str!("../examples/contacts/contacts.json"));
+    let unknown = desk.run(&["policy", "check", "policy.cedar"]);
+    assert!(unknown.status == 125 && unknown.err.contains("Acme"), "{unknown:?}");
+    desk.run(&["policy", "check", "policy.cedar", "--schema", "contacts.cedarschema"]).is_done();
+    let explained = |action: &str, id: &str| {
+        let resource = format!("Acme::Contact::\"{id}\"");
+        let schema = ["--json", "--schema", "contacts.cedarschema", "--entities", "contacts.json"];
+        let asked = ["--principal", "acme/visitor", "--action", action, "--resource", &resource];
+        explain(&desk, &[&schema[..], &asked].concat()).json()
+    };
+    assert_eq!(explained("Acme::contact:read", "grace")["verdict"], "allow");
+    let denied = explained("Acme::contact:write-to", "grace");
+    assert_eq!(denied["verdict"], "deny");
+    let least = denied["suggestion"]["value"].as_str().unwrap();
+    assert!(least.contains("Acme::Action::\"contact:write-to\""), "{denied}");
+    assert_eq!(explained("Acme::contact:forget", "ada")["verdict"], "fault");
+}

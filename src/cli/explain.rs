@@ -7,6 +7,7 @@ use super::{inputs, values};
 use crate::audit::{self, Kind, Situation};
 use crate::identity::{LOCAL_DEV, Name, Trust, Version};
 use crate::policy::{Policies, Question, explain};
+use airssys_osl::own::OwnAction;
 use airssys_osl::{ActionId, Host, Principal, Resource};
 use clap::Args;
 use serde_json::{Value, json};
@@ -29,6 +30,9 @@ pub(super) struct Explain {
     /// Entity files in Cedar's JSON.
     #[arg(long, value_name = "FILE")]
     entities: Vec<PathBuf>,
+    /// Schemas of interfaces that a host offers itself, in Cedar's schema syntax.
+    #[arg(long, value_name = "FILE")]
+    schema: Vec<PathBuf>,
     /// The log that holds the question.
     #[arg(long, value_name = "FILE", requires = "seq", required_unless_present = "principal")]
     audit: Option<PathBuf>,
@@ -73,7 +77,11 @@ struct Asked {
 
 fn action(text: &str) -> Result<ActionId, String> {
     let known = || ActionId::ALL.iter().map(|action| action.name()).collect::<Vec<_>>().join(", ");
-    ActionId::parse(text).ok_or_else(|| format!("the actions are {}", known()))
+    // Whether a host's own action exists, the schema says that is read with the policies.
+    let own = || OwnAction::declare(text).ok().map(ActionId::Own);
+    let missing =
+        || format!("the actions are {}, and those of `--schema` such as `Acme::contact:read`", known());
+    ActionId::parse(text).or_else(own).ok_or_else(missing)
 }
 
 fn host(text: &str) -> Result<Host, String> {
@@ -93,7 +101,7 @@ struct Case {
 
 impl Explain {
     pub(super) fn run(self, console: Console) -> Result<u8, Failure> {
-        let policies = inputs::policies(&self.policies, &self.entities)?;
+        let policies = inputs::policies(&self.schema, &self.policies, &self.entities)?;
         let case = match (&self.audit, self.seq) {
             (Some(path), Some(seq)) => recorded(path, seq, &policies)?,
             _ => self.question.case()?,

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::files::{HostFileError, directory_of, read_ambient, reader_ambient};
 use crate::audit::AuditError;
 use crate::identity::{IdentityError, MAX_COMPONENT_BYTES, SecretKey, Trust};
-use crate::policy::{Policies, Source};
+use crate::policy::{Policies, Source, Words};
 use std::cell::RefCell;
 use std::io::{self, BufRead, Seek};
 use std::path::{Path, PathBuf};
@@ -88,11 +88,16 @@ pub(super) fn secret_key(path: &Path) -> Result<SecretKey, Failure> {
     })
 }
 
-/// Reads and validates policies and entities.
-pub(super) fn policies(policies: &[PathBuf], entities: &[PathBuf]) -> Result<Policies, Failure> {
+/// Reads and validates policies and entities, over the built-in schema and what hosts add to it.
+pub(super) fn policies(
+    schemas: &[PathBuf],
+    policies: &[PathBuf],
+    entities: &[PathBuf],
+) -> Result<Policies, Failure> {
+    let words = Words::with(&sources("schema", schemas)?).map_err(Failure::own)?;
     let policies = sources("policy file", policies)?;
     let entities = sources("entities file", entities)?;
-    Policies::load(&policies, &entities).map_err(Failure::own)
+    Policies::load_over(&words, &policies, &entities).map_err(Failure::own)
 }
 
 /// Reads files that policies or entities stand in.

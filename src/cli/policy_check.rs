@@ -23,11 +23,14 @@ pub(super) struct Check {
     /// Entity files in Cedar's JSON, which put resources into sets.
     #[arg(long, value_name = "FILE")]
     entities: Vec<PathBuf>,
+    /// Schemas of interfaces that a host offers itself, in Cedar's schema syntax.
+    #[arg(long, value_name = "FILE")]
+    schema: Vec<PathBuf>,
 }
 
 impl Check {
     pub(super) fn run(self, console: Console) -> Result<u8, Failure> {
-        let policies = inputs::policies(&self.policies, &self.entities)?;
+        let policies = inputs::policies(&self.schema, &self.policies, &self.entities)?;
         let own: Vec<Cited> = policies.rules().filter(|rule| &*rule.place.file != BASE_NAME).collect();
         let value = json!({
             "policies": own,

@@ -1,6 +1,7 @@
 //! Values on the command line: `--dir HOST::GUEST[:ro]`, `--env NAME=VALUE`, `--resource Type::"id"`.
 
 use super::console::{hides, printable};
+use airssys_osl::own::{self, OwnResource};
 use airssys_osl::{GuestPath, Resource};
 use std::path::PathBuf;
 
@@ -73,6 +74,13 @@ pub(super) fn resource(text: &str) -> Result<Resource, String> {
     let form = || {
         format!("`{}` is no resource; write `Type::\"id\"`, such as `Path::\"/data\"`", text.escape_debug())
     };
+    // A type of a host's own has a namespace, and is written with a quoted id.
+    let own = text.split_once("::\"").filter(|(kind, _)| kind.contains("::"));
+    if let Some(kind) = own.and_then(|(kind, _)| own::declare_kind(kind).ok()) {
+        let inner = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix("::\""));
+        let inner = inner.and_then(|rest| rest.strip_suffix('"')).and_then(unescaped).ok_or_else(form)?;
+        return OwnResource::new(kind, &inner).map(Resource::Own).map_err(|error| error.to_string());
+    }
     let (kind, id) = text.split_once("::").ok_or_else(form)?;
     let quoted = id.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match quoted {
