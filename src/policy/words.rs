@@ -146,7 +146,12 @@ fn actions(schema: &Schema) -> Result<Vec<(OwnAction, &'static str)>, String> {
         }
         if let Some(kind) = asked_on(schema, action)? {
             let kind = own::declare_kind(&kind).map_err(|e| e.to_string())?;
-            own.push((OwnAction::declare(&name(action)).map_err(|e| e.to_string())?, kind));
+            let declared = OwnAction::declare(&name(action)).map_err(|e| e.to_string())?;
+            // A name with `::` in it reads as that of an action in another namespace.
+            if vocabulary::action_uid(declared.into())? != *action.as_ref() {
+                return Err(format!("`{action}` has a namespace in its name: declare it there"));
+            }
+            own.push((declared, kind));
         }
     }
     own.sort_unstable();

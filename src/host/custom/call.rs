@@ -53,12 +53,18 @@ impl<S> Call<'_, S> {
     /// Takes back what stands behind a handle that the component gave away.
     ///
     /// # Errors
-    /// When there is no such handle, or it is lent.
+    /// When there is no such handle, or it is lent; [`Denied`](airssys_osl::Denied) when the permission it was given
+    /// with is lost, and what stands behind it is then gone.
     pub fn take<T: Send + 'static>(&mut self, handle: Resource<T>) -> wasmtime::Result<T> {
         let rep = handle.rep();
+        // The component still has one that is lent: its number must not be given to something else.
+        if !handle.owned() {
+            wasmtime::bail!("`{}` takes a handle that is only lent to it", self.import);
+        }
+        let permitted = permitted(self.store, rep, self.import);
         let value = self.store.table.delete(handle)?;
         self.view().release(rep)?;
-        Ok(value)
+        permitted.map(|_| value)
     }
 
     fn view(&mut self) -> Guarded<'_> {

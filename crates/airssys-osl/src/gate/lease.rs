@@ -135,17 +135,24 @@ impl Lease {
         Err(self.refuse(right.action, import, why))
     }
 
-    /// Enters the next step of a use that was counted already.
+    /// Enters the next step of a use that was counted already. It rests on the verdict of the use, also where that
+    /// counts only once, until the policies change.
     ///
     /// # Errors
     /// As [`Lease::enter`].
-    pub(crate) fn enter_again(&self, action: ActionId, import: &'static str) -> Result<InUse<'_>, Denied> {
-        let begun = self.enter(action, import)?;
-        if let Some(right) = self.0.rights.iter().find(|right| right.action == action) {
-            // Counted by `enter` once too often; nobody takes the counts while this use is under way.
-            let _ = right.reused.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+    pub(crate) fn enter_step(&self, action: ActionId, import: &'static str) -> Result<InUse<'_>, Denied> {
+        let session = &self.0.session;
+        let Some(right) = self.0.rights.iter().find(|r| r.action == action) else {
+            return Err(self.refuse(action, import, Why::NotHeld));
+        };
+        let begun = Begun::new(&**session, session.gate().epoch());
+        // Only a yes is put down as asked.
+        if right.asked.load(Ordering::SeqCst) == begun.epoch() && !self.is_revoked() {
+            session.starts(action, &self.0.resource, import, begun.epoch());
+            return Ok(begun);
         }
-        Ok(begun)
+        drop(begun);
+        self.enter_anew(right, import)
     }
 
     /// Enters a use that the last verdict still covers. None when it has to be decided anew, which [`Lease::enter`]

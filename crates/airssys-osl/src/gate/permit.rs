@@ -76,11 +76,6 @@ impl<A: Action> Permit<A> {
         lease.with_right(self.allowed.session(), &resource, action, self.allowed.standing())
     }
 
-    /// The import it was asked through.
-    pub(crate) fn import(&self) -> &'static str {
-        self.allowed.import()
-    }
-
     /// The session it was given to.
     pub fn session(&self) -> &Arc<Session> {
         self.allowed.session()

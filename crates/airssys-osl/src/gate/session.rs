@@ -54,10 +54,6 @@ impl Allowed {
         &self.session
     }
 
-    pub(in crate::gate) fn import(&self) -> &'static str {
-        self.import
-    }
-
     /// How long the verdict may be used again.
     pub(in crate::gate) fn standing(&self) -> Standing {
         self.standing

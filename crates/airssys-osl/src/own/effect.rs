@@ -38,12 +38,11 @@ impl Drop for Inside {
 ///
 /// # Errors
 /// [`Denied`] when the session was revoked, or the policies have changed since and now say no; it has then not run.
-pub fn begin<R>(permit: Permit<Own>, effect: impl FnOnce(&Held) -> R) -> Result<R, Denied> {
+pub fn begin<R>(mut permit: Permit<Own>, effect: impl FnOnce(&Held) -> R) -> Result<R, Denied> {
+    // By the verdict that was just taken, also where it counts only once; a change in between is seen.
+    let _begun = permit.begin()?;
     let target = permit.resource().clone();
-    let import = permit.import();
     let held = Held { action: target.action, target, lease: permit.into_lease() };
-    // What was just decided is entered like every use, so that a change in between is seen.
-    let _begun = held.lease.enter_again(ActionId::Own(held.action), import)?;
     let _inside = Inside::enter();
     Ok(effect(&held))
 }
@@ -131,7 +130,7 @@ impl<F: Future> Future for Steps<'_, F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let lease = self.lease;
-        let _begun = match lease.enter_again(self.action, self.import) {
+        let _begun = match lease.enter_step(self.action, self.import) {
             Ok(begun) => begun,
             Err(denied) => return Poll::Ready(Err(denied)),
         };
