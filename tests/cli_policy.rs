@@ -44,6 +44,15 @@ fn policies_that_do_not_hold_are_shown_where_they_stand() {
 }
 
 #[test]
+fn no_misspelling_is_told_to_permit_a_group() {
+    let desk = desk("permit (principal, action == Action::\"fs:raed\", resource);");
+    for _ in 0..8 {
+        let error = desk.run(&["policy", "check", "policy.cedar"]);
+        assert!(!error.err.contains("did you mean") || error.err.contains("fs:read"), "{error:?}");
+    }
+}
+
+#[test]
 fn policy_files_that_are_none_are_refused() {
     let desk = desk("\u{feff}nonsense");
     desk.write("binary.cedar", b"permit \xff");

@@ -406,6 +406,10 @@ fn a_schema_adds_to_nothing_that_is_built_in() {
             "namespace Acme { entity C; action \"Read it\" appliesTo { principal: [Component], resource: [C] }; }",
             "names no action",
         ),
+        (
+            "namespace Acme { action \"g\"; } namespace B { entity C; action \"c:r\" in [Acme::Action::\"g\"] appliesTo { principal: [Component], resource: [C] }; }",
+            "another namespace",
+        ),
         ("namespace Acme {", "s.cedarschema:1"),
     ];
     for (schema, says) in cases {

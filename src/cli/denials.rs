@@ -1,8 +1,9 @@
 //! Denials on the terminal: one line for each distinct ask, with the least permit that would allow it.
 
 use super::console::Console;
+use crate::kernel::LimitExceeded;
 use crate::policy::suggest;
-use airssys_osl::Denied;
+use airssys_osl::{Denied, Subject};
 use clap::ValueEnum;
 use serde_json::json;
 use std::collections::HashSet;
@@ -24,18 +25,40 @@ pub(super) enum When {
 
 /// What to call with each denial, if they are shown.
 pub(super) fn teller(console: Console, when: When) -> Option<impl Fn(&Denied) + Send + Sync + 'static> {
-    let shown = match when {
-        When::Auto => console.is_watched(),
-        When::Always => true,
-        When::Never => false,
-    };
     let told = Mutex::new(HashSet::new());
     let tell_new = move |denied: &Denied| {
         if is_new(&told, denied) {
             tell(console, denied);
         }
     };
-    shown.then_some(tell_new)
+    is_shown(console, when).then_some(tell_new)
+}
+
+/// What to call with each limit that the component lives on from, if denials are shown; of the others it ends, and that
+/// is told anyway.
+pub(super) fn limit_teller(
+    console: Console,
+    when: When,
+) -> Option<impl Fn(&Subject, &LimitExceeded) + Send + Sync + 'static> {
+    let tell = move |subject: &Subject, exceeded: &LimitExceeded| {
+        let lives = ["handles", "open_files", "sockets", "output_bytes_per_second"];
+        if lives.contains(&exceeded.limit) || exceeded.limit.ends_with("_total") {
+            let name = &subject.principal().name;
+            let value = json!({ "limit": {
+                "subject": name, "limit": exceeded.limit, "value": exceeded.value, "text": exceeded.to_string(),
+            }});
+            console.event(&format!("limit: `{name}`: {exceeded}"), &value);
+        }
+    };
+    is_shown(console, when).then_some(tell)
+}
+
+fn is_shown(console: Console, when: When) -> bool {
+    match when {
+        When::Auto => console.is_watched(),
+        When::Always => true,
+        When::Never => false,
+    }
 }
 
 fn is_new(told: &Mutex<HashSet<String>>, denied: &Denied) -> bool {

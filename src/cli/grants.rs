@@ -74,6 +74,10 @@ impl Grants {
             Some(tell) => config.on_denied(tell),
             None => config,
         };
+        let config = match denials::limit_teller(console, self.denials) {
+            Some(tell) => config.on_exceeded(tell),
+            None => config,
+        };
         let (config, log) = self.log(&file, config)?;
         Ok(Given { config, component, log })
     }

@@ -1,4 +1,4 @@
-//! Where a call goes on that has used up its first tick: few threads, and those behind everything else.
+//! Where a call goes on that has used up its first tick: few threads, one less than there are cores.
 //!
 //! A call begins on its caller's own executor. There it would come back to the queue after every tick, and a hundred
 //! calls that never end would keep each other call waiting for a hundred ticks. So a call that has used up a tick is
@@ -8,7 +8,6 @@
 //! there and then; one whose code is running at that moment is dropped when its tick is over, and `given_up` is told.
 
 use crate::kernel::limits::TICK;
-use airssys_osl::host_threads;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -159,7 +158,6 @@ impl Shared {
 
     /// What a thread of the pool does.
     fn work(&self) {
-        host_threads::stand_back_ambient();
         while let Some(job) = self.next() {
             // What a call panics with goes to its caller. A panic while its remains are dropped must not end the thread.
             let _ = catch_unwind(AssertUnwindSafe(|| job.step()));

@@ -1,7 +1,8 @@
 //! What components may import: the linker, and the check that each import has its row.
 
 use crate::kernel::{Compiled, Engine, Row, State, Track};
-use std::collections::BTreeMap;
+use std::any::TypeId;
+use std::collections::{BTreeMap, BTreeSet};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{InstancePre, Linker, LinkerInstance};
 
@@ -36,6 +37,14 @@ pub enum LinkError {
         /// What stands there.
         taken: String,
     },
+    /// Two resources of embedders with one Rust type: a handle of the one would pass for a handle of the other.
+    #[error(
+        "`{name}` has a resource whose Rust type stands behind another resource already: give each a type of its own"
+    )]
+    SharedType {
+        /// The interface.
+        name: String,
+    },
     /// The engine refused.
     #[error("the component cannot be linked: {0}")]
     Engine(String),
@@ -45,12 +54,14 @@ pub enum LinkError {
 pub struct Imports {
     linker: Linker<State>,
     rows: BTreeMap<Track, BTreeMap<&'static str, &'static Row>>,
+    /// The Rust types behind the resources of embedders: the engine tells resources apart by them.
+    types: BTreeSet<TypeId>,
 }
 
 impl Imports {
     /// Nothing on offer.
     pub fn none(engine: &Engine) -> Imports {
-        Imports { linker: Linker::new(engine.inner()), rows: BTreeMap::new() }
+        Imports { linker: Linker::new(engine.inner()), rows: BTreeMap::new(), types: BTreeSet::new() }
     }
 
     /// Puts rows on offer; an interface can be linked once it has rows.
@@ -86,11 +97,17 @@ impl Imports {
         &mut self,
         name: &str,
         rows: &[&'static Row],
+        types: impl IntoIterator<Item = TypeId>,
         link: impl FnOnce(&mut LinkerInstance<'_, State>) -> wasmtime::Result<()>,
     ) -> Result<(), LinkError> {
         let track = Track::of(name).ok_or_else(|| LinkError::Misnamed { name: shown(name) })?;
         if let Some(taken) = self.rows.keys().find(|taken| taken.excludes(&track)) {
             return Err(LinkError::Taken { name: shown(name), taken: format!("`{taken}`") });
+        }
+        for own in types {
+            if !self.types.insert(own) {
+                return Err(LinkError::SharedType { name: shown(name) });
+            }
         }
         let failed = |error: wasmtime::Error| LinkError::Engine(format!("{error:#}"));
         link(&mut self.linker.instance(name).map_err(failed)?).map_err(failed)?;

@@ -11,6 +11,8 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// The largest stack that can be granted: it is reserved for every instance.
 const MAX_STACK_KIB: u64 = 64 * 1024;
+/// The most random bytes that can be granted in one call: they are all there at once.
+const MAX_RANDOM_BYTES: u64 = 1 << 30;
 
 const fn nonzero(value: u64) -> NonZeroU64 {
     match NonZeroU64::new(value) {
@@ -110,12 +112,16 @@ impl Limits {
     /// # Errors
     /// [`Unenforceable`] when the stack is larger than can be reserved for each instance.
     pub fn check(&self) -> Result<(), Unenforceable> {
-        let value = self.stack_kib.get();
-        if value <= MAX_STACK_KIB {
-            return Ok(());
+        let bounded = [
+            ("stack_kib", self.stack_kib.get(), MAX_STACK_KIB),
+            ("random_bytes_per_call", self.random_bytes_per_call.get(), MAX_RANDOM_BYTES),
+        ];
+        match bounded.into_iter().find(|(_, value, most)| value > most) {
+            None => Ok(()),
+            Some((limit, value, most)) => {
+                Err(Unenforceable { limit, value, why: format!("the most is {most}") })
+            }
         }
-        let why = format!("the most is {MAX_STACK_KIB}");
-        Err(Unenforceable { limit: "stack_kib", value, why })
     }
 
     /// Processor time of one call in ticks, rounded up.

@@ -13,6 +13,9 @@ use wasmparser::{
 /// So many instances, of modules and of components, may be compiled whatever is granted.
 const ALWAYS: u64 = 10_000;
 
+/// So deep may components lie in each other: what the compiler takes grows with the square of it.
+const MAX_DEPTH: usize = 100;
+
 /// Of a component that is handed in as a value, how many instances it makes cannot be told.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -20,6 +23,10 @@ const UNKNOWN: u64 = u64::MAX;
 pub(crate) fn check(bytes: &[u8], granted: NonZeroU64) -> Result<(), EngineError> {
     let most = granted.get().max(ALWAYS);
     let count = count(bytes).map_err(|error| EngineError::Invalid(error.message().to_owned()))?;
+    let Some(count) = count else {
+        let text = format!("the components in it lie more than {MAX_DEPTH} deep in each other");
+        return Err(EngineError::Invalid(text));
+    };
     if count <= most {
         return Ok(());
     }
@@ -92,10 +99,14 @@ fn alias(frames: &[Option<Frame>], alias: &ComponentAlias<'_>) -> Option<u64> {
     }
 }
 
-fn count(bytes: &[u8]) -> Result<u64, BinaryReaderError> {
+/// How many instances it makes; none when its parts lie too deep in each other.
+fn count(bytes: &[u8]) -> Result<Option<u64>, BinaryReaderError> {
     // A module has no frame of its own, but an end.
     let mut frames = vec![Some(Frame::default())];
     for payload in Parser::new(0).parse_all(bytes) {
+        if frames.len() > MAX_DEPTH {
+            return Ok(None);
+        }
         match payload? {
             Payload::ModuleSection { .. } => frames.push(None),
             Payload::ComponentSection { .. } => frames.push(Some(Frame::default())),
@@ -111,7 +122,7 @@ fn count(bytes: &[u8]) -> Result<u64, BinaryReaderError> {
                 let ended = frames.pop().flatten();
                 match (frames.last_mut(), ended) {
                     (Some(Some(parent)), Some(ended)) => parent.components.push(ended.total),
-                    (None, Some(ended)) => return Ok(ended.total),
+                    (None, Some(ended)) => return Ok(Some(ended.total)),
                     (Some(_) | None, _) => {}
                 }
             }
@@ -122,15 +133,32 @@ fn count(bytes: &[u8]) -> Result<u64, BinaryReaderError> {
             }
         }
     }
-    Ok(UNKNOWN)
+    Ok(Some(UNKNOWN))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{UNKNOWN, count};
+    use super::{MAX_DEPTH, UNKNOWN, count};
 
     fn counted(text: &str) -> u64 {
-        count(&wat::parse_str(text).unwrap()).unwrap()
+        count(&wat::parse_str(text).unwrap()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn what_lies_too_deep_is_told_before_anything_is_compiled() {
+        let nested = |depth: usize| {
+            let inner = wasm_encoder::Component::new();
+            let around = |inner: wasm_encoder::Component, _| {
+                let mut outer = wasm_encoder::Component::new();
+                outer.section(&wasm_encoder::NestedComponentSection(&inner));
+                outer
+            };
+            (1..depth).fold(inner, around).finish()
+        };
+        assert_eq!(count(&nested(MAX_DEPTH)).unwrap(), Some(0));
+        assert_eq!(count(&nested(MAX_DEPTH + 1)).unwrap(), None);
+        let error = super::check(&nested(150), std::num::NonZeroU64::MAX).unwrap_err();
+        assert!(error.to_string().contains("more than 100 deep"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The names the kernel uses for entities: a policy that spells one otherwise would silently never match.
 
 use super::vocabulary::id_of;
+use airssys_osl::own::{self, OwnResource};
 use airssys_osl::{Endpoint, EnvName, GuestPath, Host};
 use cedar_policy_core::ast::EntityUID;
 
@@ -15,6 +16,11 @@ pub(crate) fn misspelt(uid: &EntityUID) -> Option<String> {
         "Publisher" => (!is_name(id)).then(|| "a publisher's name is of a-z, 0-9 and `-`".to_owned()),
         "Host" => Host::parse(id).err().map(|e| e.to_string()),
         "Endpoint" => Endpoint::parse(id).err().map(|e| e.to_string()),
+        kind if kind.contains("::") => {
+            let known = own::declare_kind(kind).and_then(|kind| OwnResource::new(kind, id));
+            // An action has a namespace too, and is no resource.
+            if kind.ends_with("::Action") { None } else { known.err().map(|e| e.to_string()) }
+        }
         _ => None,
     }
 }

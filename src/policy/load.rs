@@ -206,7 +206,7 @@ fn validate(rules: &[Rule], words: &Vocabulary, problems: &mut Vec<Problem>) {
     let mut tell = |id: &str, error: &dyn Diagnostic, flaw: Flaw| {
         let Some(rule) = by_id.get(id) else { return };
         let span = parse::label(error).unwrap_or(rule.span.clone());
-        let help = error.help().map(|help| help.to_string());
+        let help = error.help().map(|help| narrow(help.to_string()));
         problems.push(Problem::at(&rule.text, span, flaw).with_help(help));
     };
     let Ok(set) = PolicySet::from_policies(rules.iter().map(|rule| rule.policy.clone())) else { return };
@@ -230,6 +230,18 @@ fn validate(rules: &[Rule], words: &Vocabulary, problems: &mut Vec<Problem>) {
         let message = stripped(&warning.to_string(), &policy);
         tell(&policy, warning, Flaw::Warned { policy: policy.clone(), message });
     }
+}
+
+/// Cedar proposes the name of a group as gladly as that of an action, now this one and now that: who followed it would
+/// permit far more than was meant.
+fn narrow(help: String) -> String {
+    let names = help.split("Action::\"").skip(1);
+    let is_group = |rest: &str| rest.split('"').next().is_some_and(|name| !name.contains(':'));
+    if names.into_iter().any(is_group) {
+        return "the actions are those of the schema, `policies/schema.cedarschema`, such as `fs:read`"
+            .to_owned();
+    }
+    help
 }
 
 /// Cedar begins its messages with the policy's id, which is told already.

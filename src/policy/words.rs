@@ -141,8 +141,8 @@ fn actions(schema: &Schema) -> Result<Vec<(OwnAction, &'static str)>, String> {
     let mut own = Vec::new();
     for action in schema.actions().filter(|action| is_own(action.type_name())) {
         let above = entities.ancestors(action).into_iter().flatten();
-        if let Some(above) = above.into_iter().find(|above| !is_own(above.type_name())) {
-            return Err(format!("`{action}` joins the built-in group `{above}`"));
+        if let Some(above) = above.into_iter().find(|above| above.type_name() != action.type_name()) {
+            return Err(format!("`{action}` joins `{above}`, which is a group of another namespace"));
         }
         if let Some(kind) = asked_on(schema, action)? {
             let kind = own::declare_kind(&kind).map_err(|e| e.to_string())?;

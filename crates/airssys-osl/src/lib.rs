@@ -5,7 +5,7 @@
 //! from a handle that was born from one. It knows nothing of WebAssembly or of Cedar; it asks an [`Authorizer`]
 //! and tells a [`Recorder`].
 //!
-//! *Invariant:* outside [`host_files`] and [`host_threads`] no public function has an effect without a [`Permit`] or a [`Lease`].
+//! *Invariant:* outside [`host_files`] no public function has an effect without a [`Permit`] or a [`Lease`].
 
 pub mod action;
 pub mod clock;
@@ -14,7 +14,6 @@ pub mod fs;
 pub mod gate;
 mod handle;
 pub mod host_files;
-pub mod host_threads;
 pub mod net;
 pub mod own;
 pub mod principal;

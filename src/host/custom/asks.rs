@@ -31,7 +31,8 @@ pub(in crate::host::custom) enum On<P> {
 
 impl<P, R> Asks<P, R> {
     /// Asks for `action` on the resource of type `kind` whose id `name` makes from the arguments. A sentence instead of
-    /// an id stops the component: the arguments name nothing that could be decided on.
+    /// an id stops the component: the arguments name nothing that could be decided on. So does an id that is empty, longer
+    /// than 4096 bytes, or holds a control character.
     pub fn on(
         action: impl Into<String>,
         kind: impl Into<String>,
@@ -86,6 +87,7 @@ pub(in crate::host::custom) fn named(
     kind: &'static str,
     name: Result<String, String>,
 ) -> Result<OwnResource, Unnamed> {
-    let unnamed = |reason: String| Unnamed { import, reason };
+    // It goes into the log.
+    let unnamed = |reason: String| Unnamed { import, reason: reason.chars().take(200).collect() };
     OwnResource::new(kind, &name.map_err(unnamed)?).map_err(|error| unnamed(error.to_string()))
 }

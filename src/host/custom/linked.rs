@@ -8,6 +8,7 @@ use crate::kernel::{Class, Denial, Imports, LinkError, Row, State, Track, guard}
 use crate::policy::{Source, Words};
 use airssys_osl::Principal;
 use airssys_osl::own::{self, OwnAction};
+use std::any::TypeId;
 use std::sync::Arc;
 use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, Lower, Resource, ResourceType, Val};
 
@@ -20,7 +21,10 @@ type Build = Box<dyn Fn(OwnAction, Option<&'static str>, &'static Row) -> Link +
 /// actions and types of resource are declared in a schema in Cedar's syntax, in a namespace of their own.
 ///
 /// Types of parameters and results are Rust's tuples of what wasmtime knows, and of what its `bindgen!` makes from WIT;
-/// [`HostInterface::values`] takes component values instead. Functions are called by the thread that runs the
+/// [`HostInterface::values`] takes component values instead. The crate `wasmtime` is that of this crate's own manifest, 48.
+/// A component links that imports a version of the same track: `1.0.0` serves one that was built for `1.4.0`, if that
+/// calls no function which is not here. Each resource has a Rust type of its own. An error that a function returns stops
+/// the component: what the component is to hear of is a value of the interface. Functions are called by the thread that runs the
 /// component, and a change of policies waits for them: they must not wait for long, and not ask for a change from
 /// within (that is an error). An asynchronous one may wait between its steps.
 ///
@@ -47,7 +51,7 @@ pub struct HostInterface<S> {
     schemas: Vec<Source>,
     keeps: Arc<Keeps<S>>,
     functions: Vec<Declared>,
-    types: Vec<(String, Link)>,
+    types: Vec<(String, TypeId, Link)>,
 }
 
 /// A function by what it asks, before its names are known to be good.
@@ -96,7 +100,7 @@ impl<S: Send + Sync + 'static> HostInterface<S> {
                 Ok(guard(state).release(rep)?)
             })
         });
-        self.types.push((own, link));
+        self.types.push((own, TypeId::of::<T>(), link));
         self
     }
 
@@ -213,14 +217,16 @@ impl<S: Send + Sync + 'static> Offer for HostInterface<S> {
             rows.push(row);
             links.push(link);
         }
-        let names = self.types.iter().map(|(name, _)| name).chain(self.functions.iter().map(|one| &one.name));
+        let names =
+            self.types.iter().map(|(name, ..)| name).chain(self.functions.iter().map(|one| &one.name));
         let mut seen = std::collections::BTreeSet::new();
         if let Some(twice) = names.into_iter().find(|name| !seen.insert(*name)) {
             return Err(format!("`{}` has `{twice}` twice: offer each once", self.name));
         }
-        let all = self.types.iter().map(|(_, link)| link).chain(&links);
-        let linked =
-            imports.own(&self.name, &rows, |linker| all.into_iter().try_for_each(|link| link(linker)));
+        let all = self.types.iter().map(|(.., link)| link).chain(&links);
+        let linked = imports.own(&self.name, &rows, self.types.iter().map(|(_, own, _)| *own), |linker| {
+            all.into_iter().try_for_each(|link| link(linker))
+        });
         linked.map_err(|error| error.to_string())
     }
 }

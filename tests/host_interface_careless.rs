@@ -13,7 +13,7 @@ mod support;
 
 use airssys_wasm::audit::Memory;
 use airssys_wasm::embed::{Asks, Component, ComponentRuntime, HostInterface};
-use airssys_wasm::policy::{Source, Words};
+use airssys_wasm::policy::{Policies, Source, Words};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::component::Resource;
@@ -157,4 +157,27 @@ fn an_action_with_two_colons_in_its_name_is_not_another_namespaces_action() {
         namespace Acme::x { entity B; action "y" appliesTo { principal: [Component], resource: [B] }; }
     "#;
     assert!(Words::with(&[Source::new("two.cedarschema", text)]).is_err());
+}
+
+#[test]
+fn two_resources_have_two_rust_types() {
+    let (config, _memory) = support::config("");
+    let one = HostInterface::new("acme:probe/one@1.0.0", |_| ()).resource::<Thing>("thing");
+    let other = HostInterface::new("acme:probe/other@1.0.0", |_| ()).resource::<Thing>("thing");
+    let error = ComponentRuntime::new(config.host_interface(one).host_interface(other)).unwrap_err();
+    assert!(error.to_string().contains("`acme:probe/other@1.0.0` has a resource whose Rust type"), "{error}");
+}
+
+#[test]
+fn a_policy_on_an_id_that_no_thing_can_have_does_not_load() {
+    let words = Words::with(&[Source::new("s", SCHEMA)]).unwrap();
+    let load = |id: &str| {
+        let policy = format!("permit (principal, action, resource == Acme::Thing::\"{id}\");");
+        Policies::load_over(&words, &[Source::new("p.cedar", policy)], &[])
+    };
+    load("a").unwrap();
+    for id in ["", &"x".repeat(5000)] {
+        let error = load(id).unwrap_err().to_string();
+        assert!(error.contains("would never match"), "{error}");
+    }
 }
