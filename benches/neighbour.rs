@@ -3,7 +3,15 @@
 //! A call's time runs from the moment it was due until it was answered, so waiting for one's turn counts. The program
 //! fails when the 99th percentile is more than the larger of 5 times the idle one and 10 ms.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a benchmark"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

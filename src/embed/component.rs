@@ -206,10 +206,10 @@ impl Component {
     }
 
     fn failed(&self, failure: Failure) -> Error {
-        if let Failure::Limit(limit) = &failure {
-            if let Err(error) = self.session.exceed(*limit, None) {
-                return error.into();
-            }
+        if let Failure::Limit(limit) = &failure
+            && let Err(error) = self.session.exceed(*limit, None)
+        {
+            return error.into();
         }
         failure.into()
     }

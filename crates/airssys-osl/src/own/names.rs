@@ -23,9 +23,13 @@ pub struct OwnAction(u16);
 
 /// A thing of an embedder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct OwnResource {
+pub struct OwnResource(Arc<Thing>);
+
+/// Behind a pointer: every resource is as large as the largest kind of them.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Thing {
     kind: &'static str,
-    id: Arc<str>,
+    id: Box<str>,
 }
 
 /// What a permit for an embedder's action is for.
@@ -179,7 +183,7 @@ impl OwnResource {
         if id.is_empty() || id.len() > MAX_ID_BYTES || id.contains(unshowable) {
             return Err(OwnError::Id { kind });
         }
-        Ok(OwnResource { kind, id: id.into() })
+        Ok(OwnResource(Arc::new(Thing { kind, id: id.into() })))
     }
 
     /// The thing of a type that was declared, by name.
@@ -193,12 +197,12 @@ impl OwnResource {
 
     /// Its type, with the namespace.
     pub fn kind(&self) -> &'static str {
-        self.kind
+        self.0.kind
     }
 
     /// Its id.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.0.id
     }
 }
 
