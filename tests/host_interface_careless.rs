@@ -150,6 +150,34 @@ async fn what_was_given_with_a_permission_that_is_lost_is_not_taken() {
     assert_eq!(taken.load(Ordering::SeqCst), 0, "{answer:?}");
 }
 
+/// How far the calling thread stands back.
+#[cfg(target_os = "linux")]
+fn nice() -> i32 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    fields.split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_call_in_the_background_leaves_no_thread_of_the_hosts_standing_back() {
+    let before = nice();
+    let (_runtime, component, _taken) = loaded().await;
+    component.call_wave("spin(300000000)").await.unwrap();
+    let look = || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        nice()
+    };
+    let all: Vec<_> = (0..8).map(|_| tokio::task::spawn_blocking(look)).collect();
+    for one in all {
+        assert_eq!(
+            one.await.unwrap(),
+            before,
+            "a thread of the executor's was started by one that stands back"
+        );
+    }
+}
+
 #[test]
 fn an_action_with_two_colons_in_its_name_is_not_another_namespaces_action() {
     let text = r#"
