@@ -3,8 +3,10 @@
 use crate::{Subject, support};
 use airssys_osl::GuestPath;
 use airssys_osl::fs::MountSpec;
+use airssys_wasm::Limits;
 use airssys_wasm::audit::Log;
 use airssys_wasm::embed::{Component, ComponentRuntime, Config};
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -41,6 +43,12 @@ impl Audit<'_> {
     }
 }
 
+/// Limits that are counted like any others and that a benchmark does not meet.
+fn unbounded() -> Limits {
+    let most = NonZeroU64::MAX;
+    Limits::default().output_bytes_per_second(most).read_bytes_total(most).write_bytes_total(most)
+}
+
 impl Guarded {
     /// Under `count` policies, of which four apply.
     pub(crate) fn new(
@@ -55,7 +63,8 @@ impl Guarded {
             .trust(support::trust())
             .policy("bench.cedar", policies(count))
             .audit(Arc::new(audit.log()))
-            .mount(MountSpec::new(directory, data));
+            .mount(MountSpec::new(directory, data))
+            .limits(unbounded());
         let runtime = ComponentRuntime::new(config).unwrap();
         let source = support::signed("bench", component);
         let component = executor.block_on(runtime.load_component(source)).unwrap();
