@@ -108,10 +108,11 @@ fn the_one(log: &[u8], verdict: Word, path: &str) -> Result<Record<'static>, Box
 /// Asks the question of a record again.
 fn why(ran: &Ran, record: &Record<'_>) -> Result<Explanation, Box<dyn Error>> {
     let question = Question {
-        principal: ran.principal.clone(),
+        principal: ran.principal.clone().into(),
         action: record.action_id().ok_or("the record has no action")?,
         resource: record.resource_value()?,
         import: record.import.as_deref().unwrap_or_default().to_owned(),
+        chain: std::sync::Arc::default(),
     };
     Ok(explain(&ran.policies, &question))
 }

@@ -4,7 +4,10 @@
 
 mod cli_support;
 
-use airssys_osl::{ActionId, Ask, Authorizer, Endpoint, Entry, Host, Principal, Recorder, Resource, Subject};
+use airssys_osl::{
+    ActionId, Ask, Authorizer, Endpoint, Entry, FunctionName, Host, Operator, Peer, Principal, Recorder,
+    Resource, Subject,
+};
 use airssys_wasm::audit::{Kind, Limits, Load, Log, PolicySet, Record, Word, query};
 use airssys_wasm::policy::{CedarAuthorizer, Policies, Source};
 use cli_support::Desk;
@@ -31,6 +34,10 @@ const POLICY: &str = r#"
 @id("fair") permit (principal in Publisher::"acme", action, resource == Random::"insecure");
 @id("args") permit (principal, action, resource is Process) when { !principal.dev };
 @id("name") permit (principal, action in Action::"net", resource in Host::"example.com");
+@id("calls") permit (principal, action in [Action::"msg", Action::"component"], resource)
+    when { context has caller && context.caller.release == 7 && context.chain.contains(Component::"beta/draw") };
+@id("drawn") forbid (principal, action in Action::"msg", resource is Component) when { resource.release == 7 };
+@id("admin") permit (principal is Operator in Group::"admins", action in Action::"runtime", resource);
 @id("local") permit (principal, action == Action::"net:bind", resource is Endpoint) when { !(resource has ip) };
 "#;
 
@@ -48,7 +55,7 @@ const LATER: &str = r#"
 
 const IMPORTS: [&str; 2] = ["wasi:filesystem/types#stat-at", "wasi:filesystem/types#open-at"];
 
-fn subjects() -> [Subject; 2] {
+fn subjects() -> [Subject; 3] {
     let principal = |name: &str, release, groups: &[&str]| Principal {
         name: name.to_owned(),
         publisher: name.split('/').next().unwrap().to_owned(),
@@ -58,16 +65,27 @@ fn subjects() -> [Subject; 2] {
         dev: groups.is_empty(),
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
     };
-    [
-        Subject::new(principal("acme/thumb", 1, &["image-tools"]), 1),
-        Subject::new(principal("beta/draw", 7, &["vetted", "image-tools"]), 2),
-    ]
+    let thumb = Subject::new(principal("acme/thumb", 1, &["image-tools"]), 1);
+    let draw = Subject::new(principal("beta/draw", 7, &["vetted", "image-tools"]), 2);
+    // What the one does, the other has called it for.
+    thumb.serve(draw.chain_of_callee());
+    let operator = Operator::new(1000, vec!["admins".to_owned()]).unwrap();
+    [thumb, draw, Subject::new(operator, 3)]
 }
 
-fn resources(action: ActionId) -> Vec<Resource> {
+/// Each once as it lives, and once unknown.
+fn peers(subjects: &[Subject; 3]) -> Vec<Peer> {
+    let draw = Peer::live(subjects[1].component().unwrap(), 2);
+    vec![draw, Peer::named("beta/gone").unwrap()]
+}
+
+fn resources(action: ActionId, subjects: &[Subject; 3]) -> Vec<Resource> {
+    let peers = || peers(subjects).into_iter();
     let paths =
         ["/", "/work/x", "/photos/2026/a.jpg", "/photos/2026", "/photos/keys/\u{e9}\n", "/albums/holiday/b"];
-    let named: [(&str, &[&str]); 7] = [
+    let named: [(&str, &[&str]); 9] = [
+        ("Topic", &["/orders/new", "/orders"]),
+        ("Runtime", &["self"]),
         ("Host", &["api.example.com", "x.org"]),
         ("Path", &paths),
         ("EnvVar", &["LANG", "TOKEN"]),
@@ -84,6 +102,14 @@ fn resources(action: ActionId) -> Vec<Resource> {
         "random" => "Random",
         "net" if action == ActionId::NetResolve => "Host",
         "net" => return endpoints(),
+        "msg" if matches!(action, ActionId::MsgPublish | ActionId::MsgSubscribe) => "Topic",
+        "component" if action == ActionId::ComponentCall => {
+            let function =
+                |peer| FunctionName::new(peer, Some("beta:art/lines@1.0.0"), "draw").unwrap().into();
+            return peers().map(function).collect();
+        }
+        "msg" | "component" => return peers().map(Resource::from).collect(),
+        "runtime" => "Runtime",
         _ => "Process",
     };
     let (_, ids) = named.iter().find(|(name, _)| *name == kind).unwrap();
@@ -119,7 +145,7 @@ fn write_log(desk: &Desk) {
     let ((before, policy_set), (after, later_set)) = (policies(POLICY, ENTITIES), policies(LATER, ENTITIES));
     let authorizer = CedarAuthorizer::new(before);
     let subjects = subjects();
-    for subject in &subjects {
+    for subject in subjects.iter().filter(|subject| subject.component().is_some()) {
         let limits = Limits::default();
         let load = Load { key_id: "00", file_digest: "00", policy_set: &policy_set, epoch: 1, limits };
         log.load(subject, &load).unwrap();
@@ -129,11 +155,17 @@ fn write_log(desk: &Desk) {
         let decision = authorizer.decide(&ask);
         log.decision(&Entry { ask, verdict: &decision.verdict, epoch: decision.epoch }).unwrap();
     };
-    let asked =
-        ActionId::ALL.iter().flat_map(|action| resources(*action).into_iter().map(|one| (*action, one)));
+    let asked = ActionId::ALL
+        .iter()
+        .flat_map(|action| resources(*action, &subjects).into_iter().map(|one| (*action, one)));
     // Each second one with the other import, each second pair by the other subject.
     for (at, (action, resource)) in asked.enumerate() {
-        record(&subjects[at / 2 % 2], action, &resource, IMPORTS[at % 2]);
+        let by = match action.name().split_once(':').unwrap() {
+            ("runtime", _) | (_, "stop" | "status") => 2,
+            ("msg" | "component", _) => 0,
+            _ => at / 2 % 2,
+        };
+        record(&subjects[by], action, &resource, IMPORTS[at % 2]);
     }
     let keys = Resource::parse("Path", "/photos/keys/a").unwrap();
     for (subject, import) in subjects.iter().zip(IMPORTS) {
@@ -189,7 +221,7 @@ fn answers(record: &Record<'_>, value: &serde_json::Value) -> [(String, Vec<Stri
 #[test]
 fn every_verdict_of_a_log_is_decided_again_from_its_record_and_the_files_of_its_epoch() {
     let (desk, decisions) = desk();
-    assert_eq!(decisions.len(), 95);
+    assert_eq!(decisions.len(), 124);
     for record in &decisions {
         let policy = if record.epoch == Some(1) { "before/policy.cedar" } else { "after/policy.cedar" };
         let value = again(&desk, record, &["--policy", policy, "--entities", "entities.json"]);
@@ -215,7 +247,8 @@ fn a_question_of_which_a_part_was_cut_is_not_asked_again_as_another() {
     let desk = Desk::new();
     let log = Log::open_file(&desk.path("log")).unwrap();
     let (policies, policy_set) = policies(POLICY, ENTITIES);
-    let (authorizer, [subject, _]) = (CedarAuthorizer::new(policies), subjects());
+    let (authorizer, [subject, ..]) = (CedarAuthorizer::new(policies), subjects());
+    subject.serve(std::sync::Arc::default());
     let limits = Limits::default();
     let load = Load { key_id: "00", file_digest: "00", policy_set: &policy_set, epoch: 1, limits };
     log.load(&subject, &load).unwrap();

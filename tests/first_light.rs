@@ -177,7 +177,7 @@ async fn denied_standard_output_is_closed() {
 async fn a_denied_clock_stops_the_guest_with_the_facts() {
     let said = ran("", &["now"]).await;
     let denied = said.denied();
-    assert_eq!((denied.subject.as_str(), denied.action), ("acme/probe", ActionId::ClockRead));
+    assert_eq!((denied.subject.name().as_str(), denied.action), ("acme/probe", ActionId::ClockRead));
     assert_eq!((&denied.resource, &denied.why), (&Resource::Clock(Clock::Wall), &Why::Policy));
     assert_eq!(denied.import, "wasi:clocks/wall-clock#now");
     assert_eq!(said.out, "");

@@ -468,10 +468,11 @@ async fn a_denial_has_its_least_permit_and_inspection_shows_what_is_asked() {
     let (runtime, component, _memory, _ran) = loaded("").await;
     let words = Words::with(&[Source::new("s", SCHEMA)]).unwrap();
     let question = Question {
-        principal: component.principal().clone(),
+        principal: component.principal().clone().into(),
         action: ActionId::parse("Acme::contact:read").unwrap(),
         resource: airssys_osl::Resource::parse("Acme::Contact", "ada").unwrap(),
         import: "acme:crm/contacts#get".to_owned(),
+        chain: std::sync::Arc::default(),
     };
     let policies = Policies::load_over(&words, &[], &[]).unwrap();
     let explained = explain(&policies, &question);

@@ -17,6 +17,17 @@ fn faults(policies: &Policies, who: &Principal) -> String {
     reasons.errors.join("; ")
 }
 
+/// A resource for an action on a component, a function, a topic, the runtime or the process.
+fn of_actors(action: ActionId) -> Resource {
+    let id = match action.kind() {
+        "Component" => "acme/b",
+        "Function" => "acme/b#f",
+        "Topic" => "/orders",
+        _ => "self",
+    };
+    Resource::parse(action.kind(), id).unwrap()
+}
+
 #[test]
 fn without_a_policy_everything_is_denied() {
     let policies = Policies::load(&[], &[]).unwrap();
@@ -29,7 +40,7 @@ fn without_a_policy_everything_is_denied() {
             "random:read" => Resource::parse("Random", "secure").unwrap(),
             "net:resolve" => Resource::parse("Host", "api.example.com").unwrap(),
             name if name.starts_with("net:") => Resource::parse("Endpoint", "192.0.2.1:443/tcp").unwrap(),
-            _ => Resource::parse("Process", "self").unwrap(),
+            _ => of_actors(*action),
         };
         let decision = decide(&policies, &principal("acme/x"), *action, &resource);
         assert_eq!(outcome(&decision), (Outcome::Deny, vec![]), "{action}");

@@ -222,31 +222,18 @@ struct Case {
 
 fn case() -> impl Strategy<Value = Case> {
     // Most questions are on files, which have the most policies.
-    let files: Vec<_> = (0..ActionId::COUNT).filter(|at| kind(ActionId::ALL[*at]) == "Path").collect();
+    let files: Vec<_> = (0..ActionId::COUNT).filter(|at| ActionId::ALL[*at].kind() == "Path").collect();
     let action = prop_oneof![1 => 0..ActionId::COUNT, 2 => select(files)];
     let question = (0..PRINCIPALS.len(), action, any::<prop::sample::Index>(), 0..IMPORTS.len());
     let known = resources();
     let question = question.prop_map(move |(who, action, resource, import)| {
-        let kind = kind(ActionId::ALL[action]);
+        let kind = ActionId::ALL[action].kind();
         let fitting: Vec<_> = (0..known.len()).filter(|at| known[*at].kind() == kind).collect();
         (who, action, fitting[resource.index(fitting.len())], import)
     });
     let questions = prop::collection::vec(question, QUESTIONS);
     let all = (prop::collection::vec(policy(), 1..20), parents(), questions);
     all.prop_map(|(policies, parents, questions)| Case { policies, parents, questions })
-}
-
-fn kind(action: ActionId) -> &'static str {
-    match action.name().split(':').next().unwrap() {
-        "fs" => "Path",
-        "env" => "EnvVar",
-        "stdio" => "Stdio",
-        "clock" => "Clock",
-        "random" => "Random",
-        "net" if action == ActionId::NetResolve => "Host",
-        "net" => "Endpoint",
-        _ => "Process",
-    }
 }
 
 fn uid(kind: &str, id: &str) -> Value {

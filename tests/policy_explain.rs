@@ -27,7 +27,16 @@ forbid (principal, action, resource in Path::"/photos/private");
 
 fn ask(who: Principal, action: ActionId, file: &str) -> Explanation {
     let import = "wasi:filesystem/types#open-at".to_owned();
-    explain(&load(THUMB), &Question { principal: who, action, resource: path(file), import })
+    explain(
+        &load(THUMB),
+        &Question {
+            principal: who.into(),
+            action,
+            resource: path(file),
+            import,
+            chain: std::sync::Arc::default(),
+        },
+    )
 }
 
 #[test]
@@ -82,10 +91,11 @@ fn a_fault_tells_its_errors() {
         "@id(\"sum\")\npermit (principal is Component, action, resource)\nwhen { 9223372036854775807 + principal.release > 0 };",
     );
     let question = Question {
-        principal: principal("acme/x"),
+        principal: principal("acme/x").into(),
         action: ActionId::FsRead,
         resource: path("/a"),
         import: String::new(),
+        chain: std::sync::Arc::default(),
     };
     insta::assert_snapshot!(explain(&policies, &question), @r#"
     fault: `acme/x` may not fs:read Path::"/a"
@@ -108,7 +118,13 @@ fn explanations_are_data_too() {
 /// The suggestion for a denial by no policy at all.
 fn suggested(action: ActionId, resource: &Resource) -> Option<Suggestion> {
     let (principal, import) = (principal("acme/x"), String::new());
-    let question = Question { principal, action, resource: resource.clone(), import };
+    let question = Question {
+        principal: principal.into(),
+        action,
+        resource: resource.clone(),
+        import,
+        chain: std::sync::Arc::default(),
+    };
     explain(&load(""), &question).suggestion
 }
 

@@ -170,10 +170,11 @@ fn no_file_says_what_a_host_or_an_endpoint_is_in() {
 fn the_suggestion_for_an_address_with_a_name_is_a_permit_by_that_name() {
     let resource = endpoint("192.0.2.1:443/tcp", &["api.example.com"]);
     let question = Question {
-        principal: principal("acme/x"),
+        principal: principal("acme/x").into(),
         action: ActionId::NetConnect,
         resource: resource.clone(),
         import: String::new(),
+        chain: std::sync::Arc::default(),
     };
     let Some(Suggestion::Permit(text)) = explain(&load(""), &question).suggestion else { panic!() };
     assert!(text.contains("resource is Endpoint in Host::\"api.example.com\""), "{text}");

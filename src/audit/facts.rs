@@ -1,7 +1,7 @@
 //! What the rest of the program tells the log, and how much of it is kept.
 
-use crate::audit::record::{Exceeded, Kind, Loaded, Record, Reuse, Target, Version};
-use airssys_osl::{ActionId, Entry, Principal, Resource, Subject};
+use crate::audit::record::{Exceeded, Kind, Link, Loaded, Record, Reuse, Target, Version};
+use airssys_osl::{ActionId, Caller, Chain, Entry, Party, Principal, Resource, Subject};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -89,13 +89,16 @@ const LIST: usize = 64 * 1024;
 impl<'a> Record<'a> {
     /// A record about a live instance.
     pub(super) fn about(kind: Kind, subject: &'a Subject) -> Record<'a> {
-        let principal = subject.principal();
-        Record {
-            subject: Some(cut(&principal.name, NAME)),
-            instance: Some(subject.instance()),
-            digest: Some(cut(&principal.digest, NAME)),
-            ..Record::of(kind)
-        }
+        let (name, digest, groups) = match subject.party() {
+            Party::Component(principal) => {
+                (cut(&principal.name, NAME), Some(cut(&principal.digest, NAME)), None)
+            }
+            Party::Operator(operator) => {
+                let groups = operator.groups().iter().map(|group| cut(group, NAME)).collect();
+                (subject.party().name().into(), None, Some(groups))
+            }
+        };
+        Record { subject: Some(name), instance: Some(subject.instance()), digest, groups, ..Record::of(kind) }
     }
 
     pub(super) fn decision(entry: &'a Entry<'_>) -> Record<'a> {
@@ -112,6 +115,7 @@ impl<'a> Record<'a> {
             errors: Some(errors),
             more_errors,
             epoch: Some(entry.epoch),
+            chain: chain(&entry.ask.subject.chain()),
             ..Record::about(Kind::Decision, entry.ask.subject)
         }
     }
@@ -146,7 +150,7 @@ impl<'a> Record<'a> {
     pub(super) fn load(subject: &'a Subject, load: &Load<'a>) -> Record<'a> {
         Record {
             epoch: Some(load.epoch),
-            component: Some(loaded(subject.principal(), load)),
+            component: subject.component().map(|principal| loaded(principal, load)),
             policy_set: Some(load.policy_set.clone()),
             ..Record::about(Kind::Load, subject)
         }
@@ -195,7 +199,7 @@ fn loaded<'a>(principal: &'a Principal, load: &Load<'a>) -> Loaded<'a> {
 }
 
 fn target<'a>(kind: &'static str, id: &'a str) -> Target<'a> {
-    Target { kind: kind.into(), id: cut(id, ID), parents: Vec::new() }
+    Target { kind: kind.into(), id: cut(id, ID), parents: Vec::new(), instance: None }
 }
 
 fn resource(resource: &Resource) -> Target<'_> {
@@ -206,7 +210,22 @@ fn resource(resource: &Resource) -> Target<'_> {
         }
         _ => Vec::new(),
     };
-    Target { parents, ..target(resource.kind(), resource.id()) }
+    let instance = match resource {
+        Resource::Component(peer) => peer.instance(),
+        Resource::Function(function) => function.peer().instance(),
+        _ => None,
+    };
+    Target { parents, instance, ..target(resource.kind(), resource.id()) }
+}
+
+/// The chain, if anybody is in it.
+fn chain(chain: &Chain) -> Option<Vec<Link<'static>>> {
+    let link = |caller: &Caller| {
+        let component = Cow::Owned(cut(&caller.principal.name, NAME).into_owned());
+        Link { component, instance: caller.instance }
+    };
+    let links: Vec<_> = chain.callers().iter().map(link).collect();
+    (!links.is_empty()).then_some(links)
 }
 
 /// As many items as fit into [`LIST`] bytes, each cut to `each`, and how many were left out.

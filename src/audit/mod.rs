@@ -15,6 +15,7 @@
 //!
 //! This module knows neither wasmtime nor Cedar.
 
+mod again;
 mod canonical;
 mod chain;
 mod error;

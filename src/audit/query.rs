@@ -139,6 +139,8 @@ pub struct Situation {
     pub record: Record<'static>,
     /// How its subject was loaded: attributes, parents, limits.
     pub load: Option<Record<'static>>,
+    /// How others were loaded whom it speaks of: its resource, and on whose behalf it was asked.
+    pub others: Vec<Record<'static>>,
     /// Digests of the policies that were in force.
     pub policy_set: Option<PolicySet>,
 }
@@ -151,13 +153,17 @@ pub fn situation(mut reader: impl BufRead + Seek, seq: u64) -> Result<Option<Sit
     let start = reader.stream_position()?;
     let Some(record) = find(&mut reader, seq)? else { return Ok(None) };
     reader.seek(io::SeekFrom::Start(start))?;
-    let (mut load, mut policy_set) = (None, None);
+    let (mut load, mut others, mut policy_set) = (None, Vec::new(), None);
+    let spoken_of: Vec<u64> = {
+        let target = record.resource.iter().filter_map(|target| target.instance);
+        target.chain(record.chain.iter().flatten().map(|link| link.instance)).collect()
+    };
     for earlier in query(reader, Filter::default()) {
         let earlier = earlier?;
         let at = earlier.seq;
         match earlier.kind {
             // Instances are numbered anew by each process.
-            Kind::Open => (load, policy_set) = (None, None),
+            Kind::Open => (load, others, policy_set) = (None, Vec::new(), None),
             // By epoch and not by place: a verdict may be recorded after a swap and be from before it.
             Kind::Load | Kind::Swap if record.epoch.is_none_or(|epoch| earlier.epoch == Some(epoch)) => {
                 policy_set.clone_from(&earlier.policy_set);
@@ -167,12 +173,17 @@ pub fn situation(mut reader: impl BufRead + Seek, seq: u64) -> Result<Option<Sit
             Kind::Limit | Kind::Revoke | Kind::Close => {}
         }
         let same = (&earlier.subject, earlier.instance) == (&record.subject, record.instance);
-        if earlier.kind == Kind::Load && same {
-            load = Some(earlier);
+        if earlier.kind == Kind::Load {
+            if earlier.instance.is_some_and(|instance| spoken_of.contains(&instance)) {
+                others.push(earlier.clone());
+            }
+            if same {
+                load = Some(earlier);
+            }
         }
         if at >= seq {
             break;
         }
     }
-    Ok(Some(Situation { record, load, policy_set }))
+    Ok(Some(Situation { record, load, others, policy_set }))
 }

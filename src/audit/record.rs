@@ -59,9 +59,12 @@ pub struct Record<'a> {
     /// Epoch of the policies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
-    /// The component on whose behalf the subject asked, where there is one; part of the context.
+    /// On whose behalf the subject asked, the nearest caller first; part of the context. Each has its own `load` record.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub caller: Option<Cow<'a, str>>,
+    pub chain: Option<Vec<Link<'a>>>,
+    /// Of an operator, the groups that the configuration grants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<Cow<'a, str>>>,
     /// In `load`: the principal's other attributes, its parents, and what it was loaded with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<Loaded<'a>>,
@@ -106,7 +109,8 @@ impl Record<'_> {
             errors: None,
             more_errors: None,
             epoch: None,
-            caller: None,
+            chain: None,
+            groups: None,
             component: None,
             policy_set: None,
             reused: None,
@@ -259,6 +263,19 @@ pub struct Target<'a> {
     /// What it is in that does not follow from its id: of an endpoint, the hosts it was judged as.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<Target<'a>>,
+    /// Of a component or its function: which live instance was judged, if there was one. Its `load` record says the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<u64>,
+}
+
+/// A component on whose behalf something was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link<'a> {
+    /// Its name.
+    pub component: Cow<'a, str>,
+    /// Which live instance.
+    pub instance: u64,
 }
 
 /// What a `load` record says of the component beyond `subject`, `instance` and `digest`.

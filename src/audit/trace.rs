@@ -25,7 +25,7 @@ pub(super) fn emit(record: &Record<'_>) {
                 policies = record.policies.as_deref().map(join).as_deref(),
                 errors = record.errors.as_deref().map(join).as_deref(),
                 epoch = record.epoch,
-                caller = record.caller.as_deref(),
+                chain = chain(record).as_deref(),
                 limit = record.limit.as_ref().map(|limit| &*limit.name),
                 reused = reused(record).as_deref(),
                 text = record.text.as_deref(),
@@ -43,6 +43,11 @@ fn resource(record: &Record<'_>) -> Option<String> {
 fn reused(record: &Record<'_>) -> Option<String> {
     let pairs = record.reused.as_ref()?.iter().map(|reuse| format!("{} {}", reuse.action, reuse.times));
     Some(pairs.collect::<Vec<_>>().join(", "))
+}
+
+fn chain(record: &Record<'_>) -> Option<String> {
+    let links: Vec<_> = record.chain.as_ref()?.iter().map(|link| Cow::Borrowed(&*link.component)).collect();
+    Some(join(&links))
 }
 
 fn join(items: &[Cow<'_, str>]) -> String {

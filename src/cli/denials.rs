@@ -43,7 +43,7 @@ pub(super) fn limit_teller(
     let tell = move |subject: &Subject, exceeded: &LimitExceeded| {
         let lives = ["handles", "open_files", "sockets", "output_bytes_per_second"];
         if lives.contains(&exceeded.limit) || exceeded.limit.ends_with("_total") {
-            let name = &subject.principal().name;
+            let name = subject.party().name();
             let value = json!({ "limit": {
                 "subject": name, "limit": exceeded.limit, "value": exceeded.value, "text": exceeded.to_string(),
             }});
@@ -69,7 +69,7 @@ fn is_new(told: &Mutex<HashSet<String>>, denied: &Denied) -> bool {
 fn tell(console: Console, denied: &Denied) {
     let suggestion = suggest(denied);
     let value = json!({ "denied": {
-        "subject": denied.subject,
+        "subject": denied.subject.name(),
         "action": denied.action.name(),
         "resource": denied.resource.to_string(),
         "import": denied.import,
@@ -83,13 +83,18 @@ fn tell(console: Console, denied: &Denied) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use airssys_osl::{ActionId, Reasons, Resource, Why};
+    use airssys_osl::{ActionId, Party, Principal, Reasons, Resource, Why};
     use std::sync::Arc;
+
+    fn someone() -> Party {
+        let (name, publisher, digest) = ("acme/x".to_owned(), "acme".to_owned(), String::new());
+        let (version, release, groups) = ((1, 0, 0), 1, Vec::new());
+        Principal { name, publisher, digest, version, release, dev: false, groups }.into()
+    }
 
     fn denied(path: &str) -> Denied {
         Denied {
-            subject: "acme/x".into(),
-            publisher: "acme".into(),
+            subject: someone(),
             action: ActionId::FsRead,
             resource: Resource::parse("Path", path).unwrap(),
             import: "wasi:filesystem/types#open-at",

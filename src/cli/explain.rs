@@ -12,6 +12,7 @@ use airssys_osl::{ActionId, Host, Principal, Resource};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Say why something was, or would be, allowed or denied.
 ///
@@ -163,25 +164,13 @@ fn question(situation: &Situation) -> Result<Question, String> {
     if record.kind != Kind::Decision {
         return Err(format!("it is of kind `{}`", record.kind.name()));
     }
-    let load = situation.load.as_ref().ok_or("the log does not say how its subject was loaded")?;
-    let component = load.component.as_ref().ok_or("the log does not say who its subject is")?;
-    let version = component.version;
-    let groups = component.parents.iter().filter(|parent| parent.kind == "Group");
-    let principal = Principal {
-        name: record.subject.as_deref().unwrap_or_default().to_owned(),
-        publisher: component.publisher.to_string(),
-        digest: load.digest.as_deref().unwrap_or_default().to_owned(),
-        version: (version.major, version.minor, version.patch),
-        release: component.release,
-        dev: component.dev,
-        groups: groups.map(|group| group.id.to_string()).collect(),
-    };
-    if record.is_cut() || load.is_cut() {
+    if record.is_cut() {
         return Err("a part of it was cut, being too long for the log".to_owned());
     }
     let action = record.action_id().ok_or("its action is not known here")?;
     let import = record.import.as_deref().unwrap_or_default().to_owned();
-    Ok(Question { principal, action, resource: record.resource_value()?, import })
+    let (principal, chain) = (situation.party()?, Arc::new(situation.chain()?));
+    Ok(Question { principal, action, resource: situation.resource()?, import, chain })
 }
 
 impl Asked {
@@ -205,7 +194,13 @@ impl Asked {
             ));
         }
         Ok(Case {
-            question: Question { principal, action, resource, import: self.import },
+            question: Question {
+                principal: principal.into(),
+                action,
+                resource,
+                import: self.import,
+                chain: Arc::default(),
+            },
             recorded: None,
             notes,
         })

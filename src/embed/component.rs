@@ -50,8 +50,9 @@ impl Component {
         until: Option<Time>,
     ) -> Result<Component, Error> {
         let limits = shared.limits_for(&verified)?;
-        let session = shared.open(&verified, limits)?;
-        let tenure = Tenure::new(Arc::clone(&session), until);
+        let principal = Arc::new(verified.principal().clone());
+        let session = shared.open(&verified, &principal, limits)?;
+        let tenure = Tenure::new(Arc::clone(&session), principal, until);
         let over = tenure.over();
         let functions = prepared.compiled().exports();
         let started = prepared.instantiate(tenure, shared.grants(), limits).await;

@@ -10,7 +10,7 @@ use crate::policy::{CedarAuthorizer, Policies, Source, Words};
 use crate::{host, policy};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
-use airssys_osl::{Gate, Session, Subject};
+use airssys_osl::{Gate, Principal, Session, Subject};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
@@ -188,9 +188,14 @@ impl Shared {
     }
 
     /// Opens a session for a new instance and records what it was loaded with.
-    pub(crate) fn open(&self, verified: &VerifiedComponent, limits: Limits) -> Result<Arc<Session>, Error> {
+    pub(crate) fn open(
+        &self,
+        verified: &VerifiedComponent,
+        principal: &Arc<Principal>,
+        limits: Limits,
+    ) -> Result<Arc<Session>, Error> {
         let number = self.instances.fetch_add(1, Ordering::Relaxed);
-        let subject = Subject::new(verified.principal().clone(), number);
+        let subject = Subject::new(Arc::clone(principal), number);
         let session = self.gate.session_within(subject, limits.allowance());
         let snapshot = self.authorizer.snapshot();
         self.live.add(verified.key_id(), &session);

@@ -74,7 +74,7 @@ impl Prepared {
         grants: Grants,
         limits: Limits,
     ) -> Result<Instance, InstanceError> {
-        let state = State::new(Arc::clone(tenure.session()), grants, Meter::new(limits));
+        let state = State::new(&tenure, grants, Meter::new(limits));
         let mut store = Store::new(self.compiled.engine().inner(), state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(count(limits.host_call_bytes));

@@ -1,11 +1,11 @@
 //! What a store holds.
 
-use crate::kernel::Row;
 use crate::kernel::attribution::Attribution;
 use crate::kernel::instance::Grants;
 use crate::kernel::limits::{Meter, count};
-use airssys_osl::Session;
+use crate::kernel::{Row, Tenure};
 use airssys_osl::net::Network;
+use airssys_osl::{Principal, Session};
 use airssys_osl::{clock, random};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) attribution: Attribution,
     pub(crate) session: Arc<Session>,
+    /// Who the session is for.
+    pub(crate) principal: Arc<Principal>,
     pub(crate) grants: Grants,
     pub(crate) ambient: Ambient,
     /// The network, once something was asked of it.
@@ -68,7 +70,7 @@ impl Current {
 }
 
 impl State {
-    pub(crate) fn new(session: Arc<Session>, grants: Grants, meter: Meter) -> State {
+    pub(crate) fn new(tenure: &Tenure, grants: Grants, meter: Meter) -> State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(count(meter.limits.handles));
         let places = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
@@ -76,7 +78,8 @@ impl State {
         State {
             table,
             attribution: Attribution::default(),
-            session,
+            session: Arc::clone(tenure.session()),
+            principal: Arc::clone(tenure.principal()),
             grants,
             ambient: Ambient::default(),
             network: None,

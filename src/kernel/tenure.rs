@@ -1,6 +1,6 @@
 //! How long a session lasts: no longer than the identity behind it, and no longer than who holds it.
 
-use airssys_osl::Session;
+use airssys_osl::{Principal, Session};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +12,7 @@ use tokio::time::sleep_until;
 #[derive(Debug)]
 pub struct Tenure {
     session: Arc<Session>,
+    principal: Arc<Principal>,
     /// When the identity runs out.
     until: Option<Instant>,
     /// Closed by the tenure's end.
@@ -19,9 +20,14 @@ pub struct Tenure {
 }
 
 impl Tenure {
-    /// Holds `session` open while its identity lasts: for ever if `until` is none.
-    pub fn new(session: Arc<Session>, until: Option<Instant>) -> Tenure {
-        Tenure { session, until, over: watch::Sender::new(()) }
+    /// Holds `session` open while the identity behind it lasts: for ever if `until` is none.
+    pub fn new(session: Arc<Session>, principal: Arc<Principal>, until: Option<Instant>) -> Tenure {
+        Tenure { session, principal, until, over: watch::Sender::new(()) }
+    }
+
+    /// The identity behind it.
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.principal
     }
 
     /// The session.

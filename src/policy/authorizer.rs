@@ -1,5 +1,6 @@
 //! The gate's authorizer: one consistent set of policies at a time, exchanged as a whole.
 
+use super::decide::Query;
 use super::load::{Loaded, Policies};
 use super::subject::prepared;
 use airssys_osl::{Ask, Authorizer, Decision, GuestPath, Subject};
@@ -79,7 +80,9 @@ impl Authorizer for CedarAuthorizer {
         let (loaded, epoch): (&Arc<Loaded>, u64) = (&snapshot.policies.0, snapshot.epoch);
         match &prepared(ask.subject, loaded).ready {
             Ok(ready) => {
-                let judged = loaded.judge(ready, ask.action, ask.resource, ask.import);
+                let chain = ask.subject.chain();
+                let Ask { action, resource, import, .. } = *ask;
+                let judged = loaded.judge(ready, Query { action, resource, import, chain: &chain });
                 Decision { verdict: judged.verdict, epoch, reusable: judged.reusable }
             }
             Err(fault) => Decision { verdict: fault.clone(), epoch, reusable: false },

@@ -7,10 +7,12 @@
 use super::index::candidates;
 use super::load::Loaded;
 use super::network;
+use super::peers;
 use super::rule::{Effect, Rule};
 use super::stack::on_stack;
 use super::subject::Ready;
-use airssys_osl::{ActionId, Reasons, Resource, Verdict};
+use super::vocabulary::{Vocabulary, uid_of};
+use airssys_osl::{ActionId, Caller, Chain, Reasons, Resource, Verdict};
 use cedar_policy_core::ast::{
     Context, Entity, EntityUID, EntityUIDEntry, Expr, Literal, Request, SlotEnv, Value, ValueKind,
 };
@@ -19,6 +21,15 @@ use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, LazyLock};
+
+/// A question about a principal that is ready.
+#[derive(Clone, Copy)]
+pub(crate) struct Query<'a> {
+    pub(crate) action: ActionId,
+    pub(crate) resource: &'a Resource,
+    pub(crate) import: &'a str,
+    pub(crate) chain: &'a Chain,
+}
 
 /// An answer, and whether it may be given again for the same subject, action and resource.
 pub(crate) struct Judged {
@@ -30,7 +41,8 @@ static NOTHING: LazyLock<Arc<Reasons>> = LazyLock::new(Arc::default);
 
 impl Loaded {
     /// Decides one question. Total: whatever goes wrong is a fault.
-    pub(crate) fn judge(&self, ready: &Ready, action: ActionId, resource: &Resource, import: &str) -> Judged {
+    pub(crate) fn judge(&self, ready: &Ready, query: Query<'_>) -> Judged {
+        let Query { action, resource, .. } = query;
         if self.words.kind_of(action) != Some(resource.kind()) {
             return faulty(format!("`{action}` is not asked of {resource}"));
         }
@@ -39,20 +51,13 @@ impl Loaded {
         if rules.iter().all(|rule| rule.condition.is_none()) {
             return Judged { verdict: conclude(&rules, Vec::new()), reusable: true };
         }
-        let judged = on_stack(|| self.evaluate(ready, action, resource, import, &rules));
+        let judged = on_stack(|| self.evaluate(ready, query, &rules));
         judged.unwrap_or_else(faulty)
     }
 
-    fn evaluate(
-        &self,
-        ready: &Ready,
-        action: ActionId,
-        resource: &Resource,
-        import: &str,
-        rules: &Rules<'_>,
-    ) -> Result<Judged, String> {
+    fn evaluate(&self, ready: &Ready, query: Query<'_>, rules: &Rules<'_>) -> Result<Judged, String> {
         let (mut satisfied, mut errors) = (Rules::new(), Vec::new());
-        self.with_evaluator(ready, action, resource, import, rules, |evaluator| {
+        self.with_evaluator(ready, query, rules, |evaluator| {
             for rule in rules {
                 match rule.condition.as_ref().map_or(Ok(true), |condition| holds(evaluator, condition)) {
                     Ok(true) => satisfied.push(rule),
@@ -70,20 +75,23 @@ impl Loaded {
     pub(crate) fn with_evaluator<R>(
         &self,
         ready: &Ready,
-        action: ActionId,
-        resource: &Resource,
-        import: &str,
+        query: Query<'_>,
         rules: &[&Rule],
         work: impl FnOnce(&Evaluator<'_>) -> R,
     ) -> Result<R, String> {
+        let Query { action, resource, import, chain } = query;
         let lacks = |what: &str| format!("the schema lacks {what}");
         let action = self.words.action(action).ok_or_else(|| lacks("the action"))?;
         let uid = self.words.resource(resource).ok_or_else(|| lacks("the resource's type"))?;
         let entity = self.resource_entity(resource, &uid)?;
-        let entities = self.entities(ready, action, entity, rules)?;
+        // Whoever called is looked at by policies that read the context, and by no others.
+        let reads_context = rules.iter().any(|rule| rule.reads_context);
+        let callers = if reads_context { peers::callers(chain, &self.words)? } else { Vec::new() };
+        let entities = self.entities(ready, action, entity, callers, rules)?;
         let known = |uid: EntityUID| EntityUIDEntry::known(uid, None);
         let (own, action) = (known(ready.own.clone()), known(action.uid().clone()));
-        let request = Request::new_unchecked(own, action, known(uid), Some(context(import)));
+        let request =
+            Request::new_unchecked(own, action, known(uid), Some(context(import, chain, &self.words)));
         Ok(work(&Evaluator::new(request, &entities, Extensions::all_available())))
     }
 
@@ -93,7 +101,8 @@ impl Loaded {
         resource: &Resource,
         uid: &EntityUID,
     ) -> Result<Arc<Entity>, String> {
-        network::entity(resource, &self.words).unwrap_or_else(|| Ok(self.known.entity(uid, &self.words)))
+        let (network, peers) = (network::entity(resource, &self.words), peers::entity(resource, &self.words));
+        network.or(peers).unwrap_or_else(|| Ok(self.known.entity(uid, &self.words)))
     }
 
     fn entities(
@@ -101,13 +110,20 @@ impl Loaded {
         ready: &Ready,
         action: &Arc<Entity>,
         resource: Arc<Entity>,
+        callers: Vec<Arc<Entity>>,
         rules: &[&Rule],
     ) -> Result<Entities, String> {
-        let mut present: HashSet<&EntityUID> = ready.entities.iter().map(Entity::uid).collect();
-        present.insert(resource.uid());
-        let mut more = vec![Arc::clone(&resource)];
+        let mut present: HashSet<EntityUID> =
+            ready.entities.iter().map(|entity| entity.uid().clone()).collect();
+        let mut more = Vec::new();
+        // A component can be its own resource: it is then there already, and so is a caller that is the resource.
+        for entity in std::iter::once(resource).chain(callers) {
+            if present.insert(entity.uid().clone()) {
+                more.push(entity);
+            }
+        }
         for uid in std::iter::once(action.uid()).chain(rules.iter().flat_map(|r| &r.mentions)) {
-            if present.insert(uid) {
+            if present.insert(uid.clone()) {
                 more.push(self.known.entity(uid, &self.words));
             }
         }
@@ -123,8 +139,15 @@ fn faulty(error: String) -> Judged {
 
 type Rules<'a> = Vec<&'a Rule>;
 
-fn context(import: &str) -> Context {
-    Context::Value(Arc::new(BTreeMap::from([("import".into(), Value::from(Literal::from(import)))])))
+fn context(import: &str, chain: &Chain, words: &Vocabulary) -> Context {
+    let uid = |caller: &Caller| Value::from(Literal::from(uid_of(&words.component, &caller.principal.name)));
+    let callers = Value::set(chain.callers().iter().map(uid), None);
+    let mut record =
+        BTreeMap::from([("import".into(), Value::from(Literal::from(import))), ("chain".into(), callers)]);
+    if let Some(caller) = chain.caller() {
+        record.insert("caller".into(), uid(caller));
+    }
+    Context::Value(Arc::new(record))
 }
 
 /// Whether an expression is true; anything but a Boolean is an error.

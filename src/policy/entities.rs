@@ -5,6 +5,7 @@ use super::error::{Flaw, Problem};
 use super::literal::misspelt;
 use super::network;
 use super::parse;
+use super::peers;
 use super::source::Text;
 use super::vocabulary::{IDENTITY_TYPES, Vocabulary, id_of, uid_of};
 use super::walk::{Map, prefixes};
@@ -146,7 +147,7 @@ impl Known {
         if let Some(action) = words.any_action(uid) {
             return Arc::clone(action);
         }
-        if let Some(named) = network::named(uid, words) {
+        if let Some(named) = network::named(uid, words).or_else(|| peers::named(uid, words)) {
             return named;
         }
         let mut parents: HashSet<_> = match self.entities.get(uid) {
@@ -217,9 +218,9 @@ fn entity(row: &Row, text: &Text, words: &Vocabulary) -> Result<Entity, Box<Prob
     }
     let invalid =
         |message: String| Box::new(at(text, &row.uid.id, Flaw::Entity { entity: shown.clone(), message }));
-    if ["Host", "Endpoint"].contains(&row.uid.r#type.as_str()) {
+    if ["Host", "Endpoint", "Function", "Topic"].contains(&row.uid.r#type.as_str()) {
         return Err(invalid(
-            "what a host or an endpoint is in follows from its name and from look-ups".to_owned(),
+            "what it is in follows from its name, and for an endpoint from look-ups".to_owned(),
         ));
     }
     let value = serde_json::to_value(row).map_err(|e| invalid(e.to_string()))?;

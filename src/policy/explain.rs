@@ -1,6 +1,7 @@
 //! Why a question is answered as it is, in words and as data.
 
 use super::clause;
+use super::decide::Query;
 use super::load::{Cited, Loaded, Policies};
 use super::rule::{Effect, Rule, Scope};
 use super::source::Place;
@@ -8,7 +9,7 @@ use super::stack::on_large_stack;
 use super::subject::{Ready, ready};
 use super::suggest::{Suggestion, suggestion};
 use super::vocabulary::{Names, id_of};
-use airssys_osl::{ActionId, Outcome, Principal, Resource, Verdict};
+use airssys_osl::{ActionId, Chain, Outcome, Party, Resource, Verdict};
 use cedar_policy_core::ast::{Entity, EntityUID};
 use std::fmt;
 use std::sync::Arc;
@@ -20,13 +21,15 @@ const NEAREST: usize = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// Who asks.
-    pub principal: Principal,
+    pub principal: Party,
     /// What for.
     pub action: ActionId,
     /// On what.
     pub resource: Resource,
     /// Through which import; policies see it as `context.import`.
     pub import: String,
+    /// On whose behalf; policies see it as `context.caller` and `context.chain`.
+    pub chain: Arc<Chain>,
 }
 
 /// The answer with its grounds.
@@ -116,11 +119,11 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn explain(&self) -> Explanation {
-        let Question { principal, action, resource, import } = self.question;
+        let Question { principal, action, resource, .. } = self.question;
         let (verdict, near) = match ready(principal, self.loaded) {
             Err(error) => (Verdict::fault(error), Vec::new()),
             Ok(ready) => {
-                let verdict = self.loaded.judge(&ready, *action, resource, import).verdict;
+                let verdict = self.loaded.judge(&ready, self.query()).verdict;
                 let near = if lacks_permit(&verdict) { self.nearest(&ready) } else { Vec::new() };
                 (verdict, near)
             }
@@ -129,14 +132,14 @@ impl Asked<'_> {
         let rules = reasons.policies.iter().filter_map(|id| self.loaded.rules.iter().find(|r| r.id == *id));
         let policies = rules.map(Rule::cited).collect();
         Explanation {
-            principal: principal.name.clone(),
+            principal: principal.name(),
             action: action.name(),
             resource: resource.to_string(),
             verdict: verdict.outcome().name(),
             policies,
             errors: reasons.errors.clone(),
             nearest: near,
-            suggestion: suggestion(verdict.outcome(), &principal.name, *action, resource, reasons),
+            suggestion: suggestion(verdict.outcome(), principal, *action, resource, reasons),
         }
     }
 
@@ -167,11 +170,15 @@ impl Asked<'_> {
         with_clauses.filter(|near| !near.failed.is_empty()).take(NEAREST).collect()
     }
 
+    fn query(&self) -> Query<'_> {
+        let Question { action, resource, import, chain, .. } = self.question;
+        Query { action: *action, resource, import, chain }
+    }
+
     fn clause_failures(&self, ready: &Ready, rule: &Rule) -> Vec<Failed> {
-        let Question { action, resource, import, .. } = self.question;
-        let found = self.loaded.with_evaluator(ready, *action, resource, import, &[rule], |evaluator| {
-            clause::failures(rule, evaluator)
-        });
+        let found = self
+            .loaded
+            .with_evaluator(ready, self.query(), &[rule], |evaluator| clause::failures(rule, evaluator));
         found.unwrap_or_default().into_iter().map(Failed::from).collect()
     }
 }

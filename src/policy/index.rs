@@ -2,11 +2,12 @@
 
 use super::entities::Known;
 use super::network::suffixes;
+use super::peers::above;
 use super::rule::{Rule, Scope};
 use super::vocabulary::{Names, Vocabulary, id_of};
 use super::walk::{Map, hash, prefixes};
 use airssys_osl::Resource;
-use cedar_policy_core::ast::EntityUID;
+use cedar_policy_core::ast::{EntityType, EntityUID};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ pub(crate) type Found = Vec<u32>;
 /// For each action, the tables of those principals that scopes name.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    actions: Vec<ByPrincipal>,
+    components: Vec<ByPrincipal>,
+    operators: Vec<ByPrincipal>,
 }
 
 #[derive(Debug, Default)]
@@ -37,27 +39,34 @@ pub(crate) struct Table {
 
 impl Index {
     pub(crate) fn new(rules: &[Rule], words: &Vocabulary) -> Index {
-        let mut building: Vec<_> = words.all_actions().map(|_| Building::default()).collect();
-        for (number, rule) in (0_u32..).zip(rules) {
-            for (action, into) in words.all_actions().zip(&mut building) {
-                let covered = words.action(action).is_some_and(|entity| rule.actions.cover(entity));
-                if covered && let Some(table) = into.table(&rule.principal, words) {
-                    table.add(number, &rule.resource, words.kind_of(action).unwrap_or_default(), words);
-                }
-            }
-        }
-        Index { actions: building.into_iter().map(Building::finish).collect() }
+        let of = |kind: &EntityType| by_action(rules, words, kind);
+        Index { components: of(&words.component), operators: of(&words.operator) }
     }
 
     /// The tables that can speak about a principal, per action: its own, its publisher's, its groups', everyone's.
-    pub(crate) fn tables(&self, names: &Names) -> Vec<Vec<Arc<Table>>> {
+    pub(crate) fn tables(&self, names: &Names, words: &Vocabulary) -> Vec<Vec<Arc<Table>>> {
         let of = |by: &ByPrincipal| {
             let mut seen = BTreeSet::new();
             let named = names.all().filter(|uid| seen.insert(*uid)).filter_map(|uid| by.named.get(uid));
             named.chain([&by.any]).filter(|table| !table.is_empty()).cloned().collect()
         };
-        self.actions.iter().map(of).collect()
+        let is_operator = *names.own.entity_type() == words.operator;
+        if is_operator { &self.operators } else { &self.components }.iter().map(of).collect()
     }
+}
+
+/// For each action, the policies that can speak about principals of that type.
+fn by_action(rules: &[Rule], words: &Vocabulary, kind: &EntityType) -> Vec<ByPrincipal> {
+    let mut building: Vec<_> = words.all_actions().map(|_| Building::default()).collect();
+    for (number, rule) in (0_u32..).zip(rules) {
+        for (action, into) in words.all_actions().zip(&mut building) {
+            let covered = words.action(action).is_some_and(|entity| rule.actions.cover(entity));
+            if covered && let Some(table) = into.table(&rule.principal, kind) {
+                table.add(number, &rule.resource, words.kind_of(action).unwrap_or_default(), words);
+            }
+        }
+    }
+    building.into_iter().map(Building::finish).collect()
 }
 
 #[derive(Default)]
@@ -67,19 +76,17 @@ struct Building {
 }
 
 impl Building {
-    /// The table for a principal's scope; none when no component can be in it.
-    fn table(&mut self, scope: &Scope, words: &Vocabulary) -> Option<&mut Table> {
+    /// The table for a principal's scope; none when nobody of that type can be in it.
+    fn table(&mut self, scope: &Scope, asks: &EntityType) -> Option<&mut Table> {
         match scope {
             Scope::Any => Some(&mut self.any),
-            Scope::Is(kind) => (*kind == words.component).then_some(&mut self.any),
-            // Nothing lies in a component but itself, so `==` and `in` are one look-up.
+            Scope::Is(kind) => (kind == asks).then_some(&mut self.any),
+            // Nothing lies in a component or an operator but itself, so `==` and `in` are one look-up.
             Scope::Equals(uid) => {
-                (*uid.entity_type() == words.component).then(|| self.named.entry(uid.clone()).or_default())
+                (uid.entity_type() == asks).then(|| self.named.entry(uid.clone()).or_default())
             }
             Scope::In(uid) => Some(self.named.entry(uid.clone()).or_default()),
-            Scope::IsIn(kind, uid) => {
-                (*kind == words.component).then(|| self.named.entry(uid.clone()).or_default())
-            }
+            Scope::IsIn(kind, uid) => (kind == asks).then(|| self.named.entry(uid.clone()).or_default()),
         }
     }
 
@@ -97,9 +104,10 @@ impl Table {
     fn add(&mut self, number: u32, scope: &Scope, kind: &str, words: &Vocabulary) {
         let Some(asked) = words.resource_type(kind) else { return };
         let named = |uid: &EntityUID| (uid.entity_type() == asked).then(|| id_of(uid).to_owned());
-        // An endpoint lies in hosts; no text is the name of both. An embedder's things lie in things of any type.
+        // An endpoint lies in hosts; no text is the name of both. A component lies in its publisher and in groups, an
+        // embedder's things in things of any type: those by type and name.
         let holding = |uid: &EntityUID| {
-            if !asked.name().is_unqualified() {
+            if !asked.name().is_unqualified() || [&words.component, &words.function].contains(&asked) {
                 return Some(uid.to_string());
             }
             let by_host = *asked == words.endpoint && *uid.entity_type() == words.host;
@@ -167,10 +175,14 @@ pub(crate) fn candidates(
         | Resource::Stdio(_)
         | Resource::Clock(_)
         | Resource::Random(_)
-        | Resource::Process(_) => own_candidates(tables, resource.id(), &mut found),
-        Resource::Own(_) => {
+        | Resource::Process(_)
+        | Resource::Runtime(_) => own_candidates(tables, resource.id(), &mut found),
+        Resource::Topic(topic) => path_candidates(tables, topic.as_str(), &Known::default(), &mut found),
+        Resource::Component(_) | Resource::Function(_) | Resource::Own(_) => {
             if let Some(uid) = words.resource(resource) {
-                embedders_candidates(tables, &uid, known, words, &mut found);
+                // What an embedder's thing lies in is what entity files say.
+                let above = above(resource, words).unwrap_or_else(|| known.above(&uid, words));
+                holders_candidates(tables, &uid, above.iter().chain([&uid]), &mut found);
             }
         }
     }
@@ -205,18 +217,17 @@ fn own_candidates(tables: &[Arc<Table>], id: &str, found: &mut Found) {
     }
 }
 
-/// An embedder's thing lies in what entity files say, whatever the types: so the key is type and id.
-fn embedders_candidates(
+/// By what a resource lies in, whatever its types: the key is type and name.
+fn holders_candidates<'a>(
     tables: &[Arc<Table>],
-    uid: &EntityUID,
-    known: &Known,
-    words: &Vocabulary,
+    own: &EntityUID,
+    above: impl Iterator<Item = &'a EntityUID>,
     found: &mut Found,
 ) {
     for table in tables {
-        take(found, table.same.find(id_of(uid)));
+        take(found, table.same.find(id_of(own)));
     }
-    for holding in known.above(uid, words).iter().chain([uid]) {
+    for holding in above {
         let key = holding.to_string();
         for table in tables {
             take(found, table.within.find(&key));

@@ -2,7 +2,7 @@
 
 use super::vocabulary::id_of;
 use airssys_osl::own::{self, OwnResource};
-use airssys_osl::{Endpoint, EnvName, GuestPath, Host};
+use airssys_osl::{Endpoint, EnvName, FunctionName, GuestPath, Host, Topic};
 use cedar_policy_core::ast::EntityUID;
 
 /// Why an entity's id is not the one the kernel would use, if it is not.
@@ -16,6 +16,13 @@ pub(crate) fn misspelt(uid: &EntityUID) -> Option<String> {
         "Publisher" => (!is_name(id)).then(|| "a publisher's name is of a-z, 0-9 and `-`".to_owned()),
         "Host" => Host::parse(id).err().map(|e| e.to_string()),
         "Endpoint" => Endpoint::parse(id).err().map(|e| e.to_string()),
+        "Topic" => Topic::parse(id).err().map(|e| e.to_string()),
+        "Function" => FunctionName::parse(id).is_none().then(|| {
+            "a function is `publisher/name#namespace:package/interface.function`, or `publisher/name#function`".to_owned()
+        }),
+        "Operator" => id.parse::<u32>().ok().filter(|uid| uid.to_string() == id).is_none().then(|| {
+            "an operator is known by the number of the user, such as `1000`".to_owned()
+        }),
         kind if kind.contains("::") => {
             let known = own::declare_kind(kind).and_then(|kind| OwnResource::new(kind, id));
             // An action has a namespace too, and is no resource.
@@ -74,6 +81,12 @@ mod tests {
             ("Endpoint", "2001:db8::1:443/tcp"),
             ("Endpoint", "example.com:443/tcp"),
             ("Endpoint", "192.0.2.1:443/sctp"),
+            ("Topic", "orders"),
+            ("Topic", "/orders/"),
+            ("Function", "acme/x"),
+            ("Function", "acme#f"),
+            ("Operator", "root"),
+            ("Operator", "01000"),
         ] {
             assert!(check(kind, id).is_some(), "{kind}::\"{id}\"");
         }
@@ -94,6 +107,11 @@ mod tests {
             ("Endpoint", "[::ffff:192.0.2.1]:443/tcp"),
             ("Endpoint", "*:0/udp"),
             ("Group", "Anything goes"),
+            ("Topic", "/"),
+            ("Topic", "/orders/new"),
+            ("Function", "acme/x#acme:text/shout.loud"),
+            ("Function", "acme/x#[method]thing.f"),
+            ("Operator", "1000"),
         ] {
             assert_eq!(check(kind, id), None, "{kind}::\"{id}\"");
         }

@@ -26,6 +26,7 @@ mod mount;
 mod network;
 mod outlook;
 mod parse;
+mod peers;
 mod rule;
 mod scan;
 mod source;

@@ -3,7 +3,7 @@
 use super::index::{candidates_on_path, strictly_beneath};
 use super::load::{Loaded, Policies};
 use super::rule::Effect;
-use super::subject::{Ready, ready};
+use super::subject::{Ready, ready_component};
 use super::vocabulary::on_paths;
 use airssys_osl::{ActionId, GuestPath, Principal};
 
@@ -14,7 +14,7 @@ impl Policies {
     /// resource in its scope, and no forbid without conditions covers the mount. Conditions are not asked, so a mount
     /// may be listed whose every use is then denied.
     pub fn mount_visible(&self, principal: &Principal, mount: &GuestPath) -> bool {
-        ready(principal, &self.0).is_ok_and(|ready| self.0.shows(&ready, mount))
+        ready_component(principal, &self.0).is_ok_and(|ready| self.0.shows(&ready, mount))
     }
 
     /// True when a scope, a condition or an entity file names a path strictly beneath `path`.

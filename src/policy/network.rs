@@ -25,6 +25,10 @@ pub(crate) fn entity(resource: &Resource, words: &Vocabulary) -> Option<Result<A
         | Resource::Clock(_)
         | Resource::Random(_)
         | Resource::Process(_)
+        | Resource::Component(_)
+        | Resource::Function(_)
+        | Resource::Topic(_)
+        | Resource::Runtime(_)
         | Resource::Own(_) => None,
     }
 }

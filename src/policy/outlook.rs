@@ -6,7 +6,7 @@
 use super::load::{Cited, Loaded, Policies};
 use super::rule::Rule;
 use super::stack::on_large_stack;
-use super::subject::{entities, ready};
+use super::subject::{entities, ready_component};
 use airssys_osl::{ActionId, Principal};
 use cedar_policy::{
     Decision, Entity, EntityId, EntityTypeName, EntityUid, PartialEntities, PartialEntityUid, PartialRequest,
@@ -80,7 +80,7 @@ impl std::fmt::Display for Outlook {
 /// A sentence when the principal does not conform to the schema, or partial evaluation fails.
 pub fn outlook(policies: &Policies, principal: &Principal) -> Result<Vec<Outlook>, String> {
     on_large_stack(|| {
-        let ready = ready(principal, &policies.0)?;
+        let ready = ready_component(principal, &policies.0)?;
         let partial = Partial::new(&policies.0, principal)?;
         let mut rows = Vec::new();
         for action in policies.0.words.all_actions() {
@@ -94,31 +94,16 @@ pub fn outlook(policies: &Policies, principal: &Principal) -> Result<Vec<Outlook
     })
 }
 
-/// The resources of an action one by one where they are few.
-const fn resources(action: ActionId) -> &'static [Option<&'static str>] {
-    match action {
-        ActionId::StdioRead => &[Some("stdin")],
-        ActionId::StdioWrite => &[Some("stdout"), Some("stderr")],
-        ActionId::ClockRead | ActionId::ClockSleep => &[Some("monotonic"), Some("wall")],
-        ActionId::RandomRead => &[Some("secure"), Some("insecure")],
-        ActionId::ProcessArgs => &[Some("self")],
-        ActionId::FsStat
-        | ActionId::FsList
-        | ActionId::FsRead
-        | ActionId::FsWrite
-        | ActionId::FsCreate
-        | ActionId::FsDelete
-        | ActionId::FsTimes
-        | ActionId::FsSymlink
-        | ActionId::EnvRead
-        | ActionId::NetResolve
-        | ActionId::NetConnect
-        | ActionId::NetBind
-        | ActionId::NetListen
-        | ActionId::NetAccept
-        | ActionId::NetSend
-        | ActionId::NetReceive
-        | ActionId::Own(_) => &[None],
+/// The resources of an action one by one where they are few; none where nobody but operators takes it.
+fn resources(action: ActionId) -> &'static [Option<&'static str>] {
+    match (action.kind(), action) {
+        ("Stdio", ActionId::StdioRead) => &[Some("stdin")],
+        ("Stdio", _) => &[Some("stdout"), Some("stderr")],
+        ("Clock", _) => &[Some("monotonic"), Some("wall")],
+        ("Random", _) => &[Some("secure"), Some("insecure")],
+        ("Process", _) => &[Some("self")],
+        ("Runtime", _) | (_, ActionId::ComponentStop | ActionId::ComponentStatus) => &[],
+        _ => &[None],
     }
 }
 
@@ -131,7 +116,7 @@ struct Partial<'a> {
 impl<'a> Partial<'a> {
     fn new(loaded: &'a Loaded, principal: &Principal) -> Result<Partial<'a>, String> {
         let words = &loaded.words;
-        let names = words.names(principal);
+        let names = words.component_names(principal);
         let who = entities(principal, &names, words)?;
         let groups = names.groups.iter().map(|uid| ast::Entity::with_uid(uid.clone()));
         let known = who.iter().cloned().chain(groups).map(Entity::from);

@@ -4,7 +4,7 @@ use super::load::Policies;
 use super::source::Source;
 use super::vocabulary::action_uid;
 use super::words::Words;
-use airssys_osl::{ActionId, Denied, Endpoint, Outcome, Reasons, Resource, Why};
+use airssys_osl::{ActionId, Denied, Endpoint, Outcome, Party, Reasons, Resource, Why};
 use std::fmt;
 
 /// The way out of a denial.
@@ -59,7 +59,7 @@ pub fn suggest(denied: &Denied) -> Suggestion {
 
 pub(crate) fn suggestion(
     outcome: Outcome,
-    principal: &str,
+    principal: &Party,
     action: ActionId,
     resource: &Resource,
     reasons: &Reasons,
@@ -77,7 +77,7 @@ pub(crate) fn suggestion(
 }
 
 /// A permit is offered only if it would load: Cedar warns of control characters and of letters that look like others.
-fn permit(principal: &str, action: ActionId, resource: &Resource) -> Suggestion {
+fn permit(principal: &Party, action: ActionId, resource: &Resource) -> Suggestion {
     let text = least_permit(principal, action, resource);
     let words = match action {
         ActionId::Own(own) => Words::of_one(own, resource.kind()),
@@ -95,19 +95,15 @@ fn permit(principal: &str, action: ActionId, resource: &Resource) -> Suggestion 
 
 /// The permit for exactly this principal, action and resource; for an endpoint that was looked up by name, for that
 /// name, since its addresses change.
-pub fn least_permit(principal: &str, action: ActionId, resource: &Resource) -> String {
-    let id = format!("{principal} {action} {} {}", resource.kind(), resource.id());
+pub fn least_permit(principal: &Party, action: ActionId, resource: &Resource) -> String {
+    let id = format!("{} {action} {} {}", principal.name(), resource.kind(), resource.id());
     let on = match resource {
         Resource::Endpoint(endpoint) => by_host(endpoint),
         _ => None,
     };
     let on = on.unwrap_or_else(|| format!("resource == {resource})"));
     let action = action_uid(action).map_or_else(|_| action.to_string(), |uid| uid.to_string());
-    format!(
-        "@id(\"{}\") permit (principal == Component::\"{}\", action == {action}, {on};",
-        id.escape_debug(),
-        principal.escape_debug(),
-    )
+    format!("@id(\"{}\") permit (principal == {principal}, action == {action}, {on};", id.escape_debug(),)
 }
 
 /// The end of a permit by the host that an endpoint was looked up as, if it was.

@@ -1,7 +1,7 @@
 //! The built-in schema, and the gate's words as Cedar's entities.
 
 use airssys_osl::own::OwnAction;
-use airssys_osl::{ActionId, Principal, Resource};
+use airssys_osl::{ActionId, Operator, Party, Principal, Resource};
 use cedar_policy::{Schema, SchemaFragment};
 use cedar_policy_core::ast::{Entity, EntityType, EntityUID, Name};
 use std::collections::{HashMap, HashSet};
@@ -21,6 +21,8 @@ pub(crate) const IDENTITY_TYPES: [&str; 4] = ["Component", "Publisher", "Group",
 pub(crate) struct Vocabulary {
     pub(crate) schema: Schema,
     pub(crate) component: EntityType,
+    pub(crate) operator: EntityType,
+    pub(crate) function: EntityType,
     pub(crate) publisher: EntityType,
     pub(crate) group: EntityType,
     pub(crate) path: EntityType,
@@ -56,7 +58,7 @@ impl Vocabulary {
         let core: &cedar_policy_core::entities::Entities = entities.as_ref();
         let action_entities: HashMap<_, _> =
             core.iter().map(|e| (e.uid().clone(), Arc::new(e.clone()))).collect();
-        let built_in = ActionId::ALL.iter().map(|action| (*action, built_in_kind(*action)));
+        let built_in = ActionId::ALL.iter().map(|action| (*action, action.kind()));
         let all = built_in.chain(own.iter().map(|(action, kind)| (ActionId::Own(*action), *kind)));
         let (mut actions, mut kinds, mut resources) = (Vec::new(), Vec::new(), HashMap::new());
         for (action, kind) in all {
@@ -66,17 +68,16 @@ impl Vocabulary {
             kinds.push(kind);
             resources.insert(kind, entity_type(kind)?);
         }
-        let (component, publisher) = (entity_type("Component")?, entity_type("Publisher")?);
-        let (group, path) = (entity_type("Group")?, entity_type("Path")?);
-        let (host, endpoint) = (entity_type("Host")?, entity_type("Endpoint")?);
         Ok(Vocabulary {
             schema,
-            component,
-            publisher,
-            group,
-            path,
-            host,
-            endpoint,
+            component: entity_type("Component")?,
+            operator: entity_type("Operator")?,
+            function: entity_type("Function")?,
+            publisher: entity_type("Publisher")?,
+            group: entity_type("Group")?,
+            path: entity_type("Path")?,
+            host: entity_type("Host")?,
+            endpoint: entity_type("Endpoint")?,
             actions,
             kinds,
             own: own.iter().map(|(action, _)| *action).collect(),
@@ -124,12 +125,28 @@ impl Vocabulary {
         self.resources.get(kind)
     }
 
-    /// The principal and everything it is in.
-    pub(crate) fn names(&self, principal: &Principal) -> Names {
+    /// Whoever asks, and everything it is in.
+    pub(crate) fn names(&self, party: &Party) -> Names {
+        match party {
+            Party::Component(principal) => self.component_names(principal),
+            Party::Operator(operator) => self.operator_names(operator),
+        }
+    }
+
+    /// A component and everything it is in.
+    pub(crate) fn component_names(&self, principal: &Principal) -> Names {
         let own = uid_of(&self.component, &principal.name);
         let publisher = uid_of(&self.publisher, &principal.publisher);
-        let groups: Vec<_> = principal.groups.iter().map(|g| uid_of(&self.group, g)).collect();
-        Names { own, publisher, groups }
+        Names { own, publisher: Some(publisher), groups: self.groups(&principal.groups) }
+    }
+
+    fn operator_names(&self, operator: &Operator) -> Names {
+        let own = uid_of(&self.operator, &operator.uid().to_string());
+        Names { own, publisher: None, groups: self.groups(operator.groups()) }
+    }
+
+    fn groups(&self, groups: &[String]) -> Vec<EntityUID> {
+        groups.iter().map(|group| uid_of(&self.group, group)).collect()
     }
 }
 
@@ -137,14 +154,15 @@ impl Vocabulary {
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     pub(crate) own: EntityUID,
-    pub(crate) publisher: EntityUID,
+    /// An operator has none.
+    pub(crate) publisher: Option<EntityUID>,
     pub(crate) groups: Vec<EntityUID>,
 }
 
 impl Names {
     /// The principal itself and its ancestors.
     pub(crate) fn all(&self) -> impl Iterator<Item = &EntityUID> {
-        [&self.own, &self.publisher].into_iter().chain(&self.groups)
+        std::iter::once(&self.own).chain(&self.publisher).chain(&self.groups)
     }
 
     pub(crate) fn ancestors(&self) -> HashSet<EntityUID> {
@@ -176,36 +194,9 @@ pub(crate) fn entity_type(name: &str) -> Result<EntityType, String> {
     Ok(EntityType::from(name))
 }
 
-/// The type of what an action of this kernel is asked on; nothing for an embedder's.
-const fn built_in_kind(action: ActionId) -> &'static str {
-    match action {
-        ActionId::FsStat
-        | ActionId::FsList
-        | ActionId::FsRead
-        | ActionId::FsWrite
-        | ActionId::FsCreate
-        | ActionId::FsDelete
-        | ActionId::FsTimes
-        | ActionId::FsSymlink => "Path",
-        ActionId::EnvRead => "EnvVar",
-        ActionId::StdioRead | ActionId::StdioWrite => "Stdio",
-        ActionId::ClockRead | ActionId::ClockSleep => "Clock",
-        ActionId::RandomRead => "Random",
-        ActionId::ProcessArgs => "Process",
-        ActionId::NetResolve => "Host",
-        ActionId::NetConnect
-        | ActionId::NetBind
-        | ActionId::NetListen
-        | ActionId::NetAccept
-        | ActionId::NetSend
-        | ActionId::NetReceive => "Endpoint",
-        ActionId::Own(_) => "",
-    }
-}
-
 /// The actions on files.
 pub(crate) fn on_paths() -> impl Iterator<Item = ActionId> {
-    ActionId::ALL.iter().copied().filter(|action| built_in_kind(*action) == "Path")
+    ActionId::ALL.iter().copied().filter(|action| action.kind() == "Path")
 }
 
 #[cfg(test)]
@@ -219,10 +210,10 @@ mod tests {
             let uid: cedar_policy::EntityUid = format!("Action::\"{action}\"").parse().unwrap();
             let kinds: Vec<_> =
                 words.schema.resources_for_action(&uid).unwrap().map(ToString::to_string).collect();
-            assert_eq!(kinds, [built_in_kind(*action)], "{action}");
+            assert_eq!(kinds, [action.kind()], "{action}");
             let who: Vec<_> =
                 words.schema.principals_for_action(&uid).unwrap().map(ToString::to_string).collect();
-            assert_eq!(who, ["Component"], "{action}");
+            assert!(who.iter().all(|who| ["Component", "Operator"].contains(&who.as_str())), "{action}");
             let groups: Vec<_> =
                 words.action(*action).unwrap().ancestors().map(ToString::to_string).collect();
             let family = action.name().split_once(':').unwrap().0;
@@ -238,6 +229,7 @@ mod tests {
             ("Clock", vec!["monotonic", "wall"]),
             ("Random", vec!["secure", "insecure"]),
             ("Process", vec!["self"]),
+            ("Runtime", vec!["self"]),
         ] {
             for id in ids {
                 let resource = Resource::parse(kind, id).unwrap();

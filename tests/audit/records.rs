@@ -78,7 +78,7 @@ fn a_decision_carries_what_is_needed_to_decide_again() {
     let (load, decision) = (&records[1], &records[2]);
     assert_eq!((decision.action_id(), decision.resource_value()), (Some(ActionId::FsRead), Ok(resource)));
     assert_eq!((decision.verdict, decision.epoch, decision.instance), (Some(Word::Deny), Some(1), Some(4)));
-    assert_eq!((decision.import.as_deref(), decision.caller.as_deref()), (Some(IMPORT), None));
+    assert_eq!((decision.import.as_deref(), decision.chain.as_deref()), (Some(IMPORT), None));
     let component = load.component.as_ref().unwrap();
     let parents: Vec<_> = component.parents.iter().map(|p| format!("{}::{}", p.kind, p.id)).collect();
     assert_eq!(parents, ["Publisher::acme", "Group::image-tools"]);

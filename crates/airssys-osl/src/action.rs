@@ -1,7 +1,10 @@
 //! What is asked: the closed list of actions, their marker types, and one more for the embedder's own.
 
 use crate::own::{Own, OwnAction, OwnTarget};
-use crate::resource::{Clock, Endpoint, EnvName, GuestPath, Host, ProcessSelf, Random, Resource, Stdio};
+use crate::resource::{
+    Clock, Endpoint, EnvName, FunctionName, GuestPath, Host, Named, Peer, ProcessSelf, Random, Resource,
+    RuntimeSelf, Stdio, Topic,
+};
 
 mod sealed {
     pub trait Sealed {}
@@ -39,6 +42,14 @@ macro_rules! actions {
                 match self {
                     $(ActionId::$name => $text,)*
                     ActionId::Own(action) => action.name(),
+                }
+            }
+
+            /// The entity type of what it is taken on, such as `Path`; empty for an embedder's own, whose schema says it.
+            pub fn kind(self) -> &'static str {
+                match self {
+                    $(ActionId::$name => <$resource as Named>::KIND,)*
+                    ActionId::Own(_) => "",
                 }
             }
 
@@ -118,6 +129,40 @@ actions! {
     NetSend on Endpoint = "net:send";
     /// Take a datagram that comes from an address.
     NetReceive on Endpoint = "net:receive";
+    /// Send a message to a component.
+    MsgSend on Peer = "msg:send";
+    /// Send a component a message and wait for its answer.
+    MsgRequest on Peer = "msg:request";
+    /// Take what a component has sent, or published.
+    MsgReceive on Peer = "msg:receive";
+    /// Publish an event.
+    MsgPublish on Topic = "msg:publish";
+    /// Hear of a topic's events.
+    MsgSubscribe on Topic = "msg:subscribe";
+    /// Call a function that a component exports.
+    ComponentCall on FunctionName = "component:call";
+    /// Lend a component authority of one's own.
+    ComponentDelegate on Peer = "component:delegate";
+    /// Start a component in a served system.
+    ComponentLoad on Peer = "component:load";
+    /// Put another version in a component's place.
+    ComponentReload on Peer = "component:reload";
+    /// Put a version in a component's place that imports more, or asks for higher limits.
+    ComponentWiden on Peer = "component:widen";
+    /// Stop a component.
+    ComponentStop on Peer = "component:stop";
+    /// See a component's state.
+    ComponentStatus on Peer = "component:status";
+    /// See the state of a served system.
+    RuntimeStatus on RuntimeSelf = "runtime:status";
+    /// Put other policies in force, or another trust file.
+    RuntimePolicy on RuntimeSelf = "runtime:policy";
+    /// Take back what a key signed.
+    RuntimeRevoke on RuntimeSelf = "runtime:revoke";
+    /// Read the log.
+    RuntimeLogs on RuntimeSelf = "runtime:logs";
+    /// Stop a served system.
+    RuntimeStop on RuntimeSelf = "runtime:stop";
 }
 
 impl sealed::Sealed for Own {}

@@ -25,11 +25,11 @@ mod testing;
 
 pub use action::ActionId;
 pub use gate::{
-    Allowance, Ask, Authorizer, DENIAL_QUOTA, Decision, Denied, Entry, Gate, Lease, LimitExceeded, Outcome,
-    Permit, Reasons, RecordError, Recorder, Session, Subject, Verdict, Weighed, Why,
+    Allowance, Ask, Authorizer, Caller, Chain, DENIAL_QUOTA, Decision, Denied, Entry, Gate, Lease,
+    LimitExceeded, Outcome, Permit, Reasons, RecordError, Recorder, Session, Subject, Verdict, Weighed, Why,
 };
-pub use principal::Principal;
+pub use principal::{OVERFLOW_UID, Operator, Party, Principal};
 pub use resource::{
-    Clock, Endpoint, EndpointError, EnvName, GuestPath, Host, HostError, PathError, ProcessSelf, Random,
-    Resource, Stdio, Transport,
+    Clock, Endpoint, EndpointError, EnvName, FunctionName, GuestPath, Host, HostError, PathError, Peer,
+    ProcessSelf, Random, Resource, RuntimeSelf, Stdio, Topic, Transport, is_component,
 };

@@ -3,10 +3,14 @@
 mod endpoint;
 mod host;
 mod path;
+mod peer;
+mod topic;
 
 pub use endpoint::{Endpoint, EndpointError, Transport};
 pub use host::{Host, HostError};
 pub use path::{GuestPath, PathError};
+pub use peer::{FunctionName, Peer, is_component};
+pub use topic::Topic;
 
 use crate::own::{OwnResource, OwnTarget};
 use std::sync::Arc;
@@ -30,6 +34,14 @@ pub enum Resource {
     Host(Host),
     /// An address with its port and transport.
     Endpoint(Endpoint),
+    /// A component, as the target of another's message, or of an operator.
+    Component(Peer),
+    /// A function that a component exports.
+    Function(FunctionName),
+    /// A topic of events.
+    Topic(Topic),
+    /// The served system itself.
+    Runtime(RuntimeSelf),
     /// A thing of an interface that the embedder offers.
     Own(OwnResource),
 }
@@ -38,14 +50,18 @@ impl Resource {
     /// The entity type in policies, such as `Path`.
     pub fn kind(&self) -> &'static str {
         match self {
-            Resource::Path(_) => "Path",
-            Resource::EnvVar(_) => "EnvVar",
-            Resource::Stdio(_) => "Stdio",
-            Resource::Clock(_) => "Clock",
-            Resource::Random(_) => "Random",
-            Resource::Process(_) => "Process",
-            Resource::Host(_) => "Host",
-            Resource::Endpoint(_) => "Endpoint",
+            Resource::Path(_) => GuestPath::KIND,
+            Resource::EnvVar(_) => EnvName::KIND,
+            Resource::Stdio(_) => Stdio::KIND,
+            Resource::Clock(_) => Clock::KIND,
+            Resource::Random(_) => Random::KIND,
+            Resource::Process(_) => ProcessSelf::KIND,
+            Resource::Host(_) => Host::KIND,
+            Resource::Endpoint(_) => Endpoint::KIND,
+            Resource::Component(_) => Peer::KIND,
+            Resource::Function(_) => FunctionName::KIND,
+            Resource::Topic(_) => Topic::KIND,
+            Resource::Runtime(_) => RuntimeSelf::KIND,
             Resource::Own(own) => own.kind(),
         }
     }
@@ -61,13 +77,18 @@ impl Resource {
             Resource::Process(p) => p.name(),
             Resource::Host(h) => h.as_str(),
             Resource::Endpoint(e) => e.as_str(),
+            Resource::Component(p) => p.name(),
+            Resource::Function(f) => f.as_str(),
+            Resource::Topic(t) => t.as_str(),
+            Resource::Runtime(r) => r.name(),
             Resource::Own(own) => own.id(),
         }
     }
 
     /// The resource of that entity type and id.
     ///
-    /// An [`Endpoint`] comes without the hosts it was looked up as: those are no part of its id.
+    /// An [`Endpoint`] comes without the hosts it was looked up as, a [`Peer`] without who has its name now: those are no
+    /// part of the id.
     ///
     /// # Errors
     /// A sentence naming the type or id that is unknown or not canonical.
@@ -82,10 +103,43 @@ impl Resource {
             "Process" => Resource::Process(ProcessSelf::parse(id).ok_or_else(unknown)?),
             "Host" => Resource::Host(Host::parse(id).map_err(|e| e.to_string())?),
             "Endpoint" => Resource::Endpoint(Endpoint::parse(id).map_err(|e| e.to_string())?),
+            "Component" => Resource::Component(Peer::named(id).ok_or_else(unknown)?),
+            "Function" => Resource::Function(FunctionName::parse(id).ok_or_else(unknown)?),
+            "Topic" => Resource::Topic(Topic::parse(id).map_err(|e| e.to_string())?),
+            "Runtime" => Resource::Runtime(RuntimeSelf::parse(id).ok_or_else(unknown)?),
             _ => Resource::Own(OwnResource::known(kind, id).map_err(|e| e.to_string())?),
         })
     }
 }
+
+/// A type of resource by its name in policies.
+pub(crate) trait Named {
+    /// The entity type.
+    const KIND: &'static str;
+}
+
+macro_rules! named {
+    ($($type:ty = $kind:literal),* $(,)?) => {
+        $(impl Named for $type {
+            const KIND: &'static str = $kind;
+        })*
+    };
+}
+
+named!(
+    GuestPath = "Path",
+    EnvName = "EnvVar",
+    Stdio = "Stdio",
+    Clock = "Clock",
+    Random = "Random",
+    ProcessSelf = "Process",
+    Host = "Host",
+    Endpoint = "Endpoint",
+    Peer = "Component",
+    FunctionName = "Function",
+    Topic = "Topic",
+    RuntimeSelf = "Runtime",
+);
 
 impl std::fmt::Display for Resource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -116,6 +170,7 @@ macro_rules! names {
     (@wrap Clock $v:ident) => { Resource::Clock($v) };
     (@wrap Random $v:ident) => { Resource::Random($v) };
     (@wrap ProcessSelf $v:ident) => { Resource::Process($v) };
+    (@wrap RuntimeSelf $v:ident) => { Resource::Runtime($v) };
 }
 
 names! {
@@ -150,6 +205,14 @@ names! {
 names! {
     /// The component itself, as the thing that has arguments.
     ProcessSelf {
+        /// The one there is.
+        Itself = "self",
+    }
+}
+
+names! {
+    /// The served system, as what operators act on.
+    RuntimeSelf {
         /// The one there is.
         Itself = "self",
     }
@@ -218,6 +281,10 @@ mod tests {
             ("Process", "self"),
             ("Host", "api.example.com"),
             ("Endpoint", "192.0.2.1:443/tcp"),
+            ("Component", "acme/thumb"),
+            ("Function", "acme/thumb#acme:images/resize.shrink"),
+            ("Topic", "/orders/new"),
+            ("Runtime", "self"),
         ] {
             let resource = Resource::parse(kind, id).unwrap();
             assert_eq!((resource.kind(), resource.id()), (kind, id));

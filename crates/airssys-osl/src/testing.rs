@@ -56,17 +56,21 @@ impl Recorder for Told {
 /// A session under a rule, and what it records.
 pub(crate) fn session(rule: fn(ActionId, &str) -> bool) -> (Arc<Session>, Arc<Told>) {
     let told = Arc::new(Told { rule, epoch: Arc::new(AtomicU64::new(1)), lines: Mutex::default() });
-    let principal = Principal {
-        name: "acme/x".to_owned(),
+    let (authorizer, recorder) = (Arc::clone(&told), Arc::clone(&told));
+    (Gate::new(authorizer, recorder).session(Subject::new(principal("acme/x"), 1)), told)
+}
+
+/// A component's identity.
+pub(crate) fn principal(name: &str) -> Principal {
+    Principal {
+        name: name.to_owned(),
         publisher: "acme".to_owned(),
         digest: String::new(),
         version: (1, 0, 0),
         release: 1,
         dev: false,
         groups: Vec::new(),
-    };
-    let (authorizer, recorder) = (Arc::clone(&told), Arc::clone(&told));
-    (Gate::new(authorizer, recorder).session(Subject::new(principal, 1)), told)
+    }
 }
 
 /// A canonical path.

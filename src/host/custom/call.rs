@@ -21,9 +21,9 @@ impl<S> Call<'_, S> {
         self.state
     }
 
-    /// Who calls.
+    /// Who calls; nobody but a component does.
     pub fn principal(&self) -> &Principal {
-        self.store.session.subject().principal()
+        &self.store.principal
     }
 
     /// What was decided on.

@@ -25,7 +25,7 @@ impl<S: Send + Sync + 'static> Keeps<S> {
 
     /// What it keeps for this instance, made at the first call that was permitted.
     fn of(&self, store: &mut State) -> wasmtime::Result<Arc<S>> {
-        let principal = store.session.subject().principal();
+        let principal = &store.principal;
         let kept = store.own.entry(self.number).or_insert_with(|| {
             let made: Arc<dyn Any + Send + Sync> = Arc::new((self.make)(principal));
             made

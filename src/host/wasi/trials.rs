@@ -12,7 +12,7 @@ use crate::host::bindings::filesystem::types::{
 };
 use crate::host::bindings::io::poll::{self, HostPollable};
 use crate::host::bindings::io::streams::{self, HostInputStream, HostOutputStream};
-use crate::kernel::{Grants, Guarded, Holder, Limits, State, guard};
+use crate::kernel::{Grants, Guarded, Holder, Limits, State, Tenure, guard};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::{MountOptions, MountSpec, Mounts};
 use airssys_osl::{
@@ -112,6 +112,7 @@ pub(super) struct World {
     pub(super) state: State,
     pub(super) script: Arc<Script>,
     pub(super) directory: tempfile::TempDir,
+    _tenure: Tenure,
 }
 
 impl World {
@@ -137,8 +138,10 @@ impl World {
             stderr: stdio::Sink::Null,
         };
         let session = Gate::new(Arc::clone(&script) as _, Arc::clone(&script) as _).session(subject());
-        let state = State::new(session, grants, crate::kernel::meter(Limits::default()));
-        World { state, script, directory }
+        let principal = Arc::clone(session.subject().component().unwrap());
+        let tenure = Tenure::new(session, principal, None);
+        let state = State::new(&tenure, grants, crate::kernel::meter(Limits::default()));
+        World { state, script, directory, _tenure: tenure }
     }
 
     pub(super) fn guarded(&mut self) -> Guarded<'_> {

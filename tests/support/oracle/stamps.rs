@@ -83,7 +83,8 @@ impl Stamps {
     }
 
     fn see(&self, starts: &Starts<'_>) {
-        let name = starts.subject.principal().name.trim_start_matches("acme/");
+        let name = starts.subject.party().name();
+        let name = name.trim_start_matches("acme/");
         let Some((kind, n)) = name.split_once('-') else { return };
         let Some(kind) = KINDS.iter().position(|known| known.name == kind) else { return };
         if starts.action != KINDS[kind].action {

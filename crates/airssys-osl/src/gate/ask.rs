@@ -1,10 +1,9 @@
 //! The two parties the gate speaks to, and the words it uses.
 
-use crate::gate::LimitExceeded;
-use crate::{ActionId, GuestPath, Principal, Resource};
-use std::any::Any;
+use crate::gate::{LimitExceeded, Subject};
+use crate::{ActionId, GuestPath, Resource};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
 /// Who decides. Implemented by the policy layer.
 pub trait Authorizer: Send + Sync {
@@ -86,47 +85,6 @@ pub struct Entry<'a> {
     pub verdict: &'a Verdict,
     /// The epoch the answer was given under.
     pub epoch: u64,
-}
-
-/// One live instance of a component, as the gate knows it.
-pub struct Subject {
-    principal: Principal,
-    instance: u64,
-    slot: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
-}
-
-impl Subject {
-    /// A subject for `principal`, told from its other instances by `instance`.
-    pub fn new(principal: Principal, instance: u64) -> Subject {
-        Subject { principal, instance, slot: Mutex::new(None) }
-    }
-
-    /// The verified identity.
-    pub fn principal(&self) -> &Principal {
-        &self.principal
-    }
-
-    /// Number of this instance, unique in its runtime.
-    pub fn instance(&self) -> u64 {
-        self.instance
-    }
-
-    /// A value the authorizer keeps with the subject, such as prepared entities. Never consulted by the gate.
-    pub fn prepared<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let slot = self.slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        slot.clone().and_then(|value| value.downcast::<T>().ok())
-    }
-
-    /// Keeps a value for [`Subject::prepared`], replacing the one before.
-    pub fn prepare(&self, value: Arc<dyn Any + Send + Sync>) {
-        *self.slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
-    }
-}
-
-impl std::fmt::Debug for Subject {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}#{}", self.principal.name, self.instance)
-    }
 }
 
 /// The three answers there are.

@@ -1,7 +1,7 @@
 //! A denial with its facts.
 
 use crate::gate::{Ask, Entry, Reasons, Subject};
-use crate::{ActionId, Resource};
+use crate::{ActionId, Party, Resource};
 use std::sync::Arc;
 
 /// Why a question was answered with no.
@@ -33,10 +33,8 @@ pub enum Why {
 /// Its display is one sentence naming who, what and on what; it holds no contents, no values and no host path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
-    /// The principal's name.
-    pub subject: String,
-    /// The principal's publisher.
-    pub publisher: String,
+    /// Who asked.
+    pub subject: Party,
     /// What it asked for.
     pub action: ActionId,
     /// On what.
@@ -58,9 +56,8 @@ impl Denied {
         why: Why,
         reasons: Arc<Reasons>,
     ) -> Denied {
-        let principal = subject.principal();
-        let (name, publisher) = (principal.name.clone(), principal.publisher.clone());
-        Denied { subject: name, publisher, action, resource: resource.clone(), import, why, reasons }
+        let (subject, resource) = (subject.party().clone(), resource.clone());
+        Denied { subject, action, resource, import, why, reasons }
     }
 
     /// The denial that a recorded verdict stands for.
@@ -97,7 +94,7 @@ impl Denied {
 
 impl std::fmt::Display for Denied {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` may not {} {}: {}", self.subject, self.action, self.resource, self.cause())
+        write!(f, "`{}` may not {} {}: {}", self.subject.name(), self.action, self.resource, self.cause())
     }
 }
 

@@ -20,10 +20,11 @@ mod quota;
 mod reused;
 mod session;
 mod shared;
+mod subject;
 mod sync;
 mod ties;
 
-pub use ask::{Ask, Authorizer, Decision, Entry, Outcome, Reasons, RecordError, Recorder, Subject, Verdict};
+pub use ask::{Ask, Authorizer, Decision, Entry, Outcome, Reasons, RecordError, Recorder, Verdict};
 pub use denied::{Denied, Why};
 pub use lease::{InUse, Lease};
 pub use permit::Permit;
@@ -31,4 +32,5 @@ pub(crate) use permit::Spent;
 pub use quota::{Allowance, LimitExceeded};
 pub use session::{DENIAL_QUOTA, Session, Weighed};
 pub use shared::Gate;
+pub use subject::{Caller, Chain, Subject};
 pub(crate) use ties::Ends;
