@@ -1,7 +1,7 @@
 //! One decision: candidates by scope, conditions by Cedar, the verdict from both.
 //!
 //! *Invariant:* verdict, determining policies and errors are those of plain Cedar on the full set, but that any error
-//! makes the verdict a fault (in Cedar a `forbid` that errs is skipped, which would fail open). `tests/policy_differential.rs` holds
+//! makes the verdict a fault (in Cedar a `forbid` that errs is skipped, which would fail open). `tests/policy_differential` holds
 //! the two together.
 
 use super::index::candidates;
@@ -56,17 +56,24 @@ impl Loaded {
     }
 
     fn evaluate(&self, ready: &Ready, query: Query<'_>, rules: &Rules<'_>) -> Result<Judged, String> {
+        // Whoever called is shown to policies that read the context, and to no others: a name in another policy must not
+        // mean more on somebody's behalf.
+        let (reading, others): (Rules<'_>, Rules<'_>) = rules.iter().partition(|rule| rule.reads_context);
         let (mut satisfied, mut errors) = (Rules::new(), Vec::new());
-        self.with_evaluator(ready, query, rules, |evaluator| {
-            for rule in rules {
-                match rule.condition.as_ref().map_or(Ok(true), |condition| holds(evaluator, condition)) {
-                    Ok(true) => satisfied.push(rule),
-                    Ok(false) => {}
-                    Err(error) => errors.push(format!("policy `{}` ({}): {error}", rule.id, rule.place())),
+        for part in [&others, &reading].into_iter().filter(|part| !part.is_empty()) {
+            self.with_evaluator(ready, query, part, |evaluator| {
+                for rule in part {
+                    match rule.condition.as_ref().map_or(Ok(true), |condition| holds(evaluator, condition)) {
+                        Ok(true) => satisfied.push(rule),
+                        Ok(false) => {}
+                        Err(error) => {
+                            errors.push(format!("policy `{}` ({}): {error}", rule.id, rule.place()))
+                        }
+                    }
                 }
-            }
-        })?;
-        let reusable = errors.is_empty() && !rules.iter().any(|rule| rule.reads_context);
+            })?;
+        }
+        let reusable = errors.is_empty() && reading.is_empty();
         Ok(Judged { verdict: conclude(&satisfied, errors), reusable })
     }
 
@@ -84,7 +91,6 @@ impl Loaded {
         let action = self.words.action(action).ok_or_else(|| lacks("the action"))?;
         let uid = self.words.resource(resource).ok_or_else(|| lacks("the resource's type"))?;
         let entity = self.resource_entity(resource, &uid)?;
-        // Whoever called is looked at by policies that read the context, and by no others.
         let reads_context = rules.iter().any(|rule| rule.reads_context);
         let callers = if reads_context { peers::callers(chain, &self.words)? } else { Vec::new() };
         let entities = self.entities(ready, action, entity, callers, rules)?;
