@@ -131,7 +131,7 @@ pub(crate) fn object_scope() -> impl Strategy<Value = (String, String)> {
         ("action in [Action::\"fs\", Action::\"env\"]", "resource"),
     ]);
     prop_oneof![
-        8 => (files, paths),
+        14 => (files, paths),
         4 => network_scope(),
         5 => actors_scope(),
         2 => (reads, variables),
@@ -154,6 +154,8 @@ pub(crate) fn clause() -> impl Strategy<Value = String> {
         "principal.name like \"*/x\"",
         "principal in [Component::\"acme/y\", Component::\"other/x\"]",
         "Component::\"acme/x\".release == 7",
+        "Component::\"acme/y\".release == 7",
+        "principal.release - 9223372036854775807 * 2 < 0",
         "Component::\"acme/x\" in Group::\"vetted\" || principal.dev",
         "context.import like \"wasi:filesystem*\"",
         "context has caller && context.caller.dev",
