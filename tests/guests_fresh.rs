@@ -31,6 +31,8 @@ fn one_guest(root: &Path) -> Manifest {
         name: "one".to_string(),
         directory: "guests/one".to_string(),
         kind: Kind::Command,
+        package: None,
+        features: Vec::new(),
         source: source_digest(root, "guests/one").unwrap(),
         component: digest(b"built"),
         bytes: 5,

@@ -14,7 +14,12 @@ use std::path::{Path, PathBuf};
 
 /// Where each committed component lies. A test holds this against the manifest.
 pub(crate) const COMPONENTS: &[(&str, &str)] = &[
+    ("probe-actor", "tests/guests/probe-actor/probe-actor.wasm"),
+    ("probe-actor-2", "tests/guests/probe-actor/probe-actor-2.wasm"),
+    ("probe-callee", "tests/guests/probe-callee/probe-callee.wasm"),
+    ("probe-caller", "tests/guests/probe-caller/probe-caller.wasm"),
     ("probe-command", "tests/guests/probe-command/probe-command.wasm"),
+    ("probe-poller", "tests/guests/probe-poller/probe-poller.wasm"),
     ("probe-process", "tests/guests/probe-process/probe-process.wasm"),
     ("reporter", "examples/guests/reporter/reporter.wasm"),
 ];

@@ -42,7 +42,9 @@ pub(crate) fn component(root: &Path, guest: &Guest, tools: &ToolChain) -> miette
             "--target",
             tools.target,
             "--package",
-            &guest.name,
+            guest.package(),
+            "--features",
+            &guest.features.join(","),
         ])
         .env("RUSTC", &tools.rustc)
         .env("CARGO_TARGET_DIR", &target_dir)
@@ -52,8 +54,8 @@ pub(crate) fn component(root: &Path, guest: &Guest, tools: &ToolChain) -> miette
         return Err(miette!("guest `{}` does not build", guest.name));
     }
     let file = match guest.kind {
-        Kind::Command => format!("{}.wasm", guest.name),
-        Kind::Library => format!("{}.wasm", guest.name.replace('-', "_")),
+        Kind::Command => format!("{}.wasm", guest.package()),
+        Kind::Library => format!("{}.wasm", guest.package().replace('-', "_")),
     };
     let built = target_dir.join(tools.target).join("release").join(file);
     let bytes =

@@ -44,12 +44,18 @@ pub(crate) struct Tools {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Guest {
-    /// Its package, and the component's file name.
+    /// The component's file name, and its package unless that is named.
     pub(crate) name: String,
     /// Where its sources and its component lie.
     pub(crate) directory: String,
     /// Whether it has a `main` or only exports.
     pub(crate) kind: Kind,
+    /// Its package, where one package makes several components.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) package: Option<String>,
+    /// The features of the package that this component is built with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) features: Vec<String>,
     /// Digest of all its sources.
     #[serde(default)]
     pub(crate) source: String,
@@ -110,6 +116,12 @@ impl Guest {
     /// Where the component lies in the work tree.
     pub(crate) fn component_path(&self) -> String {
         format!("{}/{}.wasm", self.directory, self.name)
+    }
+
+    /// The package that it is built from.
+    #[allow(dead_code, reason = "the tests build nothing")]
+    pub(crate) fn package(&self) -> &str {
+        self.package.as_deref().unwrap_or(&self.name)
     }
 
     /// Puts down what `component` was built from.
