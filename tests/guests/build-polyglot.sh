@@ -71,12 +71,21 @@ errand_wit() {
   cp "$root"/wit/deps/*.wit "$work/wit/deps/"
 }
 
+# The worlds of the guests that speak to each other, with all that they name.
+speak_wit() {
+  mkdir -p "$work/speak/deps"
+  cp "$here/speak/worlds.wit" "$work/speak/"
+  cp "$here"/speak/text-*.wit "$root"/wit/deps/*.wit "$work/speak/deps/"
+}
+
 build_c() {
   python_tools
+  speak_wit
   export ZIG_GLOBAL_CACHE_DIR=$cache/zig ZIG_LOCAL_CACHE_DIR=$cache/zig
   local cc=("$venv/bin/python-zig" cc -target wasm32-wasi -Os -s -Wall -Wextra -Werror)
   "${cc[@]}" "$here/c/command.c" -o "$work/command.core.wasm"
   "${cc[@]}" -mexec-model=reactor "$here/c/process.c" -o "$work/process.core.wasm"
+  "${cc[@]}" -mexec-model=reactor "$here/c/actor.c" -o "$work/actor.core.wasm"
   "${cc[@]}" "$here/c/errand.c" -o "$work/errand.core.wasm"
   # The adapter comes with the crate that Wasmtime publishes it in.
   (
@@ -84,18 +93,24 @@ build_c() {
     cargo xtask wrap "$work/command.core.wasm" "$work/c-command.wasm"
     cargo xtask wrap "$work/errand.core.wasm" "$work/c-errand.wasm"
     cargo xtask wrap --library --wit "$here/wit" --world process "$work/process.core.wasm" "$work/c-process.wasm"
+    cargo xtask wrap --library --wit "$work/speak" --world actor "$work/actor.core.wasm" "$work/c-actor.wasm"
   ) >&2
 }
 
 build_js() {
   node_tools js
   errand_wit
+  speak_wit
   (
     cd "$here/js"
     "$node/node_modules/.bin/componentize-qjs" --sync --wit "$here/wit" --world process-with-files \
       --js process.js -o "$work/js-process.wasm"
     "$node/node_modules/.bin/componentize-qjs" --sync --wit "$work/wit" --world errand \
       --js errand.js -o "$work/js-errand.wasm"
+    "$node/node_modules/.bin/componentize-qjs" --sync --wit "$work/speak" --world actor-with-files \
+      --js actor.js -o "$work/js-actor.wasm"
+    "$node/node_modules/.bin/componentize-qjs" --sync --wit "$work/speak" --world greeter \
+      --js greeter.js -o "$work/js-greeter.wasm"
   ) >&2
 }
 
@@ -103,12 +118,14 @@ build_python() {
   python_tools
   local tools=$venv/bin/wasm-tools
   # Where the application lies, so that no cache of its bytecode gets into the work tree.
-  cp "$here/python/app.py" "$here/python/errand.py" "$work/"
+  cp "$here/python/actor.py" "$here/python/app.py" "$here/python/errand.py" "$work/"
   errand_wit
+  speak_wit
   (
     cd "$work"
     "$venv/bin/componentize-py" -q -d "$here/wit" -w process componentize app -o python-process-sockets.wasm >&2
     "$venv/bin/componentize-py" -q -d wit -w errand-with-a-library componentize errand -o python-errand.wasm >&2
+    "$venv/bin/componentize-py" -q -d speak -w actor componentize actor -o python-actor.wasm >&2
     # Python's library imports sockets whether the program uses them or not. Where a host offers none, they
     # are filled with functions that trap: the same program, which then imports no wasi:sockets.
     "$tools" component wit python-process-sockets.wasm --out-dir filled >/dev/null
@@ -142,11 +159,22 @@ build_assemblyscript() {
 }
 
 errand=(errand/errand.wit ../../wit/deps/{cli,clocks,filesystem,io,random}.wit)
+speak=(speak/worlds.wit speak/text-1.{0,2}.0.wit ../../wit/deps/airssys-runtime.wit)
 for language in "${languages[@]}"; do
   case $language in
-    c) names=(c-command c-errand c-process) sources=(c/command.c c/errand.c c/process.c wit/world.wit requirements.txt ../../Cargo.lock) ;;
-    js) names=(js-errand js-process) sources=(js/errand.js js/process.js "${errand[@]}" js/package.json js/package-lock.json wit/world.wit wit/deps/filesystem.wit) ;;
-    python) names=(python-errand python-process python-process-sockets) sources=(python/app.py python/errand.py "${errand[@]}" wit/world.wit requirements.txt) ;;
+    c)
+      names=(c-actor c-command c-errand c-process)
+      sources=(c/{actor,command,errand,process}.c "${speak[@]}" wit/world.wit requirements.txt ../../Cargo.lock)
+      ;;
+    js)
+      names=(js-actor js-errand js-greeter js-process)
+      sources=(js/{actor,errand,greeter,process}.js "${errand[@]}" "${speak[@]}" js/package.json js/package-lock.json
+        wit/world.wit wit/deps/filesystem.wit)
+      ;;
+    python)
+      names=(python-actor python-errand python-process python-process-sockets)
+      sources=(python/{actor,app,errand}.py "${errand[@]}" "${speak[@]}" wit/world.wit requirements.txt)
+      ;;
     assemblyscript)
       names=(assemblyscript-errand)
       sources=(assemblyscript/errand.ts assemblyscript/package.json assemblyscript/package-lock.json "${errand[@]}" requirements.txt)
