@@ -49,6 +49,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`embed`] | the runtime, components in it, values in and out |
+//! | [`actor`] | components as supervised actors |
 //! | [`host`] | the host functions behind each interface; no system call |
 //! | [`kernel`] | engine, mediation table, linker, instances, limits |
 //! | [`policy`] | Cedar: load, decide, explain, suggest |
@@ -64,6 +65,7 @@
 //!
 //! [Cedar]: https://www.cedarpolicy.com
 
+pub mod actor;
 pub mod audit;
 #[doc(hidden)]
 pub mod cli;

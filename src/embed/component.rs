@@ -1,16 +1,19 @@
 //! One live component: calls queue, a trap ends it, `instantiate` gives another.
 
+use crate::actor::{CallError, Job, Left, Resident, Waits, recorded};
 use crate::embed::Error;
 use crate::embed::runtime::Shared;
 use crate::embed::value::{self, CallExpr};
 use crate::identity::VerifiedComponent;
-use crate::kernel::{Failure, Function, Instance, InstanceError, LimitExceeded, Limits, Prepared, Tenure};
+use crate::kernel::{Function, Instance, InstanceError, LimitExceeded, Limits, Prepared, Tenure};
 use airssys_osl::{Principal, Session};
+use airssys_rt::Address;
+use arc_swap::ArcSwap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Time};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use wasmtime::component::{ComponentNamedList, Lift, Lower, Val};
 
 /// The interface that a command exports.
@@ -24,11 +27,11 @@ pub struct Component {
     functions: Vec<Function>,
     limits: Limits,
     pub(in crate::embed) session: Arc<Session>,
-    /// True once it was unloaded.
-    pub(in crate::embed) gone: watch::Sender<bool>,
     /// When the identity runs out, fixed at loading on the monotonic clock: a wall clock set back revives nothing.
     until: Option<Time>,
-    pub(in crate::embed) instance: Mutex<Option<Instance>>,
+    /// The instance's actor.
+    pub(in crate::embed) address: ArcSwap<Address<Job>>,
+    pub(in crate::embed) left: Arc<Left>,
     /// Closed when nothing of the instance is left, also of a call in the background.
     pub(in crate::embed) over: watch::Receiver<()>,
 }
@@ -56,15 +59,13 @@ impl Component {
         let over = tenure.over();
         let functions = prepared.compiled().exports();
         let started = prepared.instantiate(tenure, shared.grants(), limits).await;
-        let (instance, failure) = match started {
-            Ok(instance) => (Some(instance), None),
-            Err(InstanceError::Start(failure)) => (None, Some(failure)),
-        };
-        let (instance, gone) = (Mutex::new(instance), watch::Sender::new(false));
-        let component =
-            Component { shared, prepared, verified, functions, limits, session, gone, until, instance, over };
-        failure.map_or(Ok(()), |failure| Err(component.failed(failure)))?;
-        Ok(component)
+        let instance = started.map_err(|error| match error {
+            InstanceError::Start(failure) => Error::from(recorded(CallError::Failed(failure), &session)),
+        })?;
+        let left = Arc::new(Left::default());
+        let resident = Resident::new(instance, Arc::clone(&session), Arc::clone(&left));
+        let address = ArcSwap::from_pointee(spawn(&shared, resident)?);
+        Ok(Component { shared, prepared, verified, functions, limits, session, until, address, left, over })
     }
 
     /// Another instance of the same verified component, with its own memory and its own session.
@@ -103,18 +104,17 @@ impl Component {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let function = value::find_function(&self.functions, function)?;
-        let mut slot = self.instance.lock().await;
-        let fits = slot.as_mut().ok_or(Error::Ended)?.has_types::<P, R>(function);
-        if !fits {
-            return Err(Error::Config(format!(
-                "`{}` has other types: {}",
-                function.name,
-                value::signature(&function.ty)
-            )));
-        }
-        let mut instance = slot.take().ok_or(Error::Ended)?;
-        let done = self.unless_gone(instance.call_typed::<P, R>(function, arguments)).await?;
-        self.settle(&mut slot, instance, done)
+        let own = function.clone();
+        let call: Call<R> = Box::new(move |instance| {
+            Box::pin(async move {
+                if !instance.has_types::<P, R>(&own) {
+                    let types = value::signature(&own.ty);
+                    return Err(CallError::Types(format!("`{}` has other types: {types}", own.name)));
+                }
+                instance.call_typed::<P, R>(&own, arguments).await.map_err(CallError::Failed)
+            })
+        });
+        self.ask(call).await
     }
 
     /// Calls an export written as a WAVE expression, such as `process-data([1, 2, 3])`, and gives its result in WAVE;
@@ -173,46 +173,49 @@ impl Component {
     }
 
     async fn invoke(&self, function: &Function, arguments: Vec<Val>) -> Result<Option<Val>, Error> {
-        let mut slot = self.instance.lock().await;
-        // Taken out while it runs: a caller who gives up in the middle leaves no half-run instance behind.
-        let mut instance = slot.take().ok_or(Error::Ended)?;
-        let done = self.unless_gone(instance.call(function, arguments)).await?;
-        self.settle(&mut slot, instance, done)
+        let function = function.clone();
+        let call: Call<Option<Val>> = Box::new(move |instance| {
+            Box::pin(async move { instance.call(&function, arguments).await.map_err(CallError::Failed) })
+        });
+        self.ask(call).await
     }
 
-    /// Does `work` unless the instance is unloaded meanwhile.
-    async fn unless_gone<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
-        let mut gone = self.gone.subscribe();
-        tokio::select! {
-            biased;
-            _ = gone.wait_for(|gone| *gone) => Err(Error::Ended),
-            done = work => Ok(done),
-        }
+    /// Has the instance's actor do a call, and waits for what becomes of it.
+    async fn ask<T: Send + 'static>(&self, call: Call<T>) -> Result<T, Error> {
+        let asked = self.living()?.ask(|reply| Job::new(Arc::default(), reply, call)).await;
+        // Without an answer it ended before it came to this, or in the middle, being unloaded.
+        asked.map_err(|_| Error::Ended)?.map_err(Error::from)
     }
 
-    /// Puts the instance back after a call that returned; after a failure it is dropped, and a limit recorded.
-    fn settle<T>(
-        &self,
-        slot: &mut Option<Instance>,
-        instance: Instance,
-        done: Result<T, Failure>,
-    ) -> Result<T, Error> {
-        match done {
-            Ok(value) => {
-                *slot = Some(instance);
-                Ok(value)
-            }
-            Err(failure) => Err(self.failed(failure)),
+    /// The instance's actor, made anew on the executor that calls when the one it ran on has gone between two calls.
+    fn living(&self) -> Result<Arc<Address<Job>>, Error> {
+        let address = self.address.load_full();
+        if !address.is_gone() {
+            return Ok(address);
         }
+        let instance = self.left.take().ok_or(Error::Ended)?;
+        let resident = Resident::new(instance, Arc::clone(&self.session), Arc::clone(&self.left));
+        let address = Arc::new(spawn(&self.shared, resident)?);
+        self.address.store(Arc::clone(&address));
+        Ok(address)
     }
+}
 
-    fn failed(&self, failure: Failure) -> Error {
-        if let Failure::Limit(limit) = &failure
-            && let Err(error) = self.session.exceed(*limit, None)
-        {
-            return error.into();
-        }
-        failure.into()
+/// Makes an instance an actor.
+fn spawn(shared: &Shared, resident: Resident) -> Result<Address<Job>, Error> {
+    shared.actors().spawn(resident).map_err(|error| Error::Executor(error.to_string()))
+}
+
+/// A call to be done by the instance's actor.
+type Call<T> = Box<dyn for<'a> FnOnce(&'a mut Instance) -> Waits<'a, Result<T, CallError>> + Send>;
+
+impl Drop for Component {
+    fn drop(&mut self) {
+        // Here and now: what it did is told before whoever drops it goes on, and nothing of it has an effect any more.
+        // What cannot be written the log's owner hears of.
+        let _ = self.session.close();
+        self.left.close();
+        self.address.load().actor().kill();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything that can go wrong for a host, with the facts.
 
+use crate::actor::CallError;
 use crate::audit::AuditError;
 use crate::embed::value::ValueError;
 use crate::identity::IdentityError;
@@ -93,6 +94,17 @@ impl From<Failure> for Error {
             Failure::Denied(denied) => Error::Denied(denied),
             Failure::Limit(limit) => Error::LimitExceeded(limit),
             Failure::Trap(text) => Error::Trap(text),
+        }
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Error {
+        match error {
+            CallError::Ended => Error::Ended,
+            CallError::Failed(failure) => failure.into(),
+            CallError::Unrecorded(error) => error.into(),
+            CallError::Types(text) => Error::Config(text),
         }
     }
 }

@@ -77,8 +77,10 @@ impl Component {
         outside_effects()?;
         let recorded = self.shared.log().revoke(Some(self.session.subject()), "unloaded by the host");
         self.session.revoke();
-        self.gone.send_replace(true);
-        drop(self.instance.lock().await.take());
+        self.left.close();
+        let actor = self.address.load().actor();
+        actor.kill();
+        actor.ended().await;
         let session = Arc::clone(&self.session);
         // An effect may be a call into a file system that hangs: not waited for on the executor's own thread.
         let ended = tokio::task::spawn_blocking(move || session.end()).await;

@@ -11,6 +11,7 @@ use crate::{host, policy};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
 use airssys_osl::{Gate, Principal, Session, Subject};
+use airssys_rt::ActorSystem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     instances: AtomicU64,
     live: Live,
     swapping: Mutex<()>,
+    actors: ActorSystem,
 }
 
 impl ComponentRuntime {
@@ -74,6 +76,7 @@ impl ComponentRuntime {
             instances,
             live: Live::default(),
             swapping: Mutex::default(),
+            actors: ActorSystem::new(),
         };
         Ok(ComponentRuntime { shared: Arc::new(shared) })
     }
@@ -239,6 +242,11 @@ impl Shared {
 
     pub(crate) fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// The system in which the instances' actors live.
+    pub(crate) fn actors(&self) -> &ActorSystem {
+        &self.actors
     }
 
     pub(crate) fn grants(&self) -> Grants {

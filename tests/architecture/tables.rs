@@ -14,7 +14,7 @@ pub(crate) struct Layer {
 pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "cli", on: &["embed"] },
     Layer { name: "embed", on: &["actor", "registry", "host"] },
-    Layer { name: "actor", on: &["kernel"] },
+    Layer { name: "actor", on: &["host"] },
     Layer { name: "registry", on: &["identity"] },
     Layer { name: "host", on: &["kernel"] },
     Layer { name: "kernel", on: &["policy", "identity", "audit"] },
@@ -160,8 +160,12 @@ pub(crate) const OWNERS: &[Owner] = &[
     Owner {
         names: &["airssys_rt"],
         except: &[],
-        homes: &[],
-        reason: "actors are a thin layer: `actor` alone will stand on them",
+        homes: &[
+            Home("src/actor/", "components as actors"),
+            Home("src/embed/component.rs", "the address of an instance"),
+            Home("src/embed/runtime.rs", "the system they live in"),
+        ],
+        reason: "actors are a thin layer: host, kernel and what is below know nothing of them",
         tests_may: false,
     },
 ];
