@@ -16,6 +16,7 @@ mod handle;
 pub mod host_files;
 pub mod net;
 pub mod own;
+pub mod post;
 pub mod principal;
 pub mod random;
 pub mod resource;

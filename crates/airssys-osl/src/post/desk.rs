@@ -1,0 +1,188 @@
+//! What waits for one receiver: bounded by number and by bytes.
+
+use crate::gate::{Chain, Lease};
+use crate::{ActionId, Peer, Principal, Topic};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::{Notify, oneshot};
+
+/// What every message costs beside its body, bytes: it is counted, so that many empty ones are not free.
+const OVERHEAD: u64 = 256;
+
+/// The bounds of a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Most messages that wait, and as many again that were taken and not answered or acknowledged.
+    pub messages: usize,
+    /// Most bytes of one body.
+    pub body_bytes: u64,
+    /// Most bytes of all that wait, each with 256 bytes beside its body.
+    pub bytes: u64,
+}
+
+/// How a request was answered.
+#[derive(Debug)]
+pub(in crate::post) enum Answer {
+    /// With this.
+    Body(Vec<u8>),
+    /// With the receiver's own error.
+    Failed(String),
+    /// The receiver may not hear it: as if there were none.
+    Refused,
+}
+
+/// Something on its way.
+#[derive(Debug)]
+pub(in crate::post) struct Letter {
+    pub(in crate::post) sender: Peer,
+    pub(in crate::post) chain: Arc<Chain>,
+    pub(in crate::post) topic: Option<Topic>,
+    pub(in crate::post) body: Arc<[u8]>,
+    pub(in crate::post) expires: Option<Instant>,
+    /// The permission it was sent by, and what for.
+    pub(in crate::post) lease: Lease,
+    pub(in crate::post) action: ActionId,
+    pub(in crate::post) import: &'static str,
+    /// For an event, the permission by which the receiver hears of its topic.
+    pub(in crate::post) subscription: Option<Lease>,
+    pub(in crate::post) reply: Option<oneshot::Sender<Answer>>,
+}
+
+/// One receiver's mailbox.
+#[derive(Debug)]
+pub(in crate::post) struct Desk {
+    pub(in crate::post) principal: Arc<Principal>,
+    pub(in crate::post) instance: u64,
+    pub(in crate::post) terms: Terms,
+    pub(in crate::post) news: Notify,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    closed: bool,
+    letters: VecDeque<Letter>,
+    bytes: u64,
+    missed: u64,
+    next: u64,
+    /// Taken, and neither answered nor acknowledged.
+    taken: BTreeMap<u64, Option<oneshot::Sender<Answer>>>,
+}
+
+/// Why a letter was not put down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::post) enum Refused {
+    Closed,
+    Full,
+    TooLarge(u64),
+}
+
+/// A letter with its number, and how many events were missed before it.
+pub(in crate::post) struct Taken {
+    pub(in crate::post) letter: Letter,
+    pub(in crate::post) missed: u64,
+}
+
+impl Desk {
+    pub(in crate::post) fn new(principal: Arc<Principal>, instance: u64, terms: Terms) -> Desk {
+        Desk { principal, instance, terms, news: Notify::new(), queue: Mutex::default() }
+    }
+
+    /// The component, as it lives here.
+    pub(in crate::post) fn peer(&self) -> Peer {
+        Peer::live(&self.principal, self.instance)
+    }
+
+    /// Puts a letter down.
+    pub(in crate::post) fn put(&self, letter: Letter) -> Result<(), Refused> {
+        let length = letter.body.len() as u64;
+        if length > self.terms.body_bytes {
+            return Err(Refused::TooLarge(self.terms.body_bytes));
+        }
+        let mut queue = self.queue();
+        if queue.closed {
+            return Err(Refused::Closed);
+        }
+        let bytes = queue.bytes.saturating_add(cost(length));
+        if queue.letters.len() >= self.terms.messages || bytes > self.terms.bytes {
+            return Err(Refused::Full);
+        }
+        queue.bytes = bytes;
+        queue.letters.push_back(letter);
+        drop(queue);
+        self.news.notify_one();
+        Ok(())
+    }
+
+    /// Counts an event that had no room.
+    pub(in crate::post) fn miss(&self) {
+        let mut queue = self.queue();
+        queue.missed = queue.missed.saturating_add(1);
+    }
+
+    /// The next letter. It is not the receiver's yet.
+    pub(in crate::post) fn next(&self) -> Option<Taken> {
+        let mut queue = self.queue();
+        let letter = queue.letters.pop_front()?;
+        queue.bytes = queue.bytes.saturating_sub(cost(letter.body.len() as u64));
+        let missed = queue.missed;
+        Some(Taken { letter, missed })
+    }
+
+    /// Hands a letter over: gives it its number. The events that were missed before it are told with it, so they are
+    /// counted from nothing again.
+    pub(in crate::post) fn hand_over(&self, missed: u64, reply: Option<oneshot::Sender<Answer>>) -> u64 {
+        let mut queue = self.queue();
+        queue.missed = queue.missed.saturating_sub(missed);
+        queue.next += 1;
+        let id = queue.next;
+        if queue.taken.len() >= self.terms.messages {
+            // Whoever waits for the oldest hears that there will be no answer.
+            queue.taken.pop_first();
+        }
+        queue.taken.insert(id, reply);
+        id
+    }
+
+    /// What was taken under that number, and is dealt with by now.
+    pub(in crate::post) fn settle(&self, id: u64) -> Option<Option<oneshot::Sender<Answer>>> {
+        self.queue().taken.remove(&id)
+    }
+
+    /// True when that number was taken and its sender waits for an answer.
+    pub(in crate::post) fn wants_reply(&self, id: u64) -> bool {
+        self.queue()
+            .taken
+            .get(&id)
+            .is_some_and(|reply| reply.as_ref().is_some_and(|reply| !reply.is_closed()))
+    }
+
+    /// Takes nothing more; whoever waits for an answer hears that there will be none.
+    pub(in crate::post) fn close(&self) {
+        let mut queue = self.queue();
+        queue.closed = true;
+        let left = (std::mem::take(&mut queue.letters), std::mem::take(&mut queue.taken));
+        queue.bytes = 0;
+        drop(queue);
+        // Outside the lock: a lease has locks of its own.
+        drop(left);
+        self.news.notify_waiters();
+    }
+
+    pub(in crate::post) fn is_closed(&self) -> bool {
+        self.queue().closed
+    }
+
+    pub(in crate::post) fn depth(&self) -> usize {
+        self.queue().letters.len()
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cost(length: u64) -> u64 {
+    length.saturating_add(OVERHEAD)
+}

@@ -1,0 +1,226 @@
+//! Taking: the sender's permission is asked again, then the receiver's.
+
+use crate::action::{MsgReceive, MsgSubscribe};
+use crate::gate::{Chain, Permit};
+use crate::post::desk::{Answer, Desk, Letter, Taken};
+use crate::post::send::parse;
+use crate::post::{Office, PostError};
+use crate::{ActionId, Peer, Session, Topic};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How many messages that the receiver may not hear are recorded singly. Who sends decides how many come, so the rest is
+/// counted, and told at each doubling.
+const RECORDED_SINGLY: u64 = 64;
+
+/// How many letters one look refuses before others have their turn.
+const REFUSED_AT_ONCE: usize = 64;
+
+/// A receiver's end. Dropping it closes the mailbox: whoever waits for an answer hears that there will be none.
+#[derive(Debug)]
+pub struct Inbox {
+    desk: Arc<Desk>,
+    office: Office,
+    refused: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// A message that is the receiver's.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// The receiver's number for it.
+    pub id: u64,
+    /// Who sent it.
+    pub sender: Peer,
+    /// On whose behalf it was sent, the sender first.
+    pub chain: Arc<Chain>,
+    /// For an event, its topic.
+    pub topic: Option<Topic>,
+    /// Whether the sender waits for an answer.
+    pub wants_reply: bool,
+    /// How long anybody still wants it; none if that has no end.
+    pub time_to_live: Option<Duration>,
+    /// How often it was delivered, this time included.
+    pub deliveries: u32,
+    /// How many events were missed before it.
+    pub missed: u64,
+    /// What the sender wrote.
+    pub body: Arc<[u8]>,
+}
+
+impl Inbox {
+    pub(in crate::post) fn new(desk: Arc<Desk>, office: Office) -> Inbox {
+        Inbox { desk, office, refused: AtomicU64::new(0), dropped: AtomicU64::new(0) }
+    }
+
+    /// The next message that the receiver may hear, waiting for it. From then on the receiver works on its behalf.
+    pub async fn next(&self, session: &Arc<Session>, import: &'static str) -> Result<Delivery, PostError> {
+        loop {
+            // Registered before the look, so that nothing is missed in between.
+            let news = self.desk.news.notified();
+            match self.try_next(session, import) {
+                Ok(Some(delivery)) => return Ok(delivery),
+                Ok(None) if self.desk.is_closed() => return Err(PostError::Ended),
+                Ok(None) => news.await,
+                // Others first.
+                Err(Busy) => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    /// The next message, if there is one now.
+    fn try_next(&self, session: &Arc<Session>, import: &'static str) -> Result<Option<Delivery>, Busy> {
+        for _ in 0..REFUSED_AT_ONCE {
+            let Some(taken) = self.desk.next() else { return Ok(None) };
+            if let Some(delivery) = self.judge(taken, session, import) {
+                session.subject().serve(Arc::clone(&delivery.chain));
+                return Ok(Some(delivery));
+            }
+        }
+        Err(Busy)
+    }
+
+    /// Whether a letter may still be handed over. If not it is dropped, counted, and its sender told if it waits.
+    fn judge(&self, taken: Taken, session: &Arc<Session>, import: &'static str) -> Option<Delivery> {
+        let Taken { letter, missed } = taken;
+        if !self.still_stands(&letter) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        let Some(permit) = self.heard(&letter, session, import) else {
+            if let Some(reply) = letter.reply {
+                // Whoever no longer waits needs not be told.
+                drop(reply.send(Answer::Refused));
+            }
+            return None;
+        };
+        // Under way until it is handed over, so that a change of policies waits for that.
+        let _spent = permit.redeem().ok()?;
+        let wants_reply = letter.reply.is_some();
+        let id = self.desk.hand_over(missed, letter.reply);
+        Some(Delivery {
+            id,
+            sender: letter.sender,
+            chain: letter.chain,
+            topic: letter.topic,
+            wants_reply,
+            time_to_live: letter.expires.map(|end| end.saturating_duration_since(Instant::now())),
+            deliveries: 1,
+            missed,
+            body: letter.body,
+        })
+    }
+
+    /// Whether it is wanted still, and permitted still to whoever sent it, and to be heard of.
+    fn still_stands(&self, letter: &Letter) -> bool {
+        let expired = letter.expires.is_some_and(|end| end <= Instant::now());
+        let given_up = letter.reply.as_ref().is_some_and(|reply| reply.is_closed());
+        let subscribed = |lease: &crate::Lease| lease.permits(ActionId::MsgSubscribe, letter.import).is_ok();
+        !expired
+            && !given_up
+            && letter.lease.permits(letter.action, letter.import).is_ok()
+            && letter.subscription.as_ref().is_none_or(subscribed)
+    }
+
+    /// Decides whether the receiver may hear of it. Denials are recorded singly at first, then counted.
+    fn heard(
+        &self,
+        letter: &Letter,
+        session: &Arc<Session>,
+        import: &'static str,
+    ) -> Option<Permit<MsgReceive>> {
+        let weighed = session.weigh::<MsgReceive>(letter.sender.clone(), import);
+        if weighed.is_allowed() {
+            return weighed.commit().ok();
+        }
+        let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+        if refused <= RECORDED_SINGLY {
+            return weighed.commit().ok();
+        }
+        if refused.is_power_of_two() {
+            // It is refused whether or not this can be written.
+            drop(
+                session.note(import, &format!("{refused} messages were not permitted to be received so far")),
+            );
+        }
+        None
+    }
+
+    /// Answers a message that wants a reply, and is done with it.
+    ///
+    /// # Errors
+    /// [`PostError::NoSuchMessage`] when it was not taken here, wants no reply, or was answered or acknowledged before.
+    pub fn reply(&self, id: u64, answer: Result<Vec<u8>, String>) -> Result<(), PostError> {
+        if !self.desk.wants_reply(id) {
+            return Err(PostError::NoSuchMessage);
+        }
+        let reply = self.desk.settle(id).flatten().ok_or(PostError::NoSuchMessage)?;
+        // Whoever gave up at the last moment is not told.
+        drop(reply.send(answer.map_or_else(Answer::Failed, Answer::Body)));
+        Ok(())
+    }
+
+    /// Is done with a message. Whoever waits for an answer to it hears that there will be none.
+    ///
+    /// # Errors
+    /// [`PostError::NoSuchMessage`] as [`Inbox::reply`].
+    pub fn acknowledge(&self, id: u64) -> Result<(), PostError> {
+        self.desk.settle(id).map(drop).ok_or(PostError::NoSuchMessage)
+    }
+
+    /// Hears of a topic, and of all that lies in it, from now on.
+    ///
+    /// # Errors
+    /// [`PostError::Denied`]; [`PostError::Invalid`] for what is no topic, and for one too many.
+    pub fn subscribe(
+        &self,
+        session: &Arc<Session>,
+        topic: &str,
+        import: &'static str,
+    ) -> Result<(), PostError> {
+        let topic = parse(topic)?;
+        let mut permit: Permit<MsgSubscribe> = session.authorize(topic.clone(), import)?;
+        let _begun = permit.begin()?;
+        self.office.subscribe(&self.desk, topic, permit.into_lease())
+    }
+
+    /// Hears of it no more.
+    ///
+    /// # Errors
+    /// [`PostError::Invalid`] for what is no topic.
+    pub fn unsubscribe(&self, topic: &str) -> Result<(), PostError> {
+        self.office.unsubscribe(&self.desk, Some(&parse(topic)?));
+        Ok(())
+    }
+
+    /// How many messages wait.
+    pub fn depth(&self) -> usize {
+        self.desk.depth()
+    }
+
+    /// How many were dropped because their time was over, their sender gave up, or a permission was taken back.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// How many the receiver was not permitted to hear.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Takes nothing more.
+    pub fn close(&self) {
+        self.office.close(&self.desk);
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Many were refused in a row.
+struct Busy;

@@ -1,0 +1,20 @@
+//! Messages between components: who has which name, what waits for whom.
+//!
+//! Putting something into another's mailbox is an effect like any other: it takes its target from a permit, and what lies
+//! there keeps the lease of the permission it was sent by. That is asked again when it is taken out, so a permission that
+//! was taken back in between reaches what waits. Taking is decided too, with the receiver as principal.
+//!
+//! *Invariant:* sender, chain and time are stamped here from the session. A name that nobody has, one whose owner ended
+//! and one that is denied are told alike, as [`PostError::Unreachable`] by whoever shows it to a guest.
+
+mod desk;
+mod error;
+mod inbox;
+mod office;
+mod send;
+
+pub use desk::Terms;
+pub use error::PostError;
+pub use inbox::{Delivery, Inbox};
+pub use office::Office;
+pub use send::{Draft, publish, request, send};

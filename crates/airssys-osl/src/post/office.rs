@@ -1,0 +1,131 @@
+//! Who has which name, and who hears of which topics.
+
+use crate::gate::Lease;
+use crate::post::desk::{Desk, Terms};
+use crate::post::{Inbox, PostError};
+use crate::{Peer, Principal, Topic};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The most topics that one receiver hears of.
+const MAX_TOPICS: usize = 256;
+
+/// The mailboxes of one runtime, by the names of their owners. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Office(Arc<RwLock<Book>>);
+
+#[derive(Debug, Default)]
+struct Book {
+    desks: HashMap<Arc<str>, Arc<Desk>>,
+    subscriptions: Vec<Subscription>,
+}
+
+#[derive(Debug, Clone)]
+struct Subscription {
+    topic: Topic,
+    desk: Arc<Desk>,
+    lease: Lease,
+}
+
+impl Office {
+    /// An office without mailboxes.
+    pub fn new() -> Office {
+        Office::default()
+    }
+
+    /// Opens a mailbox for a live instance, under its component's name.
+    ///
+    /// # Errors
+    /// [`PostError::Invalid`] while another has that name.
+    pub fn open(&self, principal: &Arc<Principal>, instance: u64, terms: Terms) -> Result<Inbox, PostError> {
+        let desk = Arc::new(Desk::new(Arc::clone(principal), instance, terms));
+        match self.write().desks.entry(principal.name.as_str().into()) {
+            Entry::Occupied(entry) if !entry.get().is_closed() => {
+                return Err(PostError::Invalid(format!("`{}` has a mailbox already", principal.name)));
+            }
+            Entry::Occupied(mut entry) => drop(entry.insert(Arc::clone(&desk))),
+            Entry::Vacant(entry) => drop(entry.insert(Arc::clone(&desk))),
+        }
+        Ok(Inbox::new(desk, self.clone()))
+    }
+
+    /// Opens a mailbox in the place of whoever has the name: what is sent from now on comes here, and what lies in the
+    /// other is still taken from there. For a change of version.
+    pub fn succeed(&self, principal: &Arc<Principal>, instance: u64, terms: Terms) -> Inbox {
+        let desk = Arc::new(Desk::new(Arc::clone(principal), instance, terms));
+        self.write().desks.insert(principal.name.as_str().into(), Arc::clone(&desk));
+        Inbox::new(desk, self.clone())
+    }
+
+    /// The component of that name, as it lives now if it does. None for what is no name.
+    pub fn peer(&self, name: &str) -> Option<Peer> {
+        match self.desk(name) {
+            Some(desk) => Some(desk.peer()),
+            None => Peer::named(name),
+        }
+    }
+
+    pub(in crate::post) fn desk(&self, name: &str) -> Option<Arc<Desk>> {
+        self.read().desks.get(name).filter(|desk| !desk.is_closed()).cloned()
+    }
+
+    /// Whoever hears of a topic, each once.
+    pub(in crate::post) fn audience(&self, topic: &Topic) -> Vec<(Arc<Desk>, Lease)> {
+        let mut found: Vec<(Arc<Desk>, Lease)> = Vec::new();
+        for subscription in self.read().subscriptions.iter().filter(|one| one.topic.holds(topic)) {
+            if !found.iter().any(|(desk, _)| Arc::ptr_eq(desk, &subscription.desk)) {
+                found.push((Arc::clone(&subscription.desk), subscription.lease.clone()));
+            }
+        }
+        found
+    }
+
+    pub(in crate::post) fn subscribe(
+        &self,
+        desk: &Arc<Desk>,
+        topic: Topic,
+        lease: Lease,
+    ) -> Result<(), PostError> {
+        let mut book = self.write();
+        let own = |one: &Subscription| Arc::ptr_eq(&one.desk, desk);
+        if let Some(known) = book.subscriptions.iter_mut().find(|one| own(one) && one.topic == topic) {
+            let before = std::mem::replace(&mut known.lease, lease);
+            drop(book);
+            drop(before);
+            return Ok(());
+        }
+        if book.subscriptions.iter().filter(|one| own(one)).count() >= MAX_TOPICS {
+            return Err(PostError::Invalid(format!("no component hears of more than {MAX_TOPICS} topics")));
+        }
+        book.subscriptions.push(Subscription { topic, desk: Arc::clone(desk), lease });
+        Ok(())
+    }
+
+    pub(in crate::post) fn unsubscribe(&self, desk: &Arc<Desk>, topic: Option<&Topic>) {
+        let is_it = |one: &mut Subscription| {
+            Arc::ptr_eq(&one.desk, desk) && topic.is_none_or(|topic| one.topic == *topic)
+        };
+        let ended: Vec<_> = self.write().subscriptions.extract_if(.., is_it).collect();
+        // Outside the lock: a lease has locks of its own.
+        drop(ended);
+    }
+
+    /// Takes a mailbox that was closed out of the book, unless another has its name by now.
+    pub(in crate::post) fn close(&self, desk: &Arc<Desk>) {
+        desk.close();
+        self.unsubscribe(desk, None);
+        let mut book = self.write();
+        if book.desks.get(desk.principal.name.as_str()).is_some_and(|known| Arc::ptr_eq(known, desk)) {
+            book.desks.remove(desk.principal.name.as_str());
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Book> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Book> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
