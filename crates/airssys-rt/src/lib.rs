@@ -15,6 +15,7 @@ mod life;
 mod overflow;
 mod queue;
 mod reply;
+mod supervisor;
 mod sync;
 mod system;
 
@@ -26,4 +27,8 @@ pub use error::{AskError, SendError};
 pub use exit::{ActorId, Down, ExitReason, Failure, MonitorId, Shutdown, ToldBy};
 pub use overflow::{Dropped, Overflow, Sent};
 pub use reply::Reply;
+pub use supervisor::{
+    Backoff, ChildError, ChildInfo, ChildSpec, ChildState, Intensity, Restart, Strategy, Supervisor,
+    SupervisorMessage, SupervisorRef,
+};
 pub use system::{ActorSystem, Late, Report};

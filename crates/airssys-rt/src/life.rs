@@ -37,6 +37,8 @@ pub(crate) async fn body<A: Actor>(mut actor: A, mut context: Context<A>) -> Exi
         Ok(reason) => reason,
         Err(failure) => ExitReason::Failed(failure.into_text()),
     };
+    // Nobody will read any more: senders are told so now, and not when the last hook is over.
+    context.shared.queue.close();
     actor.stopped(&reason, &mut context).await;
     reason
 }

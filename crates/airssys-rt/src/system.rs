@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::actor::{Actor, Options};
 use crate::address::{ActorRef, Address};
-use crate::cell::{Cell, Remote, Shared};
+use crate::cell::{Cell, Shared};
 use crate::context::Context;
 use crate::directory::{Claim, Directory, LookupError, SpawnError};
 use crate::error::SendError;
@@ -93,6 +93,9 @@ impl ActorSystem {
             cell: Cell::new(options.name, options.traps),
             queue: Queue::new(options.capacity, options.overflow),
         });
+        if claim.strong_count() > 0 {
+            shared.cell.set_supervised();
+        }
         self.directory.enter(Arc::<Shared<A::Message>>::clone(&shared), claim)?;
         let context = Context { shared: Arc::clone(&shared), system: self.clone(), stops: false };
         runtime.spawn(Life::new(actor, context));

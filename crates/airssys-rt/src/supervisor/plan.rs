@@ -1,0 +1,316 @@
+//! What a supervisor does about each event: a state machine that runs nothing and waits for nothing.
+//!
+//! *Invariant:* a child is started only from `Waiting`, and comes there only when its last instance has ended or was
+//! never spawned. So there are never two of it.
+
+use std::time::Duration;
+
+use crate::supervisor::intensity::{Intensity, Meter};
+use crate::supervisor::strategy::{Restart, Strategy};
+
+/// A child, as its supervisor counts them; never given twice.
+pub(crate) type Key = u64;
+
+/// Where a child is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It is to be started, when its turn comes.
+    Waiting,
+    /// Its factory is at work, or waits until it may be. Results of another run are out of date.
+    Starting { run: u64 },
+    /// It lives.
+    Running,
+    /// It has been told to stop, and may be started `again`.
+    Stopping { again: bool },
+    /// It has ended and stays so.
+    Resting,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Have it built, after the wait that belongs to so many faults in a row.
+    Start { key: Key, run: u64, faults: u32 },
+    /// Nobody waits for what is being built.
+    Cancel { key: Key },
+    /// Tell it to stop.
+    Stop { key: Key },
+    /// It has ended and stays so.
+    Rest { key: Key },
+    /// It has ended and is forgotten.
+    Forget { key: Key },
+    /// Too many faults: the supervisor fails.
+    GiveUp,
+}
+
+#[derive(Debug)]
+struct Child {
+    key: Key,
+    restart: Restart,
+    phase: Phase,
+    /// It has not been started or failed to start yet.
+    first: bool,
+    /// It lives, and is to be stopped and started again for another's sake.
+    due: bool,
+    /// Faults in a row.
+    faults: u32,
+    starts: u64,
+}
+
+/// The children in their order, and what is to be done about them.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    strategy: Strategy,
+    meter: Meter,
+    children: Vec<Child>,
+    numbers: u64,
+    orders: Vec<Order>,
+    over: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(strategy: Strategy, intensity: Intensity) -> Self {
+        let meter = Meter::new(intensity);
+        Self { strategy, meter, children: Vec::new(), numbers: 0, orders: Vec::new(), over: false }
+    }
+
+    /// What is to be done now, in this order.
+    pub(crate) fn orders(&mut self) -> Vec<Order> {
+        if !self.over {
+            self.stop_those_due();
+            self.start_those_waiting();
+        }
+        std::mem::take(&mut self.orders)
+    }
+
+    /// The children, in their order.
+    pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = Key> {
+        self.children.iter().map(|child| child.key)
+    }
+
+    pub(crate) fn phase(&self, key: Key) -> Option<Phase> {
+        self.child(key).map(|child| child.phase)
+    }
+
+    /// Faults in a row, and how many times it was started again.
+    pub(crate) fn counts(&self, key: Key) -> (u32, u64) {
+        self.child(key).map_or((0, 0), |child| (child.faults, child.starts.saturating_sub(1)))
+    }
+
+    /// One child more, after all others.
+    pub(crate) fn add(&mut self, restart: Restart) -> Key {
+        let key = self.number();
+        let phase = Phase::Waiting;
+        self.children.push(Child { key, restart, phase, first: true, due: false, faults: 0, starts: 0 });
+        key
+    }
+
+    /// Whether what this run has built is still waited for.
+    pub(crate) fn awaits(&self, key: Key, run: u64) -> bool {
+        self.phase(key) == Some(Phase::Starting { run })
+    }
+
+    /// It was spawned.
+    pub(crate) fn started(&mut self, key: Key) {
+        if let Some(child) = self.child_mut(key).filter(|child| matches!(child.phase, Phase::Starting { .. }))
+        {
+            child.phase = Phase::Running;
+            child.first = false;
+            child.starts = child.starts.saturating_add(1);
+        }
+    }
+
+    /// It could not be built or spawned.
+    pub(crate) fn failed(&mut self, key: Key, now: Duration) {
+        let Some(child) = self.child_mut(key).filter(|child| matches!(child.phase, Phase::Starting { .. }))
+        else {
+            return;
+        };
+        child.first = false;
+        if child.restart == Restart::Temporary {
+            self.forget(key);
+        } else {
+            self.again(key, now);
+        }
+    }
+
+    /// It has ended. `settled`: it had lived long enough for its earlier faults to be forgotten.
+    pub(crate) fn ended(&mut self, key: Key, abnormal: bool, settled: bool, now: Duration) {
+        let Some(child) = self.child_mut(key) else { return };
+        match child.phase {
+            Phase::Running if child.due => self.stopped(key, true),
+            Phase::Running => self.fell(key, abnormal, settled, now),
+            Phase::Stopping { again } => self.stopped(key, again),
+            // What does not live does not end.
+            Phase::Waiting | Phase::Starting { .. } | Phase::Resting => {}
+        }
+    }
+
+    /// It is to end and stay so.
+    pub(crate) fn terminate(&mut self, key: Key) {
+        let Some(child) = self.child_mut(key) else { return };
+        match child.phase {
+            Phase::Running => {
+                child.due = false;
+                child.phase = Phase::Stopping { again: false };
+                self.orders.push(Order::Stop { key });
+            }
+            Phase::Stopping { .. } => child.phase = Phase::Stopping { again: false },
+            Phase::Starting { .. } => {
+                self.orders.push(Order::Cancel { key });
+                self.rest(key);
+            }
+            Phase::Waiting | Phase::Resting => self.rest(key),
+        }
+    }
+
+    /// It rests and is to live again. Whether it rested.
+    pub(crate) fn revive(&mut self, key: Key) -> bool {
+        let Some(child) = self.child_mut(key).filter(|child| child.phase == Phase::Resting) else {
+            return false;
+        };
+        child.phase = Phase::Waiting;
+        child.first = true;
+        child.faults = 0;
+        true
+    }
+
+    /// It rests and is to be forgotten. Whether it rested.
+    pub(crate) fn delete(&mut self, key: Key) -> bool {
+        let rests = self.phase(key) == Some(Phase::Resting);
+        if rests {
+            self.forget(key);
+        }
+        rests
+    }
+
+    /// It ended by itself.
+    fn fell(&mut self, key: Key, abnormal: bool, settled: bool, now: Duration) {
+        let Some(child) = self.child_mut(key) else { return };
+        if settled {
+            child.faults = 0;
+        }
+        match child.restart {
+            Restart::Permanent => self.fault(key, now),
+            Restart::Transient if abnormal => self.fault(key, now),
+            Restart::Transient => self.rest(key),
+            Restart::Temporary => self.forget(key),
+        }
+    }
+
+    /// It ended because it was told to.
+    fn stopped(&mut self, key: Key, again: bool) {
+        let Some(child) = self.child_mut(key) else { return };
+        child.due = false;
+        match child.restart {
+            Restart::Temporary => self.forget(key),
+            Restart::Permanent | Restart::Transient if again => child.phase = Phase::Waiting,
+            Restart::Permanent | Restart::Transient => self.rest(key),
+        }
+    }
+
+    /// A child is to be started again, and with it those whom the strategy says.
+    fn fault(&mut self, key: Key, now: Duration) {
+        self.again(key, now);
+        if self.over {
+            return;
+        }
+        let Some(at) = self.children.iter().position(|child| child.key == key) else { return };
+        let from = match self.strategy {
+            Strategy::OneForOne => return,
+            Strategy::OneForAll => 0,
+            Strategy::RestForOne => at,
+        };
+        let mut unbuilt = Vec::new();
+        for child in self.children.iter_mut().skip(from).filter(|child| child.key != key) {
+            match child.phase {
+                Phase::Running => child.due = true,
+                Phase::Starting { .. } => {
+                    child.phase = Phase::Waiting;
+                    unbuilt.push((child.key, child.restart));
+                }
+                Phase::Waiting | Phase::Stopping { .. } | Phase::Resting => {}
+            }
+        }
+        for (key, restart) in unbuilt {
+            self.orders.push(Order::Cancel { key });
+            if restart == Restart::Temporary {
+                self.forget(key);
+            }
+        }
+    }
+
+    /// One fault more.
+    fn again(&mut self, key: Key, now: Duration) {
+        if !self.meter.bears(now) {
+            self.over = true;
+            self.orders.push(Order::GiveUp);
+        }
+        if let Some(child) = self.child_mut(key) {
+            child.faults = child.faults.saturating_add(1);
+            child.phase = Phase::Waiting;
+        }
+    }
+
+    fn rest(&mut self, key: Key) {
+        let Some(child) = self.child_mut(key) else { return };
+        child.phase = Phase::Resting;
+        if child.restart == Restart::Temporary {
+            self.forget(key);
+        } else {
+            self.orders.push(Order::Rest { key });
+        }
+    }
+
+    fn forget(&mut self, key: Key) {
+        self.children.retain(|child| child.key != key);
+        self.orders.push(Order::Forget { key });
+    }
+
+    /// In reverse, and each only when the one after it has ended.
+    fn stop_those_due(&mut self) {
+        if self.children.iter().any(|child| child.phase == Phase::Stopping { again: true }) {
+            return;
+        }
+        if let Some(child) = self.children.iter_mut().rfind(|child| child.due) {
+            child.due = false;
+            child.phase = Phase::Stopping { again: true };
+            self.orders.push(Order::Stop { key: child.key });
+        }
+    }
+
+    /// In order. Where children stand for each other, each only when all before it live; else only the first start
+    /// of a child waits for the first start of those before it.
+    fn start_those_waiting(&mut self) {
+        let alone = self.strategy == Strategy::OneForOne;
+        let ending = |child: &Child| child.due || matches!(child.phase, Phase::Stopping { .. });
+        if !alone && self.children.iter().any(ending) {
+            return;
+        }
+        let mut run = self.numbers;
+        for child in &mut self.children {
+            if child.phase == Phase::Waiting {
+                run = run.saturating_add(1);
+                child.phase = Phase::Starting { run };
+                self.orders.push(Order::Start { key: child.key, run, faults: child.faults });
+            }
+            if matches!(child.phase, Phase::Starting { .. }) && (child.first || !alone) {
+                break;
+            }
+        }
+        self.numbers = run;
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers = self.numbers.saturating_add(1);
+        self.numbers
+    }
+
+    fn child(&self, key: Key) -> Option<&Child> {
+        self.children.iter().find(|child| child.key == key)
+    }
+
+    fn child_mut(&mut self, key: Key) -> Option<&mut Child> {
+        self.children.iter_mut().find(|child| child.key == key)
+    }
+}
