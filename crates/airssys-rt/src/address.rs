@@ -290,6 +290,12 @@ impl ActorRef {
         self.remote.cell().exit()
     }
 
+    /// How many are told of its end: monitors, links, and who waits.
+    #[must_use]
+    pub fn observers(&self) -> usize {
+        self.remote.cell().observers()
+    }
+
     /// Waits for its end.
     pub async fn ended(&self) -> ExitReason {
         let (sender, receiver) = oneshot::channel();

@@ -236,6 +236,10 @@ impl Cell {
         self.lock().observers.iter().any(|known| known.is_link_of(id))
     }
 
+    pub(crate) fn observers(&self) -> usize {
+        self.lock().observers.len()
+    }
+
     /// Notes whom this one observes.
     pub(crate) fn note(&self, other: Weak<dyn Remote>) {
         let mut state = self.lock();

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address};
 use crate::cell::{Cell, Observer, Remote, Shared, fresh};
@@ -50,6 +52,8 @@ pub struct Context<A: Actor> {
     pub(crate) shared: Arc<Shared<A::Message>>,
     pub(crate) system: ActorSystem,
     pub(crate) stops: bool,
+    /// Who waits for the first hook to be over: a supervisor.
+    pub(crate) ready: Option<oneshot::Sender<()>>,
 }
 
 impl<A: Actor> Context<A> {
@@ -153,6 +157,14 @@ impl<A: Actor> Context<A> {
                 cell.tell(observer, &reason);
                 false
             }
+        }
+    }
+
+    /// Tells a supervisor that the first hook is over.
+    pub(crate) fn tell_ready(&mut self) {
+        if let Some(ready) = self.ready.take() {
+            // A supervisor that has ended does not wait.
+            ready.send(()).ok();
         }
     }
 

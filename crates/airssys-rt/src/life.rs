@@ -48,6 +48,7 @@ async fn serve<A: Actor>(actor: &mut A, context: &mut Context<A>) -> Result<Exit
     let mut batch = VecDeque::new();
     let mut turn = 0;
     actor.started(context).await?;
+    context.tell_ready();
     while !context.stops {
         match next(&shared, &mut batch, &mut turn).await {
             Step::News(down) => actor.down(down, context).await?,

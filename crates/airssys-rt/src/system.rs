@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::actor::{Actor, Options};
@@ -79,7 +80,7 @@ impl ActorSystem {
         options: Options,
         actor: A,
     ) -> Result<Address<A::Message>, SpawnError> {
-        self.spawn_claimed(options, actor, Weak::new())
+        self.spawn_claimed(options, actor, Weak::new(), None)
     }
 
     pub(crate) fn spawn_claimed<A: Actor>(
@@ -87,6 +88,7 @@ impl ActorSystem {
         options: Options,
         actor: A,
         claim: Weak<Claim>,
+        ready: Option<oneshot::Sender<()>>,
     ) -> Result<Address<A::Message>, SpawnError> {
         let runtime = Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
         let shared = Arc::new(Shared {
@@ -97,7 +99,7 @@ impl ActorSystem {
             shared.cell.set_supervised();
         }
         self.directory.enter(Arc::<Shared<A::Message>>::clone(&shared), claim)?;
-        let context = Context { shared: Arc::clone(&shared), system: self.clone(), stops: false };
+        let context = Context { shared: Arc::clone(&shared), system: self.clone(), stops: false, ready };
         runtime.spawn(Life::new(actor, context));
         Ok(Address { shared })
     }

@@ -48,8 +48,10 @@ struct Child {
     key: Key,
     restart: Restart,
     phase: Phase,
-    /// It has not been started or failed to start yet.
+    /// It belongs to the first round: it has neither become ready nor failed yet.
     first: bool,
+    /// Its first hook is over, and so are the first rounds beneath it.
+    ready: bool,
     /// It lives, and is to be stopped and started again for another's sake.
     due: bool,
     /// Faults in a row.
@@ -97,12 +99,26 @@ impl Plan {
         self.child(key).map_or((0, 0), |child| (child.faults, child.starts.saturating_sub(1)))
     }
 
-    /// One child more, after all others.
-    pub(crate) fn add(&mut self, restart: Restart) -> Key {
+    /// One child more, after all others. `first`: it is started in the first round, when those before it are ready.
+    pub(crate) fn add(&mut self, restart: Restart, first: bool) -> Key {
         let key = self.number();
         let phase = Phase::Waiting;
-        self.children.push(Child { key, restart, phase, first: true, due: false, faults: 0, starts: 0 });
+        self.children.push(Child {
+            key,
+            restart,
+            phase,
+            first,
+            ready: false,
+            due: false,
+            faults: 0,
+            starts: 0,
+        });
         key
+    }
+
+    /// Whether the first round is over.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.children.iter().all(|child| !child.first)
     }
 
     /// Whether what this run has built is still waited for.
@@ -115,8 +131,16 @@ impl Plan {
         if let Some(child) = self.child_mut(key).filter(|child| matches!(child.phase, Phase::Starting { .. }))
         {
             child.phase = Phase::Running;
-            child.first = false;
+            child.ready = false;
             child.starts = child.starts.saturating_add(1);
+        }
+    }
+
+    /// The instance that lives is ready.
+    pub(crate) fn ready(&mut self, key: Key) {
+        if let Some(child) = self.child_mut(key) {
+            child.ready = true;
+            child.first = false;
         }
     }
 
@@ -137,6 +161,7 @@ impl Plan {
     /// It has ended. `settled`: it had lived long enough for its earlier faults to be forgotten.
     pub(crate) fn ended(&mut self, key: Key, abnormal: bool, settled: bool, now: Duration) {
         let Some(child) = self.child_mut(key) else { return };
+        child.first = false;
         match child.phase {
             Phase::Running if child.due => self.stopped(key, true),
             Phase::Running => self.fell(key, abnormal, settled, now),
@@ -170,7 +195,6 @@ impl Plan {
             return false;
         };
         child.phase = Phase::Waiting;
-        child.first = true;
         child.faults = 0;
         true
     }
@@ -255,6 +279,7 @@ impl Plan {
     fn rest(&mut self, key: Key) {
         let Some(child) = self.child_mut(key) else { return };
         child.phase = Phase::Resting;
+        child.first = false;
         if child.restart == Restart::Temporary {
             self.forget(key);
         } else {
@@ -279,8 +304,8 @@ impl Plan {
         }
     }
 
-    /// In order. Where children stand for each other, each only when all before it live; else only the first start
-    /// of a child waits for the first start of those before it.
+    /// In order. Where children stand for each other, each only when all before it are ready; else that holds in the
+    /// first round alone.
     fn start_those_waiting(&mut self) {
         let alone = self.strategy == Strategy::OneForOne;
         let ending = |child: &Child| child.due || matches!(child.phase, Phase::Stopping { .. });
@@ -294,7 +319,8 @@ impl Plan {
                 child.phase = Phase::Starting { run };
                 self.orders.push(Order::Start { key: child.key, run, faults: child.faults });
             }
-            if matches!(child.phase, Phase::Starting { .. }) && (child.first || !alone) {
+            let unready = matches!(child.phase, Phase::Running) && !child.ready;
+            if (unready || matches!(child.phase, Phase::Starting { .. })) && (child.first || !alone) {
                 break;
             }
         }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Which(Reply<Vec<ChildInfo>>),
     /// A factory has done its work.
     Built(Key, u64, Result<Built, Failure>),
+    /// A child's first hook is over.
+    Ready(Key, ActorId),
 }
 
 impl fmt::Debug for Command {
@@ -80,6 +83,8 @@ pub struct Supervisor {
     keys: HashMap<ActorId, Key>,
     began: Instant,
     home: Option<Home>,
+    /// Who waits for the first round to be over.
+    ready: Option<oneshot::Sender<()>>,
 }
 
 /// The supervisor's right to its children's names; given up when it ends, however it ends.
@@ -146,13 +151,14 @@ impl Supervisor {
             keys: HashMap::new(),
             began: Instant::now(),
             home: None,
+            ready: None,
         }
     }
 
     /// One child more, after the others. A second one of a name fails the supervisor when it starts.
     #[must_use]
     pub fn child(mut self, spec: ChildSpec) -> Self {
-        let key = self.plan.add(spec.restart);
+        let key = self.plan.add(spec.restart, true);
         self.kids.insert(key, Kid::new(spec));
         self
     }
@@ -196,6 +202,12 @@ impl Supervisor {
                 }
                 Order::GiveUp => return Err(Failure::new(self.complaint())),
             }
+        }
+        if self.plan.is_begun()
+            && let Some(ready) = self.ready.take()
+        {
+            // Who waited may have ended.
+            ready.send(()).ok();
         }
         Ok(())
     }
@@ -260,16 +272,24 @@ impl Supervisor {
         let now = self.now();
         let Some(kid) = self.kids.get_mut(&key) else { return };
         kid.starter = None;
+        let (tell, ready) = oneshot::channel();
         let spawned = built.and_then(|built| {
-            built(context.system(), kid.spec.options.clone(), claim).map_err(Failure::from)
+            built(context.system(), kid.spec.options.clone(), claim, tell).map_err(Failure::from)
         });
+
         match spawned {
             Ok(actor) => {
                 self.keys.insert(actor.id(), key);
                 kid.since = Instant::now();
                 kid.last_failure = None;
                 kid.actor = Some(actor.clone());
-                kid.answer_starts(&Ok(actor.clone()));
+                let (id, address) = (actor.id(), context.address());
+                tokio::spawn(async move {
+                    if ready.await.is_ok() {
+                        // A supervisor that has ended waits for nobody.
+                        drop(address.send(SupervisorMessage(Command::Ready(key, id))).await);
+                    }
+                });
                 self.plan.started(key);
                 context.adopt(&actor);
             }
@@ -283,11 +303,19 @@ impl Supervisor {
         }
     }
 
+    fn ready(&mut self, key: Key, id: ActorId) {
+        let Some(kid) = self.kids.get_mut(&key) else { return };
+        if let Some(actor) = kid.actor.clone().filter(|actor| actor.id() == id) {
+            kid.answer_starts(&Ok(actor));
+            self.plan.ready(key);
+        }
+    }
+
     fn start_child(&mut self, spec: ChildSpec, reply: Reply<Result<ActorRef, ChildError>>) {
         if self.key_of(&spec.name).is_ok() {
             return drop(reply.send(Err(ChildError::Exists { name: spec.name.to_string() })));
         }
-        let key = self.plan.add(spec.restart);
+        let key = self.plan.add(spec.restart, false);
         let mut kid = Kid::new(spec);
         kid.starts.push(reply);
         self.kids.insert(key, kid);
@@ -394,6 +422,7 @@ impl Actor for Supervisor {
         let directory = Arc::clone(context.system().directory());
         self.home = Some(Home { claim: Some(claim), kept, directory });
         self.began = Instant::now();
+        self.ready = context.ready.take();
         self.carry_out(context)
     }
 
@@ -410,6 +439,7 @@ impl Actor for Supervisor {
             Command::Delete(name, reply) => drop(reply.send(self.delete_child(&name))),
             Command::Which(reply) => drop(reply.send(self.which())),
             Command::Built(key, run, built) => self.built(key, run, built, context),
+            Command::Ready(key, id) => self.ready(key, id),
         }
         self.carry_out(context)
     }
@@ -422,6 +452,9 @@ impl Actor for Supervisor {
         kid.since = Instant::now();
         kid.actor = None;
         kid.last_exit = Some(down.reason.clone());
+        // Who waits for its start, still: it ended in its first hook.
+        let (name, why) = (kid.spec.name.to_string(), down.reason.to_string());
+        kid.answer_starts(&Err(ChildError::Failed { name, why }));
         self.plan.ended(key, down.reason.is_abnormal(), settled, now);
         self.carry_out(context)
     }

@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::actor::{Actor, Options};
 use crate::address::ActorRef;
 use crate::directory::{Claim, SpawnError};
@@ -19,8 +21,10 @@ use crate::system::ActorSystem;
 const TIME: Duration = Duration::from_secs(5);
 
 /// A fresh instance that is not spawned yet, its type forgotten.
-pub(crate) type Built =
-    Box<dyn FnOnce(&ActorSystem, Options, Weak<Claim>) -> Result<ActorRef, SpawnError> + Send>;
+pub(crate) type Built = Box<
+    dyn FnOnce(&ActorSystem, Options, Weak<Claim>, oneshot::Sender<()>) -> Result<ActorRef, SpawnError>
+        + Send,
+>;
 /// A factory at work.
 pub(crate) type Building = Pin<Box<dyn Future<Output = Result<Built, Failure>> + Send>>;
 
@@ -69,8 +73,8 @@ impl ChildSpec {
             let building = factory();
             Box::pin(async move {
                 let actor = building.await?;
-                Ok(Box::new(move |system: &ActorSystem, options, claim| {
-                    system.spawn_claimed(options, actor, claim).map(|address| address.actor())
+                Ok(Box::new(move |system: &ActorSystem, options, claim, ready| {
+                    system.spawn_claimed(options, actor, claim, Some(ready)).map(|address| address.actor())
                 }) as Built)
             })
         };
