@@ -2,11 +2,9 @@
 //!
 //! `bare/…` is tokio's mpsc of 64 and oneshot, `rt/…` this crate with the same bound, `kameo/…` kameo with the same.
 //! The memory of an idle actor is printed at the end.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "a benchmark")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use airssys_rt::{Actor, ActorSystem, Address, Context, Failure, Options, Reply};
@@ -202,52 +200,36 @@ where
     group.finish();
 }
 
-/// Counts what is allocated and not freed.
-struct Counting;
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-#[expect(unsafe_code, reason = "an allocator that counts, in a benchmark")]
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(at, layout) }
-    }
+/// Memory of this process that is in use.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 fn weigh<T>(name: &str, make: impl Fn() -> T) {
     const MANY: usize = 10_000;
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let before = LIVE.load(Ordering::Relaxed);
+        let before = resident();
         let all: Vec<T> = (0..MANY).map(|_| make()).collect();
         for _ in 0..4 {
             tokio::task::yield_now().await;
         }
-        let bytes = (LIVE.load(Ordering::Relaxed) - before) / MANY;
+        let bytes = resident().saturating_sub(before) / MANY;
         println!("{name}: {bytes} bytes for an idle actor of {MANY}");
         drop(all);
     });
 }
 
 fn main() {
+    // First, while the allocator has nothing to give again.
+    weigh("bare", bare);
+    let system = ActorSystem::new();
+    weigh("rt", || rt(&system));
+    weigh("kameo", kameo);
     let mut criterion = Criterion::default().configure_from_args();
     one_way(&mut criterion);
     ask(&mut criterion);
     spawn(&mut criterion);
     criterion.final_summary();
-    weigh("bare", bare);
-    let system = ActorSystem::new();
-    weigh("rt", || rt(&system));
-    weigh("kameo", kameo);
 }

@@ -46,7 +46,7 @@ impl<R> Slot<R> {
 /// The two ends of a new slot.
 pub(crate) fn slot<R>() -> (Reply<R>, Answer<R>) {
     let slot = Arc::new(Slot(Mutex::new(State::Open { asker: None, replier: None })));
-    (Reply { slot: Arc::clone(&slot) }, Answer { slot })
+    (Reply { slot: Some(Arc::clone(&slot)) }, Answer { slot: Some(slot) })
 }
 
 /// The right to answer one question, once. It travels inside the question.
@@ -75,7 +75,8 @@ pub(crate) fn slot<R>() -> (Reply<R>, Answer<R>) {
 /// # }
 /// ```
 pub struct Reply<R> {
-    slot: Arc<Slot<R>>,
+    /// `None` once it has answered.
+    slot: Option<Arc<Slot<R>>>,
 }
 
 impl<R> Reply<R> {
@@ -84,8 +85,9 @@ impl<R> Reply<R> {
     /// # Errors
     ///
     /// The answer itself, when nobody waits for it any more: the asker gave up, or its time was over.
-    pub fn send(self, answer: R) -> Result<(), R> {
-        match self.slot.settle(State::Answered(answer)) {
+    pub fn send(mut self, answer: R) -> Result<(), R> {
+        let Some(slot) = self.slot.take() else { return Err(answer) };
+        match slot.settle(State::Answered(answer)) {
             Ok(()) => Ok(()),
             Err(State::Answered(answer)) => Err(answer),
             // `settle` hands back what it was given.
@@ -96,7 +98,7 @@ impl<R> Reply<R> {
     /// Whether nobody waits for the answer any more. `false` may be out of date when it arrives, `true` stays true.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        !matches!(&*self.slot.lock(), State::Open { .. })
+        !self.slot.as_ref().is_some_and(|slot| matches!(&*slot.lock(), State::Open { .. }))
     }
 
     /// Waits until nobody waits for the answer any more.
@@ -105,7 +107,8 @@ impl<R> Reply<R> {
     }
 
     fn poll_cancelled(&self, context: &Context<'_>) -> Poll<()> {
-        let mut state = self.slot.lock();
+        let Some(slot) = &self.slot else { return Poll::Ready(()) };
+        let mut state = slot.lock();
         let State::Open { replier, .. } = &mut *state else { return Poll::Ready(()) };
         *replier = Some(context.waker().clone());
         Poll::Pending
@@ -114,8 +117,9 @@ impl<R> Reply<R> {
 
 impl<R> Drop for Reply<R> {
     fn drop(&mut self) {
-        // After `send` the slot is settled already, and this says nothing new.
-        drop(self.slot.settle(State::Unanswered));
+        if let Some(slot) = self.slot.take() {
+            drop(slot.settle(State::Unanswered));
+        }
     }
 }
 
@@ -127,15 +131,17 @@ impl<R> fmt::Debug for Reply<R> {
 
 /// The asker's end. Dropped, it cancels.
 pub(crate) struct Answer<R> {
-    slot: Arc<Slot<R>>,
+    /// `None` once it has what there was.
+    slot: Option<Arc<Slot<R>>>,
 }
 
 impl<R> Future for Answer<R> {
     /// `None`: the reply was dropped.
     type Output = Option<R>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<R>> {
-        let mut state = self.slot.lock();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<R>> {
+        let Some(slot) = &self.slot else { return Poll::Ready(None) };
+        let mut state = slot.lock();
         if let State::Open { asker, .. } = &mut *state {
             match asker {
                 Some(known) if known.will_wake(context.waker()) => {}
@@ -145,6 +151,7 @@ impl<R> Future for Answer<R> {
         }
         let last = std::mem::replace(&mut *state, State::Taken);
         drop(state);
+        self.slot = None;
         match last {
             State::Answered(answer) => Poll::Ready(Some(answer)),
             State::Unanswered | State::Open { .. } | State::Cancelled | State::Taken => Poll::Ready(None),
@@ -154,10 +161,11 @@ impl<R> Future for Answer<R> {
 
 impl<R> Answer<R> {
     /// Gives up waiting: an answer that came at the last moment, or the promise that none comes.
-    pub(crate) fn give_up(self) -> Option<R> {
-        match self.slot.settle(State::Cancelled) {
+    pub(crate) fn give_up(mut self) -> Option<R> {
+        let slot = self.slot.take()?;
+        match slot.settle(State::Cancelled) {
             Ok(()) => None,
-            Err(_) => match std::mem::replace(&mut *self.slot.lock(), State::Taken) {
+            Err(_) => match std::mem::replace(&mut *slot.lock(), State::Taken) {
                 State::Answered(answer) => Some(answer),
                 State::Unanswered | State::Open { .. } | State::Cancelled | State::Taken => None,
             },
@@ -167,6 +175,8 @@ impl<R> Answer<R> {
 
 impl<R> Drop for Answer<R> {
     fn drop(&mut self) {
-        drop(self.slot.settle(State::Cancelled));
+        if let Some(slot) = self.slot.take() {
+            drop(slot.settle(State::Cancelled));
+        }
     }
 }

@@ -117,7 +117,7 @@ async fn a_restart_makes_a_fresh_instance_and_nothing_of_the_broken_one_comes_ba
         async fn handle(&mut self, message: Self::Message, _: &mut Context<Self>) -> Result<(), Failure> {
             let reply = message.ok_or_else(|| Failure::new("broken"))?;
             self.0 += 1;
-            drop(reply.send(self.0));
+            reply.send(self.0).ok();
             Ok(())
         }
     }
