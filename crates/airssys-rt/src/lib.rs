@@ -77,6 +77,8 @@
 //! # }
 //! ```
 
+pub mod durable;
+
 mod actor;
 mod address;
 mod cell;
