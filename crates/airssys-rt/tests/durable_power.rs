@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use airssys_rt::durable::{EnqueueError, Envelope, OpenError, Store, StoreError, Terms};
-use redb::{BackendIoError, StorageBackend};
+use redb::StorageBackend;
 
 const TERMS: Terms =
     Terms { capacity: 1000, max_body_bytes: 100, max_total_bytes: 1 << 20, max_deliveries: u32::MAX };
@@ -26,38 +26,38 @@ struct Disk {
 struct Handle(Arc<Disk>);
 
 impl Handle {
-    fn spend(&self) -> Result<(), BackendIoError> {
+    fn spend(&self) -> Result<(), io::Error> {
         let spent =
             self.0.budget.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        spent.map(drop).map_err(|_| io::Error::new(io::ErrorKind::StorageFull, "no space").into())
+        spent.map(drop).map_err(|_| io::Error::new(io::ErrorKind::StorageFull, "no space"))
     }
 }
 
 impl StorageBackend for Handle {
-    fn len(&self) -> Result<u64, BackendIoError> {
+    fn len(&self) -> Result<u64, io::Error> {
         Ok(self.0.seen.lock().unwrap().len() as u64)
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), BackendIoError> {
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
         let offset = usize::try_from(offset).unwrap();
         out.copy_from_slice(&self.0.seen.lock().unwrap()[offset..offset + out.len()]);
         Ok(())
     }
 
-    fn set_len(&self, len: u64) -> Result<(), BackendIoError> {
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
         self.spend()?;
         self.0.seen.lock().unwrap().resize(usize::try_from(len).unwrap(), 0);
         Ok(())
     }
 
-    fn sync_data(&self) -> Result<(), BackendIoError> {
+    fn sync_data(&self) -> Result<(), io::Error> {
         self.spend()?;
         let seen = self.0.seen.lock().unwrap().clone();
         *self.0.synced.lock().unwrap() = seen;
         Ok(())
     }
 
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), BackendIoError> {
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
         self.spend()?;
         let offset = usize::try_from(offset).unwrap();
         self.0.seen.lock().unwrap()[offset..offset + data.len()].copy_from_slice(data);
