@@ -195,3 +195,30 @@ async fn a_mark_never_goes_down_and_a_set_never_shrinks() {
     assert!(!marks.contains("k", "x").await.unwrap());
     assert!(marks.contains("l", "x").await.unwrap());
 }
+
+/// Prints a figure; run it with `--ignored --nocapture`.
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn how_many_messages_are_kept_in_a_second() {
+    for senders in [1u64, 64] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir.path().join("s")).unwrap();
+        let terms = Terms { capacity: 100_000, max_total_bytes: 1 << 30, ..TERMS };
+        let mailbox = store.mailbox("acme/to", terms).await.unwrap();
+        let start = std::time::Instant::now();
+        let tasks: Vec<_> = (0..senders)
+            .map(|_| {
+                let mailbox = mailbox.clone();
+                tokio::spawn(async move {
+                    for _ in 0..1024 / senders {
+                        mailbox.enqueue(letter(&[0; 100])).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        println!("{senders} senders: {:.0} messages a second", 1024.0 / start.elapsed().as_secs_f64());
+    }
+}

@@ -183,3 +183,17 @@ async fn a_kill_at_any_moment_loses_nothing_and_repeats_nothing_acknowledged() {
     println!("{kills} kills, {kept} kept, {acknowledged} acknowledged, mark {}", known.mark);
     assert!(kept > 0 && acknowledged > 0 && known.mark > 0, "the child did nothing");
 }
+
+#[test]
+fn a_second_process_on_the_same_store_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let _store = open(&path);
+    let second = Command::new(std::env::current_exe().unwrap())
+        .args(["child", "--exact", "--nocapture"])
+        .env(CHILD, &path)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && told.contains("InUse") && !told.contains("!e"), "{told}");
+}
