@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::disk;
 use super::error::{OpenError, StoreError};
-use super::queue::Queue;
+use super::queue::{Queue, Slot};
 
 /// Jobs that one commit covers, at most.
 const BATCH: usize = 256;
@@ -183,10 +183,10 @@ fn reload(database: &Database, queues: &Queues) -> Result<(), redb::Error> {
 }
 
 /// What the disk knows of a mailbox: what waits, and the number and bytes of dead letters.
-pub(super) fn scan(
-    tx: &WriteTransaction,
-    name: &str,
-) -> Result<(Vec<(u64, super::queue::Slot)>, usize, u64), redb::Error> {
+pub(super) type Scan = (Vec<(u64, Slot)>, usize, u64);
+
+/// Reads all of a mailbox but its messages' bytes.
+pub(super) fn scan(tx: &WriteTransaction, name: &str) -> Result<Scan, redb::Error> {
     let dead = disk::dead(tx, name, 0, usize::MAX)?;
     let bytes = dead.iter().map(|(_, slot, _)| slot.bytes).sum();
     Ok((disk::live(tx, name)?, dead.len(), bytes))
