@@ -139,18 +139,7 @@ async fn take(model: &mut Model, real: &mut Real, step: Step) {
             assert_eq!(real.mailbox().enqueue(Envelope { expires, ..Envelope::default() }).await, expected);
         }
         Step::Next if model.out.is_none() && !model.live.is_empty() => {
-            // The naive one says whether there is anything to wait for; if not, the burials happen at the next call.
-            let Some(expected) = model.next() else {
-                let waiting = real.mailbox().next();
-                tokio::pin!(waiting);
-                while real.mailbox.as_ref().unwrap().depth().waiting > 0 {
-                    tokio::select! { biased; _ = &mut waiting => panic!("nothing to deliver"), () = tokio::task::yield_now() => () }
-                }
-                return;
-            };
-            let delivery = real.mailbox().next().await.unwrap();
-            assert_eq!((delivery.sequence(), delivery.deliveries()), expected);
-            real.out = Some(delivery);
+            next(model, real).await;
         }
         Step::Next => (),
         Step::Acknowledge => {
@@ -165,6 +154,29 @@ async fn take(model: &mut Model, real: &mut Real, step: Step) {
                 delivery.release();
             }
         }
+        other => tend(model, real, other).await,
+    }
+}
+
+async fn next(model: &mut Model, real: &mut Real) {
+    // The naive one says whether there is anything to wait for; if not, the burials happen at the next call.
+    let Some(expected) = model.next() else {
+        let waiting = real.mailbox().next();
+        tokio::pin!(waiting);
+        while real.mailbox.as_ref().unwrap().depth().waiting > 0 {
+            tokio::select! { biased; _ = &mut waiting => panic!("nothing to deliver"), () = tokio::task::yield_now() => () }
+        }
+        return;
+    };
+    let delivery = real.mailbox().next().await.unwrap();
+    assert_eq!((delivery.sequence(), delivery.deliveries()), expected);
+    real.out = Some(delivery);
+}
+
+/// What is neither sending nor handling.
+async fn tend(model: &mut Model, real: &mut Real, step: Step) {
+    match step {
+        Step::Enqueue(_) | Step::Next | Step::Acknowledge | Step::Release => (),
         Step::Pass(time) => {
             model.now += time;
             real.clock.store(model.now, Ordering::SeqCst);
