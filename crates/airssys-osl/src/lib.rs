@@ -8,6 +8,7 @@
 //! *Invariant:* outside [`host_files`] no public function has an effect without a [`Permit`] or a [`Lease`].
 
 pub mod action;
+pub mod calls;
 pub mod clock;
 pub mod environment;
 pub mod fs;
@@ -21,6 +22,7 @@ pub mod principal;
 pub mod random;
 pub mod resource;
 pub mod stdio;
+mod steps;
 #[cfg(test)]
 mod testing;
 

@@ -1,36 +1,15 @@
 //! An embedder's code as an effect: begun with a permit, counted while it runs, ended with its permission.
 
-use crate::gate::{Denied, Lease, Permit, Why};
+use crate::gate::{Denied, Lease, Permit};
 use crate::own::{Own, OwnAction, OwnTarget};
+use crate::steps::{Inside, while_permitted};
 use crate::{ActionId, Session};
-use std::cell::Cell;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-thread_local! {
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
-}
-
-/// True while code of an embedder runs on this thread. A change of policies waits for it, so it must not ask for one
-/// from within.
+/// True while code of an embedder, or a component that another has called, runs on this thread. A change of policies
+/// waits for it, so it must not ask for one from within.
 pub fn is_under_way() -> bool {
-    DEPTH.get() > 0
-}
-
-struct Inside;
-
-impl Inside {
-    fn enter() -> Inside {
-        DEPTH.set(DEPTH.get().saturating_add(1));
-        Inside
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        DEPTH.set(DEPTH.get().saturating_sub(1));
-    }
+    Inside::is_entered()
 }
 
 /// Spends a permit on a piece of an embedder's code. A change of policies waits until it is done. It is given what rests
@@ -98,43 +77,6 @@ impl Held {
     /// # Errors
     /// [`Denied`] when it was lost before the work was done.
     pub async fn perform_async<F: Future>(&self, import: &'static str, work: F) -> Result<F::Output, Denied> {
-        let action = ActionId::Own(self.action);
-        let mut steps = pin!(Steps { lease: &self.lease, action, import, work: Box::pin(work) });
-        let mut lost = pin!(self.lease.lost(action, import));
-        let done = std::future::poll_fn(|context| match steps.as_mut().poll(context) {
-            Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending => lost.as_mut().poll(context).map(|()| None),
-        });
-        match done.await {
-            Some(done) => done,
-            // Whoever lost it is told why by asking once more.
-            None => Err(match self.lease.enter(action, import) {
-                Err(denied) => denied,
-                // Permitted again by now, and cut off all the same.
-                Ok(_) => self.lease.refuse(action, import, Why::Unstable),
-            }),
-        }
-    }
-}
-
-/// Work whose every step enters the lease.
-struct Steps<'a, F> {
-    lease: &'a Lease,
-    action: ActionId,
-    import: &'static str,
-    work: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Steps<'_, F> {
-    type Output = Result<F::Output, Denied>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let lease = self.lease;
-        let _begun = match lease.enter_step(self.action, self.import) {
-            Ok(begun) => begun,
-            Err(denied) => return Poll::Ready(Err(denied)),
-        };
-        let _inside = Inside::enter();
-        self.work.as_mut().poll(context).map(Ok)
+        while_permitted(&self.lease, ActionId::Own(self.action), import, work).await
     }
 }
