@@ -5,4 +5,4 @@
 
 mod resident;
 
-pub(crate) use resident::{CallError, Job, Left, Resident, Waits, recorded};
+pub(crate) use resident::{CallError, Job, Left, Resident, recorded};

@@ -5,10 +5,11 @@
 
 use crate::kernel::{Failure, Instance};
 use airssys_osl::{Chain, RecordError, Session};
-use airssys_rt::{Actor, Context, Reply};
+use airssys_rt::{Actor, Context};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
 
 /// Something that takes its time.
 pub(crate) type Waits<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -97,25 +98,27 @@ pub(crate) struct Job {
 }
 
 type Work = Box<dyn for<'a> FnOnce(&'a mut Resident) -> Waits<'a, ()> + Send>;
+type Outcome<T> = Result<T, CallError>;
 
 impl Job {
-    /// A call whose outcome goes to whom `reply` belongs to. It is not begun when nobody waits for it any more, and is
-    /// dropped, with the instance, when that happens in the middle.
-    pub(crate) fn new<T, C>(chain: Arc<Chain>, reply: Reply<Result<T, CallError>>, call: C) -> Job
+    /// A call, and where its outcome comes. It is not begun when nobody waits for that any more, and is dropped, with the
+    /// instance, when that happens in the middle.
+    pub(crate) fn new<T, C>(chain: Arc<Chain>, call: C) -> (Job, oneshot::Receiver<Outcome<T>>)
     where
         T: Send + 'static,
-        C: for<'a> FnOnce(&'a mut Instance) -> Waits<'a, Result<T, CallError>> + Send + 'static,
+        C: for<'a> FnOnce(&'a mut Instance) -> Waits<'a, Outcome<T>> + Send + 'static,
     {
+        let (tell, told) = oneshot::channel();
         let work: Work = Box::new(move |resident| {
             Box::pin(async move {
-                let mut reply = reply;
-                if let Some(done) = resident.perform(&mut reply, call).await {
+                let mut tell = tell;
+                if let Some(done) = resident.perform(&mut tell, call).await {
                     // Whoever gave up at the last moment is not told.
-                    drop(reply.send(done));
+                    drop(tell.send(done));
                 }
             })
         });
-        Job { chain, work }
+        (Job { chain, work }, told)
     }
 }
 
@@ -126,15 +129,11 @@ impl Resident {
     }
 
     /// Does a call. None when nobody waits for it any more; the instance is then at its end if the call had begun.
-    async fn perform<T, C>(
-        &mut self,
-        reply: &mut Reply<Result<T, CallError>>,
-        call: C,
-    ) -> Option<Result<T, CallError>>
+    async fn perform<T, C>(&mut self, tell: &mut oneshot::Sender<Outcome<T>>, call: C) -> Option<Outcome<T>>
     where
-        C: for<'a> FnOnce(&'a mut Instance) -> Waits<'a, Result<T, CallError>>,
+        C: for<'a> FnOnce(&'a mut Instance) -> Waits<'a, Outcome<T>>,
     {
-        if reply.is_cancelled() {
+        if tell.is_closed() {
             return None;
         }
         // Away while it runs: what is given up in the middle leaves no half-run instance behind.
@@ -142,7 +141,7 @@ impl Resident {
         let done = tokio::select! {
             biased;
             done = call(&mut instance) => done,
-            () = reply.cancelled() => {
+            () = tell.closed() => {
                 self.end = Some(End::Failed("its caller gave up in the middle of a call".to_owned()));
                 return None;
             }
@@ -183,6 +182,7 @@ impl End {
             Failure::Exit(status) => End::Failed(format!("it ended itself with status {status}")),
             Failure::Denied(denied) => End::Failed(format!("it was stopped by a denial: {denied}")),
             Failure::Limit(limit) => End::Failed(limit.to_string()),
+            Failure::Unanswered(fault) => End::Failed(fault.to_string()),
             Failure::Trap(text) => End::Failed(format!("it trapped: {text}")),
         }
     }

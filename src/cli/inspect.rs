@@ -180,7 +180,10 @@ fn full_name(interface: Option<&str>, function: &str) -> String {
 
 /// How an import stands: one word if all its actions agree, else one for each.
 fn permitted(inspection: &Inspection, import: &ImportView) -> String {
-    if !import.offered {
+    if import.needs_link {
+        return "needs a link with a component that exports it".to_owned();
+    }
+    if !import.offered && import.linked.is_none() {
         return "not offered: the component would be refused".to_owned();
     }
     let rows = outlook(inspection, import);

@@ -28,7 +28,9 @@ impl From<Error> for Failure {
                 let remedy = suggest(&denied).to_string();
                 Failure::said(Exit::Trap, format!("a denial stopped the component: {denied}"), remedy)
             }
-            error @ Error::Trap(_) => Failure::new(Exit::Trap, error).with_their_names(),
+            error @ (Error::Trap(_) | Error::Unanswered(_)) => {
+                Failure::new(Exit::Trap, error).with_their_names()
+            }
             error @ Error::Value(_) => Failure::own(error).with_their_names(),
             error @ (Error::Engine(_)
             | Error::Policy(_)

@@ -38,6 +38,14 @@ pub struct Component {
     executor: Executor,
 }
 
+/// See [`embed::Linking`].
+#[must_use = "nothing is loaded before `load`"]
+#[derive(Debug, Clone)]
+pub struct Linking {
+    inner: embed::Linking,
+    executor: Executor,
+}
+
 #[derive(Debug, Clone)]
 struct Executor(Arc<Owned>);
 
@@ -93,6 +101,11 @@ impl ComponentRuntime {
         Ok(Component { inner, executor: self.executor.clone() })
     }
 
+    /// See [`embed::ComponentRuntime::linked`].
+    pub fn linked(&self, source: impl Into<ComponentSource>) -> Linking {
+        Linking { inner: self.inner.linked(source), executor: self.executor.clone() }
+    }
+
     /// See [`embed::ComponentRuntime::inspect_component`].
     ///
     /// # Errors
@@ -120,6 +133,30 @@ impl ComponentRuntime {
     /// See [`embed::ComponentRuntime::policies`].
     pub fn policies(&self) -> Policies {
         self.inner.policies()
+    }
+}
+
+impl Linking {
+    /// See [`embed::Linking::link`].
+    pub fn link(self, import: impl Into<String>, to: &Component) -> Linking {
+        Linking { inner: self.inner.link(import, &to.inner), executor: self.executor }
+    }
+
+    /// See [`embed::Linking::load`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn load(self) -> Result<Component, Error> {
+        let inner = self.executor.run(self.inner.load())?;
+        Ok(Component { inner, executor: self.executor })
+    }
+
+    /// See [`embed::Linking::inspect`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn inspect(self) -> Result<Inspection, Error> {
+        self.executor.run(self.inner.inspect())
     }
 }
 
@@ -207,5 +244,10 @@ impl Component {
     /// See [`embed::Component::functions`].
     pub fn functions(&self) -> &[Function] {
         self.inner.functions()
+    }
+
+    /// See [`embed::Component::links`].
+    pub fn links(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.inner.links()
     }
 }

@@ -4,7 +4,9 @@ use crate::actor::CallError;
 use crate::audit::AuditError;
 use crate::embed::value::ValueError;
 use crate::identity::IdentityError;
-use crate::kernel::{EngineError, Failure, InstanceError, LimitExceeded, LinkError, Unenforceable};
+use crate::kernel::{
+    CallFault, EngineError, Failure, InstanceError, LimitExceeded, LinkError, Unenforceable,
+};
 use crate::policy::PolicyError;
 use airssys_osl::Denied;
 use airssys_osl::environment::EnvError;
@@ -59,6 +61,10 @@ pub enum Error {
     /// A limit stopped the component.
     #[error(transparent)]
     LimitExceeded(LimitExceeded),
+    /// The component called another, and there was no answer; it has ended.
+    #[error(transparent)]
+    #[diagnostic(help("the log says what became of the other component"))]
+    Unanswered(CallFault),
     /// The component's manifest asks for a limit that cannot be kept.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -93,6 +99,7 @@ impl From<Failure> for Error {
             Failure::Exit(status) => Error::Exited(status),
             Failure::Denied(denied) => Error::Denied(denied),
             Failure::Limit(limit) => Error::LimitExceeded(limit),
+            Failure::Unanswered(fault) => Error::Unanswered(fault),
             Failure::Trap(text) => Error::Trap(text),
         }
     }

@@ -1,11 +1,16 @@
 //! What a component is and could do, told without running any of its code.
 
 use crate::embed::value;
+use crate::host::linked::{Links, can_cross};
 use crate::identity::{self, VerifiedComponent};
-use crate::kernel::{Compiled, Imports, Limits, Row};
+use crate::kernel::{Compiled, Function, Imports, Limits, Row, Track};
 use crate::policy::{self, Outlook, Policies};
+use airssys_osl::ActionId;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// What a call over a link is decided on.
+const FUNCTION: &str = "Function";
 
 /// Everything that is known of a verified component.
 #[derive(Debug, Clone, Serialize)]
@@ -62,6 +67,10 @@ pub struct ImportView {
     pub function: String,
     /// Whether the kernel offers it.
     pub offered: bool,
+    /// Whether another component has to serve it, and could.
+    pub needs_link: bool,
+    /// The component that serves it.
+    pub linked: Option<String>,
     /// The actions it can ask for.
     pub asks: Vec<&'static str>,
     /// On what, in words.
@@ -72,14 +81,14 @@ impl Inspection {
     pub(crate) fn of(
         verified: &VerifiedComponent,
         compiled: &Compiled,
-        imports: &Imports,
+        (imports, links): (&Imports, &Links),
         policies: &Policies,
         (limits_granted, limits): (Limits, Limits),
     ) -> Result<Inspection, String> {
         let principal = verified.principal();
         let (major, minor, patch) = principal.version;
         let imports: Vec<ImportView> =
-            compiled.imported_functions().into_iter().map(|i| view(i, imports)).collect();
+            compiled.imported_functions().into_iter().map(|it| view(it, imports, links)).collect();
         let mut outlook = policy::outlook(policies, principal)?;
         outlook.retain(|row| imports.iter().any(|import| import.asks.contains(&row.action)));
         Ok(Inspection {
@@ -102,10 +111,23 @@ impl Inspection {
     }
 }
 
-fn view((interface, function): (String, String), imports: &Imports) -> ImportView {
+fn view(import: Function, imports: &Imports, links: &Links) -> ImportView {
+    let (interface, function) = (import.interface.unwrap_or_default(), import.name);
     let row: Option<&'static Row> = imports.row_of(&interface, &function);
     let asks = row.map(|row| row.asks.iter().map(|action| action.name()).collect()).unwrap_or_default();
-    ImportView { offered: row.is_some(), asks, on: row.map(|row| row.on), interface, function }
+    let track = Track::of(&interface);
+    let linked = links.each().find(|(name, _)| track.is_some() && Track::of(name) == track);
+    let linked = linked.filter(|_| row.is_none()).map(|(_, callee)| callee.to_owned());
+    let is_free = row.is_none() && imports.is_free(&interface) && can_cross(&import.ty);
+    ImportView {
+        offered: row.is_some(),
+        needs_link: is_free && linked.is_none(),
+        asks: if is_free { vec![ActionId::ComponentCall.name()] } else { asks },
+        on: if is_free { Some(FUNCTION) } else { row.map(|row| row.on) },
+        linked,
+        interface,
+        function,
+    }
 }
 
 impl From<crate::kernel::Function> for ExportView {

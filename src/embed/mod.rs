@@ -19,6 +19,8 @@ mod component;
 mod config;
 mod error;
 mod inspect;
+mod linking;
+mod live;
 mod recorder;
 mod revocation;
 mod runtime;
@@ -29,6 +31,7 @@ pub use component::Component;
 pub use config::Config;
 pub use error::Error;
 pub use inspect::{ExportView, ImportView, Inspection};
+pub use linking::Linking;
 pub use runtime::ComponentRuntime;
 pub use source::ComponentSource;
 

@@ -62,8 +62,8 @@ impl Component {
     /// [`Error::Record`] when it was done and could not be recorded.
     pub fn revoke(&self) -> Result<(), Error> {
         outside_effects()?;
-        let recorded = self.shared.log().revoke(Some(self.session.subject()), "revoked by the host");
-        self.session.end();
+        let recorded = self.shared.log().revoke(Some(self.live.session.subject()), "revoked by the host");
+        self.live.session.end();
         Ok(recorded?)
     }
 
@@ -75,19 +75,16 @@ impl Component {
     /// [`Error::Record`] when it was done and could not be recorded.
     pub async fn unload(&self) -> Result<(), Error> {
         outside_effects()?;
-        let recorded = self.shared.log().revoke(Some(self.session.subject()), "unloaded by the host");
-        self.session.revoke();
-        self.left.close();
-        let actor = self.address.load().actor();
-        actor.kill();
-        actor.ended().await;
-        let session = Arc::clone(&self.session);
+        let live = &self.live;
+        let recorded = self.shared.log().revoke(Some(live.session.subject()), "unloaded by the host");
+        live.end().await;
+        let session = Arc::clone(&live.session);
         // An effect may be a call into a file system that hangs: not waited for on the executor's own thread.
         let ended = tokio::task::spawn_blocking(move || session.end()).await;
         ended.map_err(|error| Error::Executor(error.to_string()))?;
         // A call in the background that was in the middle of a tick is dropped at its end; an error says that it is gone.
         let _ = self.over.clone().changed().await;
-        let closed = self.session.close();
+        let closed = live.session.close();
         recorded?;
         Ok(closed?)
     }

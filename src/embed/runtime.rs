@@ -4,8 +4,9 @@ use crate::audit::{self, Log, Refused};
 use crate::embed::recorder::TellingRecorder;
 use crate::embed::revocation::Live;
 use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
+use crate::host::linked::Links;
 use crate::identity::{self, IdentityError, Trust, VerifiedComponent, limit_keys};
-use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, Prepared};
+use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, LinkError};
 use crate::policy::{CedarAuthorizer, Policies, Source, Words};
 use crate::{host, policy};
 use airssys_osl::environment::{Arguments, Environment};
@@ -87,10 +88,7 @@ impl ComponentRuntime {
     /// [`Error::NotFound`], [`Error::Identity`], [`Error::Import`] or [`Error::Engine`] before any of its code runs;
     /// [`Error::Trap`], [`Error::Denied`] or [`Error::LimitExceeded`] from its start.
     pub async fn load_component(&self, source: impl Into<ComponentSource>) -> Result<Component, Error> {
-        let (verified, compiled) = self.prepare(source.into()).await?;
-        let prepared = Prepared::new(&self.shared.imports, &compiled);
-        let prepared = prepared.map_err(|error| self.refuse_import(&verified, error))?;
-        Component::load(Arc::clone(&self.shared), prepared, verified).await
+        self.linked(source).load().await
     }
 
     /// Verifies and compiles a component and tells what it is, without running any of its code.
@@ -98,10 +96,7 @@ impl ComponentRuntime {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Identity`] or [`Error::Engine`].
     pub async fn inspect_component(&self, source: impl Into<ComponentSource>) -> Result<Inspection, Error> {
-        let (verified, compiled) = self.prepare(source.into()).await?;
-        let limits = (self.shared.limits, self.shared.limits_for(&verified)?);
-        Inspection::of(&verified, &compiled, &self.shared.imports, &self.policies(), limits)
-            .map_err(Error::Config)
+        self.linked(source).inspect().await
     }
 
     /// Puts other policies and entities in force, all at once. Each decision is taken under the old set or the new.
@@ -136,7 +131,10 @@ impl ComponentRuntime {
         &self.shared.log
     }
 
-    async fn prepare(&self, source: ComponentSource) -> Result<(VerifiedComponent, Compiled), Error> {
+    pub(crate) async fn prepare(
+        &self,
+        source: ComponentSource,
+    ) -> Result<(VerifiedComponent, Compiled), Error> {
         let shared = Arc::clone(&self.shared);
         let work = move || {
             let bytes = source.read()?;
@@ -149,26 +147,44 @@ impl ComponentRuntime {
         // Verifying and compiling take from milliseconds to seconds of processor time.
         tokio::task::spawn_blocking(work).await.map_err(|error| Error::Executor(error.to_string()))?
     }
+}
 
-    fn refuse_import(&self, verified: &VerifiedComponent, error: crate::kernel::LinkError) -> Error {
+impl Shared {
+    /// Records that an import cannot be had.
+    pub(crate) fn refuse_import(&self, verified: &VerifiedComponent, error: LinkError) -> Error {
         let import = match &error {
-            crate::kernel::LinkError::NotOffered { import } => Some(import.clone()),
+            LinkError::NotOffered { import } | LinkError::Unlinkable { import, .. } => Some(import.as_str()),
             _ => None,
         };
         let refused = Refused {
             claimed: Some(&verified.principal().name),
             file_digest: Some(verified.file_digest()),
-            import: import.as_deref(),
+            import,
             reason: &error.to_string(),
         };
-        match self.shared.log.refused(&refused) {
+        match self.log.refused(&refused) {
             Ok(()) => error.into(),
             Err(unwritten) => unwritten.into(),
         }
     }
-}
 
-impl Shared {
+    /// What is known of a component, under the policies in force.
+    pub(crate) fn inspection(
+        &self,
+        verified: &VerifiedComponent,
+        compiled: &Compiled,
+        links: &Links,
+    ) -> Result<Inspection, Error> {
+        let limits = (self.limits, self.limits_for(verified)?);
+        let policies = self.authorizer.snapshot().policies().clone();
+        Inspection::of(verified, compiled, (&self.imports, links), &policies, limits).map_err(Error::Config)
+    }
+
+    /// What is on offer to every component.
+    pub(crate) fn imports(&self) -> &Imports {
+        &self.imports
+    }
+
     fn verify(&self, bytes: Vec<u8>) -> Result<VerifiedComponent, Error> {
         let claims = identity::claims(&bytes).ok();
         let claimed = claims.as_ref().map(|claims| claims.manifest.principal_name());

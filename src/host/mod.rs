@@ -2,4 +2,5 @@
 
 pub(crate) mod bindings;
 pub mod custom;
+pub(crate) mod linked;
 pub mod wasi;

@@ -66,18 +66,36 @@ impl Compiled {
         ty.imports(self.engine.inner()).map(|(name, _)| name.to_owned()).collect()
     }
 
-    /// The functions of each imported interface: `(interface@version, function)`.
-    pub fn imported_functions(&self) -> Vec<(String, String)> {
+    /// The functions of each imported interface.
+    pub fn imported_functions(&self) -> Vec<Function> {
+        let in_interface = |interface: &str, name: &str, item: &ComponentItem| match item {
+            ComponentItem::ComponentFunc(ty) => {
+                let (interface, name) = (Some(interface.to_owned()), name.to_owned());
+                Some(Function { interface, name, ty: ty.clone() })
+            }
+            _ => None,
+        };
+        self.imported_items(in_interface)
+    }
+
+    /// The resources of each imported interface: `(interface@version, resource)`.
+    pub(crate) fn imported_resources(&self) -> Vec<(String, String)> {
+        let is_resource = |item: &ComponentItem| matches!(item, ComponentItem::Resource(_));
+        self.imported_items(|interface, name, item| {
+            is_resource(item).then(|| (interface.to_owned(), name.to_owned()))
+        })
+    }
+
+    fn imported_items<T>(&self, pick: impl Fn(&str, &str, &ComponentItem) -> Option<T>) -> Vec<T> {
         let engine = self.engine.inner();
-        let mut functions = Vec::new();
-        for (name, item) in self.component.component_type().imports(engine) {
+        let mut found = Vec::new();
+        for (interface, item) in self.component.component_type().imports(engine) {
             if let ComponentItem::ComponentInstance(instance) = item.ty {
-                let names =
-                    instance.exports(engine).filter(|(_, e)| matches!(e.ty, ComponentItem::ComponentFunc(_)));
-                functions.extend(names.map(|(function, _)| (name.to_owned(), function.to_owned())));
+                let items = instance.exports(engine);
+                found.extend(items.filter_map(|(name, item)| pick(interface, name, &item.ty)));
             }
         }
-        functions
+        found
     }
 
     /// The functions that are exported, at the root and one level into interfaces.

@@ -81,6 +81,46 @@ impl From<Fault> for StreamError {
 #[error("exit with status {0}")]
 pub struct Exit(pub u8);
 
+/// A call of another component that came to nothing, which stops the caller. What happened inside the other is not told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{function}` {why}")]
+pub struct CallFault {
+    /// The function as policies name it: `acme/resize#acme:images/resize.shrink`.
+    pub function: String,
+    /// What came in between.
+    pub why: Unanswered,
+}
+
+/// Why a call of another component has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unanswered {
+    /// The other has ended.
+    #[error("cannot be called: its component has ended")]
+    Ended,
+    /// The other waits for the caller, directly or not, or is the caller.
+    #[error("cannot be called: its component waits for this very call")]
+    Circular,
+    /// The other has failed in this call, and ended.
+    #[error("did not return: its component has failed")]
+    Failed,
+    /// The arguments are more than the other takes in one call.
+    #[error("cannot be called with so much: its limit `host_call_bytes` is {limit}")]
+    TooMuch {
+        /// The other's limit.
+        limit: u64,
+    },
+    /// The other has another function by now, or none.
+    #[error("cannot be called any more: {reason}")]
+    Misfit {
+        /// What differs, and where.
+        reason: String,
+    },
+    /// Another version took the other's place, again and again.
+    #[error("cannot be called: its component is being replaced")]
+    Replaced,
+}
+
 /// How a call into a component ended other than by returning.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -91,6 +131,8 @@ pub enum Failure {
     Denied(Denied),
     /// A limit.
     Limit(LimitExceeded),
+    /// It called another component, and there was no answer.
+    Unanswered(CallFault),
     /// A trap; the text is one sentence and holds no host path.
     Trap(String),
 }
@@ -103,6 +145,9 @@ impl Failure {
         }
         if let Some(denied) = error.downcast_ref::<Denied>() {
             return Failure::Denied(denied.clone());
+        }
+        if let Some(fault) = error.downcast_ref::<CallFault>() {
+            return Failure::Unanswered(fault.clone());
         }
         if let Some(fault) = error.downcast_ref::<Fault>() {
             return Failure::Trap(fault.to_string());

@@ -37,6 +37,32 @@ pub enum LinkError {
         /// What stands there.
         taken: String,
     },
+    /// An interface in a package of the runtime's own.
+    #[error("`{name}` cannot be offered: the namespace `airssys` is this runtime's own")]
+    Reserved {
+        /// The name.
+        name: String,
+    },
+    /// A link that no import needs.
+    #[error("the component imports no function of `{name}`, so nothing can be linked there")]
+    #[diagnostic(help("take the link away, or name an interface that the component imports"))]
+    NotImported {
+        /// The name.
+        name: String,
+    },
+    /// A link that cannot stand: the functions are not the same, or what they hand over cannot cross.
+    #[error("`{import}` cannot be linked with `{callee}`: {reason}")]
+    #[diagnostic(help(
+        "link it with a component that exports the same functions, and hands over no handles"
+    ))]
+    Unlinkable {
+        /// The import, with its version, and the function where it is one.
+        import: String,
+        /// The component that was to serve it.
+        callee: String,
+        /// What differs or cannot cross, and where.
+        reason: String,
+    },
     /// Two resources of embedders with one Rust type: a handle of the one would pass for a handle of the other.
     #[error(
         "`{name}` has a resource whose Rust type stands behind another resource already: give each a type of its own"
@@ -50,7 +76,8 @@ pub enum LinkError {
     Engine(String),
 }
 
-/// The imports on offer, with the table they are mediated by.
+/// The imports on offer, with the table they are mediated by. A clone is one's own, to be added to.
+#[derive(Clone)]
 pub struct Imports {
     linker: Linker<State>,
     rows: BTreeMap<Track, BTreeMap<&'static str, &'static Row>>,
@@ -88,10 +115,10 @@ impl Imports {
         link(&mut self.linker).map_err(|error| LinkError::Engine(format!("{error:#}")))
     }
 
-    /// Links an interface of an embedder's, with the rows of its functions.
+    /// Links an interface of an embedder's or another component's, with the rows of its functions.
     ///
     /// # Errors
-    /// [`LinkError::Misnamed`]; [`LinkError::Taken`] when one is offered whose versions link against this one's, or its
+    /// [`LinkError::Misnamed`]; [`LinkError::Reserved`]; [`LinkError::Taken`] when one is offered whose versions link against this one's, or its
     /// package is one of the kernel's.
     pub(crate) fn own(
         &mut self,
@@ -101,6 +128,9 @@ impl Imports {
         link: impl FnOnce(&mut LinkerInstance<'_, State>) -> wasmtime::Result<()>,
     ) -> Result<(), LinkError> {
         let track = Track::of(name).ok_or_else(|| LinkError::Misnamed { name: shown(name) })?;
+        if track.is_reserved() {
+            return Err(LinkError::Reserved { name: shown(name) });
+        }
         if let Some(taken) = self.rows.keys().find(|taken| taken.excludes(&track)) {
             return Err(LinkError::Taken { name: shown(name), taken: format!("`{taken}`") });
         }
@@ -118,6 +148,12 @@ impl Imports {
     /// The row of an imported function, by its interface with version; none when it is not on offer.
     pub fn row_of(&self, import: &str, function: &str) -> Option<&'static Row> {
         self.rows.get(&Track::of(import)?)?.get(function).copied()
+    }
+
+    /// True when a component that imports this interface could have it linked: nobody offers it, nor may.
+    pub fn is_free(&self, import: &str) -> bool {
+        let taken = |track: &Track| track.is_reserved() || self.rows.keys().any(|row| row.excludes(track));
+        Track::of(import).is_some_and(|track| !taken(&track))
     }
 
     /// Every row on offer.
@@ -142,7 +178,13 @@ impl Imports {
                 _ => return Err(not_offered(None)),
             };
             let functions = Track::of(name).and_then(|track| self.rows.get(&track));
-            let Some(functions) = functions else { return Err(not_offered(None)) };
+            let Some(functions) = functions else {
+                // An interface of plain types, that others are written with, is nothing to reach either.
+                if instance.exports(engine).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_))) {
+                    continue;
+                }
+                return Err(not_offered(None));
+            };
             for (export, item) in instance.exports(engine) {
                 if matches!(item.ty, ComponentItem::ComponentFunc(_)) && !functions.contains_key(export) {
                     return Err(not_offered(Some(export)));
@@ -169,6 +211,7 @@ impl std::fmt::Debug for Imports {
     }
 }
 
-fn shown(name: &str) -> String {
+/// A name for a message.
+pub(crate) fn shown(name: &str) -> String {
     name.chars().take(120).collect::<String>().escape_debug().to_string()
 }

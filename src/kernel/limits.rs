@@ -162,6 +162,10 @@ impl Limits {
         self.exceeded("sockets")
     }
 
+    pub(crate) fn out_of_bytes(&self) -> LimitExceeded {
+        self.exceeded("host_call_bytes")
+    }
+
     pub(crate) fn out_of_random(&self) -> LimitExceeded {
         self.exceeded("random_bytes_per_call")
     }

@@ -6,6 +6,9 @@ use wasmparser::names::{ComponentName, ComponentNameKind};
 /// The versions of WASI that are offered.
 const WASI: &str = "0.2";
 
+/// The namespace of this runtime's own packages.
+const RESERVED: &str = "airssys:";
+
 /// An interface on one track of versions: `1.0.0` and `1.4.2` link against each other, `0.2.0` and `0.2.9` do, `0.0.1`
 /// and a pre-release link against nothing but themselves. This is the linker's own rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +43,11 @@ impl Track {
     /// The interface without its version.
     pub(crate) fn interface(&self) -> &str {
         &self.interface
+    }
+
+    /// True in the namespace of this runtime's own packages, where nobody else offers anything.
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.interface.starts_with(RESERVED)
     }
 
     /// True when nobody else may offer `other` beside this: it is the same, or this is of the kernel's own packages and

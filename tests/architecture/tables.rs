@@ -162,7 +162,7 @@ pub(crate) const OWNERS: &[Owner] = &[
         except: &[],
         homes: &[
             Home("src/actor/", "components as actors"),
-            Home("src/embed/component.rs", "the address of an instance"),
+            Home("src/embed/live.rs", "the address of an instance"),
             Home("src/embed/runtime.rs", "the system they live in"),
         ],
         reason: "actors are a thin layer: host, kernel and what is below know nothing of them",

@@ -3,7 +3,7 @@
 use wasmtime::component::Val;
 
 /// Puts a function's results where the engine wants them.
-pub(in crate::host::custom) fn give(results: &mut [Val], given: Vec<Val>) -> wasmtime::Result<()> {
+pub(in crate::host) fn give(results: &mut [Val], given: Vec<Val>) -> wasmtime::Result<()> {
     if results.len() != given.len() {
         wasmtime::bail!("the function gave {} results and has {}", given.len(), results.len());
     }

@@ -11,5 +11,6 @@ mod run;
 
 pub use asks::Asks;
 pub use call::Call;
+pub(in crate::host) use dynamic::give;
 pub use linked::HostInterface;
 pub(crate) use linked::Offer;

@@ -1,0 +1,185 @@
+//! What lives of a component: one call at a time, for the host or for another component.
+
+use crate::actor::{CallError, Job, Left, Resident};
+use crate::embed::Error;
+use crate::embed::value;
+use crate::host::linked::{Answer, Callee, LinkedCall, NotDone, Target};
+use crate::kernel::{Function, Instance};
+use airssys_osl::{Chain, Session};
+use airssys_rt::{ActorSystem, Address};
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::oneshot;
+use wasmtime::component::{ComponentNamedList, Lift, Lower, Val};
+
+/// One live instance, shared by its handle and by those who are linked with it.
+///
+/// It is an actor, and this its address. When nobody has this any more, it ends.
+pub(in crate::embed) struct Live {
+    pub(in crate::embed) target: Arc<Target>,
+    pub(in crate::embed) session: Arc<Session>,
+    /// True once it was unloaded.
+    gone: AtomicBool,
+    actors: ActorSystem,
+    address: ArcSwap<Address<Job>>,
+    left: Arc<Left>,
+}
+
+/// An answer that is on its way.
+pub(in crate::embed) struct Pending<T>(oneshot::Receiver<Result<T, CallError>>);
+
+impl<T> Pending<T> {
+    /// Waits for it. Whoever does not ends the call, and the instance with it.
+    pub(in crate::embed) async fn answer(self) -> Result<T, Error> {
+        // Without an answer it ended before it came to this, or in the middle, being unloaded.
+        self.0.await.map_err(|_| Error::Ended)?.map_err(Error::from)
+    }
+}
+
+impl Live {
+    /// Makes an instance an actor.
+    pub(in crate::embed) fn new(
+        actors: &ActorSystem,
+        target: Target,
+        session: Arc<Session>,
+        instance: Instance,
+    ) -> Result<Live, Error> {
+        let left = Arc::new(Left::default());
+        let resident = Resident::new(instance, Arc::clone(&session), Arc::clone(&left));
+        let (address, gone) = (ArcSwap::from_pointee(spawn(actors, resident)?), AtomicBool::new(false));
+        Ok(Live { target: Arc::new(target), session, gone, actors: actors.clone(), address, left })
+    }
+
+    /// Calls a function on behalf of that chain.
+    pub(in crate::embed) async fn invoke(
+        &self,
+        function: &Function,
+        arguments: Vec<Val>,
+        chain: Arc<Chain>,
+    ) -> Result<Option<Val>, Error> {
+        self.begin(function, arguments, chain).await?.answer().await
+    }
+
+    /// The same in two steps: when this has returned, the call stands in the queue.
+    pub(in crate::embed) async fn begin(
+        &self,
+        function: &Function,
+        arguments: Vec<Val>,
+        chain: Arc<Chain>,
+    ) -> Result<Pending<Option<Val>>, Error> {
+        let function = function.clone();
+        let (job, answer) = Job::new(chain, move |instance: &mut Instance| {
+            Box::pin(async move { instance.call(&function, arguments).await.map_err(CallError::Failed) })
+        });
+        self.put(job).await?;
+        Ok(Pending(answer))
+    }
+
+    /// Calls a function with types that the host knows, and for the host itself.
+    pub(in crate::embed) async fn invoke_typed<P, R>(
+        &self,
+        function: &Function,
+        arguments: P,
+    ) -> Result<R, Error>
+    where
+        P: ComponentNamedList + Lower + Send + Sync + 'static,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let function = function.clone();
+        let (job, answer) = Job::new(Arc::default(), move |instance: &mut Instance| {
+            Box::pin(async move {
+                if !instance.has_types::<P, R>(&function) {
+                    let types = value::signature(&function.ty);
+                    return Err(CallError::Types(format!("`{}` has other types: {types}", function.name)));
+                }
+                instance.call_typed::<P, R>(&function, arguments).await.map_err(CallError::Failed)
+            })
+        });
+        self.put(job).await?;
+        Pending(answer).answer().await
+    }
+
+    async fn put(&self, job: Job) -> Result<(), Error> {
+        self.living()?.send(job).await.map(drop).map_err(|_| Error::Ended)
+    }
+
+    /// The instance's actor, made anew on the executor that calls when the one it ran on has gone between two calls.
+    fn living(&self) -> Result<Arc<Address<Job>>, Error> {
+        let address = self.address.load_full();
+        if !address.is_gone() {
+            return Ok(address);
+        }
+        let instance = self.left.take().ok_or(Error::Ended)?;
+        let resident = Resident::new(instance, Arc::clone(&self.session), Arc::clone(&self.left));
+        let address = Arc::new(spawn(&self.actors, resident)?);
+        self.address.store(Arc::clone(&address));
+        Ok(address)
+    }
+
+    /// Its actor.
+    pub(in crate::embed) fn actor(&self) -> airssys_rt::ActorRef {
+        self.address.load().actor()
+    }
+
+    /// Ends it now, also in the middle of a call, and returns when that has ended.
+    pub(in crate::embed) async fn end(&self) {
+        // In this order: whoever waits for a call of it is told that it has ended, not how that feels from within.
+        self.gone.store(true, Ordering::SeqCst);
+        self.left.close();
+        self.session.revoke();
+        let actor = self.actor();
+        actor.kill();
+        actor.ended().await;
+    }
+
+    /// Puts into the log why it failed while another component called it: that one is not told, and the host hears only
+    /// from that one. Denials and limits are in the log already.
+    fn tell(&self, error: &Error) {
+        match error {
+            Error::Denied(_) | Error::LimitExceeded(_) | Error::Record(_) => {}
+            // It has failed whether or not this can be written.
+            other => drop(self.session.note("component:call", &other.to_string())),
+        }
+    }
+}
+
+fn spawn(actors: &ActorSystem, resident: Resident) -> Result<Address<Job>, Error> {
+    actors.spawn(resident).map_err(|error| Error::Executor(error.to_string()))
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        // Here and now: what it did is told before whoever drops it goes on, and nothing of it has an effect any more.
+        // What cannot be written the log's owner hears of.
+        let _ = self.session.close();
+        self.left.close();
+        self.actor().kill();
+    }
+}
+
+impl Callee for Live {
+    fn name(&self) -> &str {
+        self.target.peer.name()
+    }
+
+    fn now(&self) -> Option<Arc<Target>> {
+        (!self.gone.load(Ordering::SeqCst)).then(|| Arc::clone(&self.target))
+    }
+
+    fn call(&self, call: LinkedCall) -> Answer<'_> {
+        Box::pin(async move {
+            if call.to.instance() != self.target.peer.instance() {
+                return Err(NotDone::Replaced(call.arguments));
+            }
+            match self.invoke(&call.function, call.arguments, call.chain).await {
+                Ok(value) => Ok(value.into_iter().collect()),
+                Err(Error::Ended) => Err(NotDone::Ended),
+                Err(error) => {
+                    self.tell(&error);
+                    Err(NotDone::Failed)
+                }
+            }
+        })
+    }
+}
