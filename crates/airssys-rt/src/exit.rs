@@ -161,6 +161,13 @@ pub enum ToldBy {
 pub struct MonitorId(pub(crate) u64);
 
 /// How an actor is told to end.
+///
+/// ```
+/// use std::time::Duration;
+/// use airssys_rt::Shutdown;
+///
+/// assert_ne!(Shutdown::Graceful(Duration::from_secs(5)), Shutdown::Immediate);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shutdown {
     /// It takes nothing new, finishes what it has begun and what it has accepted, and is killed after this time.

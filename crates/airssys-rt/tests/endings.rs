@@ -27,6 +27,16 @@ async fn kill_ends_a_handler_in_the_middle_of_an_await_also_when_the_mailbox_is_
     assert_eq!(log.all(), ["started", "holds", "dropped"], "no message was handled, no hook called");
 }
 
+#[tokio::test]
+async fn nothing_more_is_handled_after_a_kill_also_when_no_handler_awaits() {
+    let (worker, log) = worker("");
+    worker.try_send(Say::Kill(worker.actor())).unwrap();
+    worker.try_send(Say::Note(1)).unwrap();
+    assert_eq!(worker.actor().ended().await, ExitReason::Killed);
+    assert_eq!(log.all(), ["started", "dropped"]);
+    assert_eq!(worker.dropped().unread, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_graceful_stop_that_takes_too_long_becomes_a_kill() {
     let (worker, log) = worker("");

@@ -148,6 +148,24 @@ async fn dropping_the_oldest_is_told_and_counted_exactly() {
 }
 
 #[tokio::test]
+async fn the_oldest_is_dropped_also_when_all_were_there_before_the_actor_looked() {
+    let log = Log::default();
+    let options = Options::new().capacity(3).overflow(Overflow::DropOldest);
+    let worker = ActorSystem::new().spawn_with(options, Worker::new(&log)).unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    worker.try_send(Say::Hold(Arc::clone(&gate))).unwrap();
+    for n in 0..2 {
+        worker.try_send(Say::Note(n)).unwrap();
+    }
+    log.wait_for("holds").await;
+    for n in 2..4 {
+        worker.try_send(Say::Note(n)).unwrap();
+    }
+    assert_eq!(worker.dropped().oldest, 1);
+    assert_eq!(notes(&log, &worker, &gate).await, ["note 1", "note 2", "note 3"]);
+}
+
+#[tokio::test]
 async fn what_was_accepted_and_not_read_is_counted_when_the_actor_is_killed() {
     for capacity in [5, 100] {
         let (worker, _gate, _log) = busy(Options::new().capacity(capacity)).await;

@@ -147,8 +147,12 @@ fn a_sender_that_gives_up_has_its_message_back_or_it_was_read_and_never_both() {
 }
 
 fn overtaking() {
-    let queue = Arc::new(Queue::<Message>::new(1, Overflow::Wait));
-    assert!(matches!(queue.offer((0, 0)), Offer::Queued));
+    let queue = Arc::new(Queue::<Message>::new(2, Overflow::Wait));
+    let mut batch = VecDeque::new();
+    (0..2).for_each(|n| assert!(matches!(queue.offer((0, n)), Offer::Queued)));
+    assert_eq!(block_on(next(&queue, &mut batch)), Some((0, 0)));
+    // One is in the batch, and one more fills the queue.
+    assert!(matches!(queue.offer((0, 2)), Offer::Queued));
     let mut first = queue.wait((1, 0));
     // It waits, from here on.
     assert!(block_on(poll_fn(|context| Poll::Ready(Pin::new(&mut first).poll(context).is_pending()))));
@@ -160,9 +164,8 @@ fn overtaking() {
             }
         })
     };
-    let mut batch = VecDeque::new();
-    let order: Vec<_> = (0..3).map(|_| block_on(next(&queue, &mut batch)).unwrap().0).collect();
-    assert_eq!(order, [0, 1, 2], "overtaken");
+    let order: Vec<_> = (0..4).map(|_| block_on(next(&queue, &mut batch)).unwrap().0).collect();
+    assert_eq!(order, [0, 0, 1, 2], "overtaken");
     second.join().unwrap();
     block_on(first).unwrap();
 }
@@ -170,6 +173,26 @@ fn overtaking() {
 #[test]
 fn nobody_overtakes_a_sender_that_waits() {
     check(overtaking);
+}
+
+fn making_room() {
+    let queue = Arc::new(Queue::<Message>::new(3, Overflow::Wait));
+    let mut batch = VecDeque::new();
+    (0..3).for_each(|n| assert!(matches!(queue.offer((0, n)), Offer::Queued)));
+    assert_eq!(block_on(next(&queue, &mut batch)), Some((0, 0)));
+    let sender = {
+        let queue = Arc::clone(&queue);
+        thread::spawn(move || (0..2).for_each(|n| block_on(queue.wait((1, n))).unwrap()))
+    };
+    // From the batch; and then the reader is busy for ever.
+    assert_eq!(block_on(next(&queue, &mut batch)), Some((0, 1)));
+    sender.join().unwrap();
+    assert_eq!(queue.depth(), 3);
+}
+
+#[test]
+fn room_that_a_message_in_the_batch_made_is_given_to_who_waits() {
+    check(making_room);
 }
 
 fn displacing() {

@@ -165,6 +165,41 @@ async fn senders_are_told_while_a_child_waits_for_its_backoff_and_nobody_else_ge
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_is_kept_also_while_siblings_take_their_time_to_stop() {
+    let (system, log) = (ActorSystem::new(), Log::default());
+    let slow = child("slow", &log).shutdown(Shutdown::Graceful(Duration::from_secs(7)));
+    Supervisor::new(Strategy::OneForAll).child(child("a", &log)).child(slow).spawn(&system, "root").unwrap();
+    sleep(LONG).await;
+    system.send("slow", Say::Forever).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    system.actor("a").unwrap().kill();
+    sleep(Duration::from_secs(1)).await;
+    assert!(matches!(system.send("a", Say::Note(1)).await, Err(SendError::Restarting(_))));
+    assert!(system.spawn_with(Options::new().name("a"), Worker::default()).is_err());
+    sleep(Duration::from_secs(7)).await;
+    assert_eq!(system.address::<Say>("a").unwrap().ask(Say::Ask).await.unwrap(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sibling_is_told_to_stop_only_when_the_one_after_it_has_ended() {
+    let (system, log) = (ActorSystem::new(), Log::default());
+    let slow = child("c", &log).shutdown(Shutdown::Graceful(Duration::from_secs(7)));
+    let supervisor = Supervisor::new(Strategy::OneForAll).child(child("a", &log)).child(child("b", &log));
+    let supervisor = supervisor.child(slow).spawn(&system, "root").unwrap();
+    sleep(LONG).await;
+    log.take();
+    system.send("c", Say::Forever).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    system.actor("b").unwrap().kill();
+    sleep(Duration::from_secs(1)).await;
+    // Other business meanwhile makes nothing faster.
+    assert_eq!(state(&supervisor, "c").await, ChildState::Stopping);
+    assert_eq!(state(&supervisor, "a").await, ChildState::Running);
+    sleep(LONG).await;
+    assert_eq!(log.take(), ["-b", "-c", "-a", "+a", "+b", "+c"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_wait_doubles_with_each_fault_in_a_row_and_begins_anew_after_a_long_life() {
     let (system, log) = (ActorSystem::new(), Log::default());
     let supervisor = Supervisor::with_intensity(Strategy::OneForOne, PATIENT);

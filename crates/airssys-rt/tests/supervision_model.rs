@@ -230,7 +230,7 @@ async fn compare(tree: Node, exits: Vec<(prop::sample::Index, Exit)>) {
         expected.clear();
         if reference.alive {
             // A leaf that does not live cannot end, here and there.
-            drop(reference.exit(name, exit, now, &mut expected));
+            let _ = reference.exit(name, exit, now, &mut expected);
         }
         drop(system.send(name, matches!(exit, Exit::Fault)).await);
         sleep(PAUSE).await;
@@ -265,7 +265,7 @@ fn leaf() -> impl Strategy<Value = Node> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
 
     #[test]
     fn the_same_children_are_started_and_stopped_in_the_same_order_as_in_the_reference(

@@ -153,3 +153,15 @@ async fn what_has_ended_leaves_nothing_of_itself_with_those_it_watched() {
     assert_eq!(hub.actor().observers(), 0);
     assert_eq!(system.len(), 1);
 }
+
+#[tokio::test]
+async fn ten_thousand_actors_answer_and_end() {
+    let system = ActorSystem::new();
+    let all: Vec<_> = (0..10_000).map(|_| system.spawn(Worker::default()).unwrap()).collect();
+    for worker in &all {
+        assert_eq!(worker.ask(Say::Ask).await.unwrap(), 7);
+    }
+    assert_eq!(system.len(), 10_000);
+    assert!(system.shutdown(LONG).await.is_clean());
+    assert!(all.iter().all(|worker| worker.actor().exit() == Some(ExitReason::Shutdown)));
+}

@@ -11,6 +11,12 @@ use crate::supervisor::spec::ChildSpec;
 use crate::supervisor::strategy::Restart;
 
 /// Where a child is.
+///
+/// ```
+/// use airssys_rt::ChildState;
+///
+/// assert_ne!(ChildState::Restarting, ChildState::Resting);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChildState {
@@ -49,6 +55,13 @@ pub struct ChildInfo {
 }
 
 /// Why a supervisor did not do what it was asked.
+///
+/// ```
+/// use airssys_rt::ChildError;
+///
+/// let error = ChildError::Unknown { name: "acme/thumb".to_owned() };
+/// assert_eq!(error.to_string(), "there is no child `acme/thumb`");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChildError {

@@ -5,11 +5,13 @@
 //!   wait.
 //! - `plan`: what follows from each event. It runs nothing and waits for nothing; a model checks it.
 //! - `run`: the actor that does what the plan says.
+//! - `kid`: what it keeps of each child.
 //! - `handle`: what can be asked of a supervisor while it runs.
 
 mod backoff;
 mod handle;
 mod intensity;
+mod kid;
 mod plan;
 mod run;
 mod spec;

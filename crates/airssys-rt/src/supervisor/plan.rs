@@ -245,16 +245,20 @@ impl Plan {
             Strategy::OneForAll => 0,
             Strategy::RestForOne => at,
         };
+        for child in self.children.iter_mut().skip(from) {
+            child.due |= child.key != key && child.phase == Phase::Running;
+        }
+        self.unbuild(from, key);
+    }
+
+    /// What is being built is not wanted, from this one on: its time comes again.
+    fn unbuild(&mut self, from: usize, except: Key) {
+        let building =
+            |child: &&mut Child| matches!(child.phase, Phase::Starting { .. }) && child.key != except;
         let mut unbuilt = Vec::new();
-        for child in self.children.iter_mut().skip(from).filter(|child| child.key != key) {
-            match child.phase {
-                Phase::Running => child.due = true,
-                Phase::Starting { .. } => {
-                    child.phase = Phase::Waiting;
-                    unbuilt.push((child.key, child.restart));
-                }
-                Phase::Waiting | Phase::Stopping { .. } | Phase::Resting => {}
-            }
+        for child in self.children.iter_mut().skip(from).filter(building) {
+            child.phase = Phase::Waiting;
+            unbuilt.push((child.key, child.restart));
         }
         for (key, restart) in unbuilt {
             self.orders.push(Order::Cancel { key });

@@ -5,25 +5,22 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::actor::{Actor, Options};
 use crate::address::{ActorRef, Address};
 use crate::context::Context;
-use crate::directory::{Claim, Directory, SpawnError};
+use crate::directory::{Claim, SpawnError};
 use crate::exit::{ActorId, Down, ExitReason, Failure};
-use crate::life::quietly_drop;
 use crate::reply::Reply;
-use crate::supervisor::handle::{ChildError, ChildInfo, ChildState, SupervisorRef};
+use crate::supervisor::handle::{ChildError, ChildInfo, SupervisorRef};
 use crate::supervisor::intensity::Intensity;
-use crate::supervisor::plan::{Key, Order, Phase, Plan};
+use crate::supervisor::kid::{Home, Kid, caught, state};
+use crate::supervisor::plan::{Key, Order, Plan};
 use crate::supervisor::spec::{Built, ChildSpec};
 use crate::supervisor::strategy::Strategy;
 use crate::system::ActorSystem;
@@ -85,54 +82,6 @@ pub struct Supervisor {
     home: Option<Home>,
     /// Who waits for the first round to be over.
     ready: Option<oneshot::Sender<()>>,
-}
-
-/// The supervisor's right to its children's names; given up when it ends, however it ends.
-struct Home {
-    claim: Option<Arc<Claim>>,
-    kept: Weak<Claim>,
-    directory: Arc<Directory>,
-}
-
-struct Kid {
-    spec: ChildSpec,
-    actor: Option<ActorRef>,
-    since: Instant,
-    starter: Option<AbortHandle>,
-    last_exit: Option<ExitReason>,
-    last_failure: Option<String>,
-    starts: Vec<Reply<Result<ActorRef, ChildError>>>,
-    stops: Vec<Reply<Result<(), ChildError>>>,
-}
-
-impl Kid {
-    fn new(spec: ChildSpec) -> Self {
-        Self {
-            spec,
-            actor: None,
-            since: Instant::now(),
-            starter: None,
-            last_exit: None,
-            last_failure: None,
-            starts: Vec::new(),
-            stops: Vec::new(),
-        }
-    }
-
-    fn cancel(&mut self) {
-        if let Some(starter) = self.starter.take() {
-            starter.abort();
-        }
-    }
-
-    // Who asked may have gone meanwhile.
-    fn answer_starts(&mut self, answer: &Result<ActorRef, ChildError>) {
-        self.starts.drain(..).for_each(|reply| drop(reply.send(answer.clone())));
-    }
-
-    fn answer_stops(&mut self) {
-        self.stops.drain(..).for_each(|reply| drop(reply.send(Ok(()))));
-    }
 }
 
 impl Supervisor {
@@ -203,13 +152,18 @@ impl Supervisor {
                 Order::GiveUp => return Err(Failure::new(self.complaint())),
             }
         }
+        self.tell_ready();
+        Ok(())
+    }
+
+    /// Tells its own supervisor when the first round is over.
+    fn tell_ready(&mut self) {
         if self.plan.is_begun()
             && let Some(ready) = self.ready.take()
         {
             // Who waited may have ended.
             ready.send(()).ok();
         }
-        Ok(())
     }
 
     fn with(&mut self, key: Key, change: impl FnOnce(&mut Kid)) {
@@ -278,21 +232,7 @@ impl Supervisor {
         });
 
         match spawned {
-            Ok(actor) => {
-                self.keys.insert(actor.id(), key);
-                kid.since = Instant::now();
-                kid.last_failure = None;
-                kid.actor = Some(actor.clone());
-                let (id, address) = (actor.id(), context.address());
-                tokio::spawn(async move {
-                    if ready.await.is_ok() {
-                        // A supervisor that has ended waits for nobody.
-                        drop(address.send(SupervisorMessage(Command::Ready(key, id))).await);
-                    }
-                });
-                self.plan.started(key);
-                context.adopt(&actor);
-            }
+            Ok(actor) => self.spawned(key, &actor, ready, context),
             Err(failure) => {
                 let (name, why) = (kid.spec.name.to_string(), failure.into_text());
                 kid.last_failure = Some(why.clone());
@@ -301,6 +241,31 @@ impl Supervisor {
                 self.plan.failed(key, now);
             }
         }
+    }
+
+    fn spawned(
+        &mut self,
+        key: Key,
+        actor: &ActorRef,
+        ready: oneshot::Receiver<()>,
+        context: &mut Context<Self>,
+    ) {
+        let id = actor.id();
+        self.keys.insert(id, key);
+        self.with(key, |kid| {
+            kid.since = Instant::now();
+            kid.last_failure = None;
+            kid.actor = Some(actor.clone());
+        });
+        self.plan.started(key);
+        context.adopt(actor);
+        let address = context.address();
+        tokio::spawn(async move {
+            if ready.await.is_ok() {
+                // A supervisor that has ended waits for nobody.
+                drop(address.send(SupervisorMessage(Command::Ready(key, id))).await);
+            }
+        });
     }
 
     fn ready(&mut self, key: Key, id: ActorId) {
@@ -370,32 +335,6 @@ impl Supervisor {
         let mut seen = std::collections::HashSet::new();
         self.kids.values().map(|kid| &*kid.spec.name).find(|name| !seen.insert(*name))
     }
-}
-
-fn state(phase: Phase, restarted: bool) -> ChildState {
-    match phase {
-        Phase::Waiting | Phase::Starting { .. } if restarted => ChildState::Restarting,
-        Phase::Waiting | Phase::Starting { .. } => ChildState::Starting,
-        Phase::Running => ChildState::Running,
-        Phase::Stopping { .. } => ChildState::Stopping,
-        Phase::Resting => ChildState::Resting,
-    }
-}
-
-/// What a factory makes; a panic in it is a failure.
-async fn caught(
-    factory: Arc<dyn Fn() -> crate::supervisor::spec::Building + Send + Sync>,
-) -> Result<Built, Failure> {
-    let mut building = None;
-    std::future::poll_fn(|context| {
-        let step = || building.get_or_insert_with(|| factory()).as_mut().poll(context);
-        catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|payload| {
-            let reason = ExitReason::panicked(&*payload);
-            quietly_drop(payload);
-            Poll::Ready(Err(Failure::new(reason.to_string())))
-        })
-    })
-    .await
 }
 
 impl Default for Supervisor {

@@ -63,6 +63,7 @@ pub(crate) enum Say {
     Link(ActorRef),
     LinkAndNot(ActorRef),
     Trap,
+    Kill(ActorRef),
 }
 
 #[derive(Default)]
@@ -79,6 +80,14 @@ impl Worker {
 
     pub(crate) fn panicking(log: &Log, panic_when: &'static str) -> Self {
         Self { log: log.clone(), kept: Vec::new(), panic_when }
+    }
+
+    fn answer_kept(&mut self, n: u32) {
+        for reply in self.kept.drain(..) {
+            let cancelled = reply.is_cancelled();
+            let late = reply.send(n).is_err();
+            self.log.add(format!("cancelled {cancelled} late {late}"));
+        }
     }
 
     fn perhaps_panic(&self, now: &str) {
@@ -118,13 +127,7 @@ impl Actor for Worker {
                 self.kept.push(reply);
                 self.log.add("kept");
             }
-            Say::AnswerKept(n) => {
-                for reply in self.kept.drain(..) {
-                    let cancelled = reply.is_cancelled();
-                    let late = reply.send(n).is_err();
-                    self.log.add(format!("cancelled {cancelled} late {late}"));
-                }
-            }
+            Say::AnswerKept(n) => self.answer_kept(n),
             Say::Monitor(other) => drop(context.monitor(&other)),
             Say::MonitorAndNot(other) => {
                 let monitor = context.monitor(&other);
@@ -135,6 +138,7 @@ impl Actor for Worker {
                 context.link(&other);
                 context.unlink(&other);
             }
+            Say::Kill(other) => other.kill(),
             Say::Trap => context.trap_exits(true),
         }
         Ok(())
