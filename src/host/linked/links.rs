@@ -3,6 +3,7 @@
 use crate::host::custom::give;
 use crate::host::linked::call::{Linked, find, named};
 use crate::host::linked::callee::{Callee, Target};
+use crate::host::linked::types::same;
 use crate::kernel::{Class, Compiled, Denial, Function, Imports, LinkError, Row, State, Track, shown};
 use airssys_osl::{ActionId, own};
 use std::collections::BTreeMap;
@@ -108,6 +109,11 @@ impl Link {
     }
 
     fn check(&self, target: &Target) -> Result<(), LinkError> {
+        // What cannot cross is said first: no other component would do either.
+        for wanted in &self.wanted {
+            same(&wanted.ty, &wanted.ty)
+                .map_err(|misfit| self.unlinkable(&wanted.path(), misfit.to_string()))?;
+        }
         for wanted in &self.wanted {
             let found = find(wanted, target).and_then(|found| named(target, found));
             found.map_err(|reason| self.unlinkable(&wanted.path(), reason))?;
