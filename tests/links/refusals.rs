@@ -86,85 +86,84 @@ async fn what_stands_for_something_inside_of_one_component_does_not_cross() {
     );
 }
 
+/// What is imported, what is exported, and what is said.
+const DIFFERENT: &[(&str, &str, &str)] = &[
+    ("f: func(a: u32);", "f: func(a: u64);", "parameter `a`: `u32` is imported, `u64` exported"),
+    ("f: func(a: u32);", "f: func(b: u32);", "parameter `a` is imported where `b` is exported"),
+    ("f: func(a: u32);", "f: func();", "1 parameters are imported, 0 exported"),
+    ("f: func() -> u32;", "f: func();", "1 results are imported, 0 exported"),
+    ("f: func() -> string;", "f: func() -> list<u8>;", "the result: `string` is imported, `list` exported"),
+    (
+        "f: func(a: list<list<u8>>);",
+        "f: func(a: list<list<s8>>);",
+        "parameter `a`, element, element: `u8` is imported, `s8` exported",
+    ),
+    (
+        "record r { x: u8, y: u8 } f: func(a: r);",
+        "record r { y: u8, x: u8 } f: func(a: r);",
+        "parameter `a`: field `x` is imported where `y` is exported",
+    ),
+    (
+        "record r { x: u8, y: u8 } f: func(a: r);",
+        "record r { x: u8, y: char } f: func(a: r);",
+        "parameter `a`, field `y`: `u8` is imported, `char` exported",
+    ),
+    (
+        "record r { x: u8 } f: func(a: r);",
+        "record r { x: u8, y: u8 } f: func(a: r);",
+        "parameter `a`: 1 fields are imported, 2 exported",
+    ),
+    (
+        "enum e { x, y } f: func(a: e);",
+        "enum e { y, x } f: func(a: e);",
+        "parameter `a`: case `x` is imported where `y` is exported",
+    ),
+    (
+        "flags e { x, y } f: func(a: e);",
+        "flags e { x, y, z } f: func(a: e);",
+        "parameter `a`: 2 flags are imported, 3 exported",
+    ),
+    (
+        "flags e { x, y } f: func(a: e);",
+        "enum e { x, y } f: func(a: e);",
+        "parameter `a`: `flags` is imported, `enum` exported",
+    ),
+    (
+        "variant v { x(u8), y } f: func(a: v);",
+        "variant v { x(u8), y(u8) } f: func(a: v);",
+        "parameter `a`, case `y`: no value is imported, one exported",
+    ),
+    (
+        "variant v { x(u8), y } f: func(a: v);",
+        "variant v { x(u8), z } f: func(a: v);",
+        "parameter `a`: case `y` is imported where `z` is exported",
+    ),
+    (
+        "f: func(a: option<u8>);",
+        "f: func(a: option<bool>);",
+        "parameter `a`, some: `u8` is imported, `bool` exported",
+    ),
+    (
+        "f: func(a: result<u8>);",
+        "f: func(a: result<u8, u8>);",
+        "parameter `a`, err: no value is imported, one exported",
+    ),
+    (
+        "f: func(a: tuple<u8, u8>);",
+        "f: func(a: tuple<u8, u16>);",
+        "parameter `a`, element 1: `u8` is imported, `u16` exported",
+    ),
+    (
+        "f: func(a: tuple<u8, u8>);",
+        "f: func(a: tuple<u8>);",
+        "parameter `a`: 2 elements are imported, 1 exported",
+    ),
+    ("f: func(); g: func();", "f: func();", "it exports no such function"),
+];
+
 #[tokio::test]
 async fn types_that_differ_anywhere_are_refused_with_the_place() {
-    for (imported, exported, says) in [
-        ("f: func(a: u32);", "f: func(a: u64);", "parameter `a`: `u32` is imported, `u64` exported"),
-        ("f: func(a: u32);", "f: func(b: u32);", "parameter `a` is imported where `b` is exported"),
-        ("f: func(a: u32);", "f: func();", "1 parameters are imported, 0 exported"),
-        ("f: func() -> u32;", "f: func();", "1 results are imported, 0 exported"),
-        (
-            "f: func() -> string;",
-            "f: func() -> list<u8>;",
-            "the result: `string` is imported, `list` exported",
-        ),
-        (
-            "f: func(a: list<list<u8>>);",
-            "f: func(a: list<list<s8>>);",
-            "parameter `a`, element, element: `u8` is imported, `s8` exported",
-        ),
-        (
-            "record r { x: u8, y: u8 } f: func(a: r);",
-            "record r { y: u8, x: u8 } f: func(a: r);",
-            "parameter `a`: field `x` is imported where `y` is exported",
-        ),
-        (
-            "record r { x: u8, y: u8 } f: func(a: r);",
-            "record r { x: u8, y: char } f: func(a: r);",
-            "parameter `a`, field `y`: `u8` is imported, `char` exported",
-        ),
-        (
-            "record r { x: u8 } f: func(a: r);",
-            "record r { x: u8, y: u8 } f: func(a: r);",
-            "parameter `a`: 1 fields are imported, 2 exported",
-        ),
-        (
-            "enum e { x, y } f: func(a: e);",
-            "enum e { y, x } f: func(a: e);",
-            "parameter `a`: case `x` is imported where `y` is exported",
-        ),
-        (
-            "flags e { x, y } f: func(a: e);",
-            "flags e { x, y, z } f: func(a: e);",
-            "parameter `a`: 2 flags are imported, 3 exported",
-        ),
-        (
-            "flags e { x, y } f: func(a: e);",
-            "enum e { x, y } f: func(a: e);",
-            "parameter `a`: `flags` is imported, `enum` exported",
-        ),
-        (
-            "variant v { x(u8), y } f: func(a: v);",
-            "variant v { x(u8), y(u8) } f: func(a: v);",
-            "parameter `a`, case `y`: no value is imported, one exported",
-        ),
-        (
-            "variant v { x(u8), y } f: func(a: v);",
-            "variant v { x(u8), z } f: func(a: v);",
-            "parameter `a`: case `y` is imported where `z` is exported",
-        ),
-        (
-            "f: func(a: option<u8>);",
-            "f: func(a: option<bool>);",
-            "parameter `a`, some: `u8` is imported, `bool` exported",
-        ),
-        (
-            "f: func(a: result<u8>);",
-            "f: func(a: result<u8, u8>);",
-            "parameter `a`, err: no value is imported, one exported",
-        ),
-        (
-            "f: func(a: tuple<u8, u8>);",
-            "f: func(a: tuple<u8, u16>);",
-            "parameter `a`, element 1: `u8` is imported, `u16` exported",
-        ),
-        (
-            "f: func(a: tuple<u8, u8>);",
-            "f: func(a: tuple<u8>);",
-            "parameter `a`: 2 elements are imported, 1 exported",
-        ),
-        ("f: func(); g: func();", "f: func();", "it exports no such function"),
-    ] {
+    for (imported, exported, says) in DIFFERENT {
         let function = if says.starts_with("it") { "g" } else { "f" };
         let expected = format!("#{function}` cannot be linked with `acme/callee`: {says}");
         assert_eq!(refusal(imported, exported).await, expected, "{imported}");

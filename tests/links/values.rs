@@ -47,10 +47,13 @@ fn fragment() -> impl Strategy<Value = Fragment> {
     ]
 }
 
+fn texts() -> impl Strategy<Value = (char, String, Vec<u8>, Line, Tone, Style)> {
+    (any::<char>(), text(), any::<Vec<u8>>(), line(), tone(), style())
+}
+
 fn everything() -> impl Strategy<Value = Everything> {
     let small = any::<(bool, u8, i8, u16, i16, u32, i32, u64, i64)>();
     let floats = (proptest::num::f32::NORMAL, proptest::num::f64::NORMAL | proptest::num::f64::INFINITE);
-    let texts = (any::<char>(), text(), any::<Vec<u8>>(), line(), tone(), style());
     let cases = (
         proptest::collection::vec(fragment(), 0..5),
         any::<Option<Option<u32>>>(),
@@ -59,36 +62,16 @@ fn everything() -> impl Strategy<Value = Everything> {
         (text(), proptest::num::f64::NORMAL),
         proptest::collection::vec(any::<Vec<i32>>(), 0..3),
     );
-    (small, floats, texts, cases).prop_map(|(small, (i, j), texts, cases)| {
+    (small, floats, texts(), cases).prop_map(|(small, (i, j), texts, cases)| {
         let (yes, a, b, c, d, e, f, g, h) = small;
         let (letter, text, bytes, line, tone, style) = texts;
         let (fragments, maybe, done, nothing, pair, rows) = cases;
-        let numbers = Everything {
-            yes,
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            g,
-            h,
-            i,
-            j,
-            letter,
-            text,
-            bytes,
-            line,
-            tone,
-            style,
-            fragments,
-            maybe,
-            done,
-            nothing,
-            pair,
-            rows,
+        #[rustfmt::skip]
+        let all = Everything {
+            yes, a, b, c, d, e, f, g, h, i, j, letter, text, bytes, line, tone, style, fragments, maybe, done,
+            nothing, pair, rows,
         };
-        numbers
+        all
     })
 }
 

@@ -195,7 +195,8 @@ mod tests {
             if ty == "i32" { "u32" } else { "u64" }
         );
         let engine = Engine::new(Limits::default().stack_kib, None).unwrap();
-        let component = wasmtime::component::Component::new(engine.inner(), text).unwrap();
+        let component =
+            wasmtime::component::Component::new(engine.inner(), wat::parse_str(text).unwrap()).unwrap();
         functions(&component.component_type(), engine.inner())
     }
 
