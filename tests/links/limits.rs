@@ -18,8 +18,8 @@ async fn sends(caller: &Component, bytes: usize) -> Result<usize, Error> {
     caller.call::<_, String>("same", &"x".repeat(bytes)).await.map(|text| text.len())
 }
 
-async fn asks_for(caller: &Component, bytes: u32) -> Result<usize, Error> {
-    caller.call::<_, Vec<u8>>("much", &bytes).await.map(|bytes| bytes.len())
+async fn asks_for(caller: &Component, bytes: u32) -> Result<u32, Error> {
+    caller.call("length", &bytes).await
 }
 
 #[track_caller]
