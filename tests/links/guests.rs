@@ -83,7 +83,7 @@ fn shout(version: &str) -> String {
 /// What is called, by that version of its interface.
 pub(crate) fn callee(version: &str) -> Vec<u8> {
     let shout = shout(version);
-    let gate = format!("(import \"acme:gate/gate@1.0.0\" \"wait\" (func $wait))");
+    let gate = "(import \"acme:gate/gate@1.0.0\" \"wait\" (func $wait))";
     let own = "(func (export \"own-open\") (result i32) (call $open))";
     let functions = CALLEE.replace("SHOUT", &shout);
     let core =
