@@ -7,8 +7,8 @@
 //! A wait rests on a lease too: [`Lease::lost`] ends it when the lease is revoked, and asks anew when the policies
 //! change.
 
+use crate::gate::decide::MAX_CHANGES;
 use crate::gate::effects::Begun;
-use crate::gate::session::MAX_CHANGES;
 use crate::gate::ties::{Ends, Tie, Ties};
 use crate::gate::{Decision, Denied, Reasons, Session, Why};
 use crate::{ActionId, Resource};

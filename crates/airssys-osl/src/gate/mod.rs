@@ -8,6 +8,7 @@
 //! or overdrawn session: each is a denial.
 
 mod ask;
+mod decide;
 mod denied;
 mod effects;
 mod lease;
@@ -25,12 +26,13 @@ mod sync;
 mod ties;
 
 pub use ask::{Ask, Authorizer, Decision, Entry, Outcome, Reasons, RecordError, Recorder, Verdict};
+pub use decide::DENIAL_QUOTA;
 pub use denied::{Denied, Why};
 pub use lease::{InUse, Lease};
 pub use permit::Permit;
 pub(crate) use permit::Spent;
 pub use quota::{Allowance, LimitExceeded};
-pub use session::{DENIAL_QUOTA, Session, Weighed};
+pub use session::{Session, Weighed};
 pub use shared::Gate;
 pub use subject::{Caller, Chain, Subject};
 pub(crate) use ties::Ends;
