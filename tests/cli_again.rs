@@ -153,7 +153,8 @@ fn write_log(desk: &Desk) {
     let record = |subject: &Subject, action, resource: &Resource, import| {
         let ask = Ask { subject, action, resource, import };
         let decision = authorizer.decide(&ask);
-        log.decision(&Entry { ask, verdict: &decision.verdict, epoch: decision.epoch }).unwrap();
+        log.decision(&Entry { ask, verdict: &decision.verdict, epoch: decision.epoch, delegated: None })
+            .unwrap();
     };
     let asked = ActionId::ALL
         .iter()
@@ -257,7 +258,7 @@ fn a_question_of_which_a_part_was_cut_is_not_asked_again_as_another() {
         let ask =
             Ask { subject: &subject, action: ActionId::EnvRead, resource: &resource, import: IMPORTS[0] };
         let verdict = &authorizer.decide(&ask).verdict;
-        log.decision(&Entry { ask, verdict, epoch: 1 }).unwrap();
+        log.decision(&Entry { ask, verdict, epoch: 1, delegated: None }).unwrap();
     }
     log.close().unwrap();
     desk.run(&["policy", "explain", "--audit", "log", "--seq", "2"]).is_done();

@@ -1,7 +1,7 @@
-//! From a record back to the question: who asked, on what, on whose behalf.
+//! From a record back to the question: who asked, on what, on whose behalf, and on whose authority.
 
 use crate::audit::query::Situation;
-use crate::audit::record::{Kind, Record};
+use crate::audit::record::{Kind, Link, Record};
 use airssys_osl::{Caller, Chain, Operator, Party, Peer, Principal, Resource};
 use std::sync::Arc;
 
@@ -49,12 +49,22 @@ impl Situation {
     /// # Errors
     /// A sentence when the log does not say how one of them was loaded.
     pub fn chain(&self) -> Result<Chain, String> {
-        let caller = |link: &crate::audit::record::Link<'_>| {
-            let principal = Arc::new(self.loaded(&link.component, link.instance)?);
-            Ok::<_, String>(Caller { principal, instance: link.instance })
-        };
-        let callers = self.record.chain.iter().flatten().map(caller).collect::<Result<Vec<_>, _>>()?;
-        Ok(Chain::of(callers))
+        let callers = self.record.chain.iter().flatten().map(|link| self.caller(link));
+        Ok(Chain::of(callers.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// On whose authority it was allowed, the nearest lender first; none when that was the subject's own.
+    ///
+    /// # Errors
+    /// A sentence when the log does not say how one of them was loaded.
+    pub fn lenders(&self) -> Result<Vec<Caller>, String> {
+        let lenders = self.record.delegation.iter().flat_map(|lent| &lent.lenders);
+        lenders.map(|link| self.caller(link)).collect()
+    }
+
+    fn caller(&self, link: &Link<'_>) -> Result<Caller, String> {
+        let principal = Arc::new(self.loaded(&link.component, link.instance)?);
+        Ok(Caller { principal, instance: link.instance })
     }
 
     fn loaded(&self, name: &str, instance: u64) -> Result<Principal, String> {

@@ -1,7 +1,7 @@
 //! What the rest of the program tells the log, and how much of it is kept.
 
-use crate::audit::record::{Exceeded, Kind, Link, Loaded, Record, Reuse, Target, Version};
-use airssys_osl::{ActionId, Caller, Chain, Entry, Party, Principal, Resource, Subject};
+use crate::audit::record::{Exceeded, Kind, Lent, Link, Loaded, Record, Reuse, Target, Version};
+use airssys_osl::{ActionId, Caller, Chain, Delegated, Entry, Party, Principal, Resource, Subject};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -116,6 +116,7 @@ impl<'a> Record<'a> {
             more_errors,
             epoch: Some(entry.epoch),
             chain: chain(&entry.ask.subject.chain()),
+            delegation: entry.delegated.map(lent),
             ..Record::about(Kind::Decision, entry.ask.subject)
         }
     }
@@ -220,12 +221,17 @@ fn resource(resource: &Resource) -> Target<'_> {
 
 /// The chain, if anybody is in it.
 fn chain(chain: &Chain) -> Option<Vec<Link<'static>>> {
-    let link = |caller: &Caller| {
-        let component = Cow::Owned(cut(&caller.principal.name, NAME).into_owned());
-        Link { component, instance: caller.instance }
-    };
     let links: Vec<_> = chain.callers().iter().map(link).collect();
     (!links.is_empty()).then_some(links)
+}
+
+fn lent(delegated: &Delegated) -> Lent<'static> {
+    Lent { id: delegated.id, lenders: delegated.lenders.iter().map(link).collect() }
+}
+
+fn link(caller: &Caller) -> Link<'static> {
+    let component = Cow::Owned(cut(&caller.principal.name, NAME).into_owned());
+    Link { component, instance: caller.instance }
 }
 
 /// As many items as fit into [`LIST`] bytes, each cut to `each`, and how many were left out.

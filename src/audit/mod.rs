@@ -37,7 +37,7 @@ pub use error::AuditError;
 pub use facts::{Limits, Load, PolicySet, Refused};
 pub use log::{Builder, Log};
 pub use query::{Filter, Records, Situation, find, query, situation};
-pub use record::{Exceeded, FORMAT, Kind, Loaded, Opened, Record, Reuse, Target, Version, Word};
+pub use record::{Exceeded, FORMAT, Kind, Lent, Link, Loaded, Opened, Record, Reuse, Target, Version, Word};
 pub use report::{Finding, Report, Tail};
 pub use show::show;
 pub use sink::{Memory, Sink};

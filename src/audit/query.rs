@@ -139,7 +139,7 @@ pub struct Situation {
     pub record: Record<'static>,
     /// How its subject was loaded: attributes, parents, limits.
     pub load: Option<Record<'static>>,
-    /// How others were loaded whom it speaks of: its resource, and on whose behalf it was asked.
+    /// How others were loaded whom it speaks of: its resource, on whose behalf it was asked, and on whose authority.
     pub others: Vec<Record<'static>>,
     /// Digests of the policies that were in force.
     pub policy_set: Option<PolicySet>,
@@ -156,7 +156,9 @@ pub fn situation(mut reader: impl BufRead + Seek, seq: u64) -> Result<Option<Sit
     let (mut load, mut others, mut policy_set) = (None, Vec::new(), None);
     let spoken_of: Vec<u64> = {
         let target = record.resource.iter().filter_map(|target| target.instance);
-        target.chain(record.chain.iter().flatten().map(|link| link.instance)).collect()
+        let lenders = record.delegation.iter().flat_map(|lent| &lent.lenders);
+        let links = record.chain.iter().flatten().chain(lenders);
+        target.chain(links.map(|link| link.instance)).collect()
     };
     for earlier in query(reader, Filter::default()) {
         let earlier = earlier?;

@@ -62,6 +62,9 @@ pub struct Record<'a> {
     /// On whose behalf the subject asked, the nearest caller first; part of the context. Each has its own `load` record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<Vec<Link<'a>>>,
+    /// On whose authority it was allowed, when that was not the subject's own. Each lender has its own `load` record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<Lent<'a>>,
     /// Of an operator, the groups that the configuration grants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<Cow<'a, str>>>,
@@ -110,6 +113,7 @@ impl Record<'_> {
             more_errors: None,
             epoch: None,
             chain: None,
+            delegation: None,
             groups: None,
             component: None,
             policy_set: None,
@@ -276,6 +280,16 @@ pub struct Link<'a> {
     pub component: Cow<'a, str>,
     /// Which live instance.
     pub instance: u64,
+}
+
+/// What a verdict rests on that was lent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lent<'a> {
+    /// The delegation's number.
+    pub id: u64,
+    /// Who lent it, the nearest first. The last is the one whom the policies permit it.
+    pub lenders: Vec<Link<'a>>,
 }
 
 /// What a `load` record says of the component beyond `subject`, `instance` and `digest`.

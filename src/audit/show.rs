@@ -52,6 +52,10 @@ fn question(line: &mut String, record: &Record<'_>) {
         plain(line, policy);
     }
     more(line, record.more_policies);
+    for (at, lender) in record.delegation.iter().flat_map(|lent| &lent.lenders).enumerate() {
+        line.push_str(if at == 0 { ", lent by " } else { ", to which by " });
+        plain(line, &lender.component);
+    }
     for error in errors {
         line.push_str("; ");
         plain(line, error);

@@ -1,6 +1,6 @@
 //! Each record as a `tracing` event, fields and not a blob, at target `airssys::audit`.
 
-use crate::audit::record::{Kind, Record, Word};
+use crate::audit::record::{Kind, Link, Record, Word};
 use std::borrow::Cow;
 use std::fmt::Display;
 
@@ -26,6 +26,7 @@ pub(super) fn emit(record: &Record<'_>) {
                 errors = record.errors.as_deref().map(join).as_deref(),
                 epoch = record.epoch,
                 chain = chain(record).as_deref(),
+                lenders = lenders(record).as_deref(),
                 limit = record.limit.as_ref().map(|limit| &*limit.name),
                 reused = reused(record).as_deref(),
                 text = record.text.as_deref(),
@@ -46,8 +47,16 @@ fn reused(record: &Record<'_>) -> Option<String> {
 }
 
 fn chain(record: &Record<'_>) -> Option<String> {
-    let links: Vec<_> = record.chain.as_ref()?.iter().map(|link| Cow::Borrowed(&*link.component)).collect();
-    Some(join(&links))
+    record.chain.as_deref().map(names)
+}
+
+fn lenders(record: &Record<'_>) -> Option<String> {
+    record.delegation.as_ref().map(|lent| names(&lent.lenders))
+}
+
+fn names(links: &[Link<'_>]) -> String {
+    let names: Vec<_> = links.iter().map(|link| Cow::Borrowed(&*link.component)).collect();
+    join(&names)
 }
 
 fn join(items: &[Cow<'_, str>]) -> String {

@@ -6,9 +6,9 @@ use super::verify::merge;
 use super::{inputs, values};
 use crate::audit::{self, Kind, Situation};
 use crate::identity::{LOCAL_DEV, Name, Trust, Version};
-use crate::policy::{Policies, Question, explain};
+use crate::policy::{Policies, Question, explain_lent};
 use airssys_osl::own::OwnAction;
-use airssys_osl::{ActionId, Host, Principal, Resource};
+use airssys_osl::{ActionId, Caller, Host, Principal, Resource};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -96,6 +96,8 @@ fn version(text: &str) -> Result<Version, String> {
 /// A question, what the log says about it, and what to say besides the answer.
 struct Case {
     question: Question,
+    /// On whose authority it was allowed.
+    lenders: Vec<Caller>,
     recorded: Option<Value>,
     notes: Vec<String>,
 }
@@ -107,7 +109,7 @@ impl Explain {
             (Some(path), Some(seq)) => recorded(path, seq, &policies)?,
             _ => self.question.case()?,
         };
-        let explanation = explain(&policies, &case.question);
+        let explanation = explain_lent(&policies, &case.question, &case.lenders);
         let mut text: String =
             explanation.to_string().lines().map(|line| format!("{}\n", printable(line))).collect();
         let mut value = serde_json::to_value(&explanation).unwrap_or_default();
@@ -138,7 +140,8 @@ fn recorded(path: &Path, seq: u64, policies: &Policies) -> Result<Case, Failure>
         )
     };
     let situation = found.ok_or_else(none)?;
-    let question = question(&situation).map_err(|why| {
+    let question = question(&situation).and_then(|question| Ok((question, situation.lenders()?)));
+    let (question, lenders) = question.map_err(|why| {
         Failure::wrong(
             format!("record {seq} cannot be explained: {why}"),
             "choose a record of kind `decision` that was not cut",
@@ -156,7 +159,7 @@ fn recorded(path: &Path, seq: u64, policies: &Policies) -> Result<Case, Failure>
     let record = &situation.record;
     let recorded =
         json!({ "seq": seq, "time": record.time, "verdict": record.verdict, "policies": record.policies });
-    Ok(Case { question, recorded: Some(recorded), notes })
+    Ok(Case { question, lenders, recorded: Some(recorded), notes })
 }
 
 fn question(situation: &Situation) -> Result<Question, String> {
@@ -201,6 +204,7 @@ impl Asked {
                 import: self.import,
                 chain: Arc::default(),
             },
+            lenders: Vec::new(),
             recorded: None,
             notes,
         })

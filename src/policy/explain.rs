@@ -51,6 +51,9 @@ pub struct Explanation {
     pub nearest: Vec<Near>,
     /// For a denial: what would lift it.
     pub suggestion: Option<Suggestion>,
+    /// On whose authority it is allowed, when that is not the principal's own: who lent it, the nearest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lenders: Vec<String>,
 }
 
 /// A permit that does not speak, and why not.
@@ -140,6 +143,7 @@ impl Asked<'_> {
             errors: reasons.errors.clone(),
             nearest: near,
             suggestion: suggestion(verdict.outcome(), principal, *action, resource, reasons),
+            lenders: Vec::new(),
         }
     }
 
@@ -260,6 +264,9 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let may = if self.verdict == Outcome::Allow.name() { "may" } else { "may not" };
         writeln!(f, "{}: `{}` {may} {} {}", self.verdict, self.principal, self.action, self.resource)?;
+        for (at, lender) in self.lenders.iter().enumerate() {
+            writeln!(f, "  {} by `{lender}`", if at == 0 { "lent" } else { "to which it was lent" })?;
+        }
         for policy in &self.policies {
             writeln!(f, "  decided by {policy}")?;
         }

@@ -49,7 +49,7 @@ pub(crate) fn decide(
     verdict: &Verdict,
 ) -> Result<(), RecordError> {
     let ask = Ask { subject, action, resource, import: IMPORT };
-    log.decision(&Entry { ask, verdict, epoch: 1 })
+    log.decision(&Entry { ask, verdict, epoch: 1, delegated: None })
 }
 
 pub(crate) fn read_path(log: &Log, path: &str) -> Result<(), RecordError> {

@@ -28,8 +28,9 @@ mod testing;
 
 pub use action::ActionId;
 pub use gate::{
-    Allowance, Ask, Authorizer, Caller, Chain, DENIAL_QUOTA, Decision, Denied, Entry, Gate, Lease,
-    LimitExceeded, Outcome, Permit, Reasons, RecordError, Recorder, Session, Subject, Verdict, Weighed, Why,
+    Accepted, Allowance, Ask, Authorizer, BadTerms, Caller, Chain, DENIAL_QUOTA, Decision, Delegated, Denied,
+    Ended, Entry, Gate, Lease, LendError, LimitExceeded, Outcome, Permit, Reasons, RecordError, Recorder,
+    Session, Subject, Terms, Verdict, Weighed, Why, lend,
 };
 pub use principal::{OVERFLOW_UID, Operator, Party, Principal};
 pub use resource::{

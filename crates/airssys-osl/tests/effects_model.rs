@@ -18,6 +18,9 @@ mod sync {
     }
 }
 
+#[path = "../src/gate/ground.rs"]
+mod ground;
+
 #[path = "../src/gate/effects.rs"]
 mod effects;
 

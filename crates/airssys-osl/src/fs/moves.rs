@@ -3,6 +3,9 @@
 //! After a move the object is judged by its new name. So whatever the policies allow at the new name must have been
 //! allowed at the old one; and a directory, whose contents come with it, moves only when no policy names a path beneath
 //! either end. While a move is decided and done nothing else on the mount is.
+//!
+//! A move stays when what was lent has ended. So it is decided by the component's own authority alone; at the new name, what
+//! was lent counts among what would be possible there.
 
 use crate::action::{Action, FsCreate, FsDelete, FsList, FsRead, FsStat, FsSymlink, FsTimes, FsWrite};
 use crate::fs::FsError;
@@ -112,13 +115,13 @@ impl<'a> Move<'a> {
         let fit = self.renamable(&old, &new);
         fit.map_err(|(path, error)| look.tell(path, error))?;
         let permits = RenamePermits {
-            delete: look.session.authorize::<FsDelete>(old.path.clone(), self.import)?,
-            read: look.session.authorize::<FsRead>(old.path.clone(), self.import)?,
-            create: look.session.authorize::<FsCreate>(new.path.clone(), self.import)?,
+            delete: look.session.authorize_own::<FsDelete>(old.path.clone(), self.import)?,
+            read: look.session.authorize_own::<FsRead>(old.path.clone(), self.import)?,
+            create: look.session.authorize_own::<FsCreate>(new.path.clone(), self.import)?,
             replace: match replaces {
                 true => Some((
-                    look.session.authorize::<FsDelete>(new.path.clone(), self.import)?,
-                    look.session.authorize::<FsWrite>(new.path.clone(), self.import)?,
+                    look.session.authorize_own::<FsDelete>(new.path.clone(), self.import)?,
+                    look.session.authorize_own::<FsWrite>(new.path.clone(), self.import)?,
                 )),
                 false => None,
             },
@@ -136,8 +139,8 @@ impl<'a> Move<'a> {
         self.refuse_widening(&look, &old, &new)?;
         let fit = self.linkable(&old, &new);
         fit.map_err(|(path, error)| look.tell(path, error))?;
-        let read = look.session.authorize::<FsRead>(old.path.clone(), self.import)?;
-        let create = look.session.authorize::<FsCreate>(new.path.clone(), self.import)?;
+        let read = look.session.authorize_own::<FsRead>(old.path.clone(), self.import)?;
+        let create = look.session.authorize_own::<FsCreate>(new.path.clone(), self.import)?;
         let done = effects::hard_link(read, create, self.from.mount(), &old, &new);
         self.forget_paths(&old);
         done.map_err(|error| look.tell(blamed(&error, &old, &new), error))
@@ -181,8 +184,8 @@ impl<'a> Move<'a> {
     }
 
     fn may_replace(&self, look: &Look<'_>, new: &Spot) -> bool {
-        look.session.weigh::<FsDelete>(new.path.clone(), self.import).is_allowed()
-            && look.session.weigh::<FsWrite>(new.path.clone(), self.import).is_allowed()
+        look.session.weigh_own::<FsDelete>(new.path.clone(), self.import).is_allowed()
+            && look.session.weigh_own::<FsWrite>(new.path.clone(), self.import).is_allowed()
     }
 
     fn refuse_widening(&self, look: &Look<'_>, old: &Spot, new: &Spot) -> Result<(), FsError> {
@@ -241,7 +244,9 @@ impl<'a> Move<'a> {
 
 /// Decides on an end whose name can be told; where it cannot, what stopped the look-up answers later.
 fn refuse<A: Action<Resource = GuestPath>>(look: &Look<'_>, path: Option<&GuestPath>) -> Result<(), FsError> {
-    path.map_or(Ok(()), |path| look.refuse_if_denied::<A>(path))
+    let Some(path) = path else { return Ok(()) };
+    let weighed = look.session.weigh_own::<A>(path.clone(), look.import);
+    if weighed.is_allowed() { Ok(()) } else { weighed.commit().map(|_| ()).map_err(FsError::Denied) }
 }
 
 /// Refuses a move that would allow at the new name what is not allowed at the old.
@@ -253,7 +258,7 @@ fn narrows<A: Action<Resource = GuestPath>>(
     if !look.session.weigh::<A>(new.clone(), look.import).is_allowed() {
         return Ok(());
     }
-    let at_old = look.session.weigh::<A>(old.clone(), look.import);
+    let at_old = look.session.weigh_own::<A>(old.clone(), look.import);
     if at_old.is_allowed() { Ok(()) } else { Err(FsError::Denied(at_old.refuse(Why::Widens))) }
 }
 

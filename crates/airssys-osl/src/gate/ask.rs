@@ -1,6 +1,6 @@
 //! The two parties the gate speaks to, and the words it uses.
 
-use crate::gate::{LimitExceeded, Subject};
+use crate::gate::{Caller, LimitExceeded, Subject};
 use crate::{ActionId, GuestPath, Resource};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -85,6 +85,17 @@ pub struct Entry<'a> {
     pub verdict: &'a Verdict,
     /// The epoch the answer was given under.
     pub epoch: u64,
+    /// On whose authority, when it is not the subject's own.
+    pub delegated: Option<&'a Delegated>,
+}
+
+/// On whose authority a question was allowed that the subject itself is not permitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegated {
+    /// The number of the delegation that the subject holds.
+    pub id: u64,
+    /// Who lent it, the nearest first. The last is the one who is permitted.
+    pub lenders: Vec<Caller>,
 }
 
 /// The three answers there are.
@@ -127,6 +138,14 @@ impl Verdict {
             Verdict::Allow(_) => Outcome::Allow,
             Verdict::Deny(_) => Outcome::Deny,
             Verdict::Fault(_) => Outcome::Fault,
+        }
+    }
+
+    /// True for a denial that no policy gave: nothing permits it, and nothing forbids it.
+    pub fn is_by_default(&self) -> bool {
+        match self {
+            Verdict::Deny(reasons) => reasons.policies.is_empty() && reasons.errors.is_empty(),
+            Verdict::Allow(_) | Verdict::Fault(_) => false,
         }
     }
 

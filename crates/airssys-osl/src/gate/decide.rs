@@ -2,13 +2,13 @@
 //!
 //! *Invariant:* nothing is allowed that is not recorded, and whatever goes wrong on the way denies.
 
+use crate::gate::delegation::Borrowed;
 use crate::gate::lease::Standing;
 use crate::gate::memo::Kept;
 use crate::gate::pace::Pace;
 use crate::gate::shared::lock;
 use crate::gate::{Ask, Decision, Denied, Entry, Outcome, Reasons, Session, Verdict, Why};
 use crate::{ActionId, Resource};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -18,6 +18,31 @@ pub const DENIAL_QUOTA: u64 = 10_000;
 /// How often a question is asked again because the policies changed while it was answered.
 pub(in crate::gate) const MAX_CHANGES: usize = 64;
 
+/// By whose authority something may be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::gate) enum Authority {
+    /// The session's own.
+    Own,
+    /// The session's own, or what was lent to it.
+    OwnOrLent,
+}
+
+/// A verdict, and what is to be known about it.
+#[derive(Debug)]
+pub(in crate::gate) struct Looked {
+    pub(in crate::gate) decision: Decision,
+    /// True when it stands in the log under this epoch.
+    pub(in crate::gate) recorded: bool,
+    /// What it rests on, when that is not the session's own authority.
+    pub(in crate::gate) borrowed: Option<Borrowed>,
+}
+
+impl Looked {
+    fn own(decision: Decision, recorded: bool) -> Looked {
+        Looked { decision, recorded, borrowed: None }
+    }
+}
+
 impl Session {
     /// What the policies in force say, also when they change meanwhile.
     pub(in crate::gate) fn decide_now(
@@ -25,16 +50,18 @@ impl Session {
         action: ActionId,
         resource: &Resource,
         import: &'static str,
-    ) -> (Decision, bool) {
+        authority: Authority,
+    ) -> Looked {
         for _ in 0..MAX_CHANGES {
-            let (decision, recorded) = self.look_up(action, resource, import);
+            let looked = self.look_up(action, resource, import, authority);
             // A newer epoch than the cell's is a change whose cell has not been moved yet.
-            if decision.epoch >= self.gate.current_epoch() {
-                return (decision, recorded);
+            if looked.decision.epoch >= self.gate.current_epoch() {
+                return looked;
             }
         }
         let verdict = Verdict::fault("the policies changed too often while it was decided");
-        (Decision { verdict, epoch: self.gate.current_epoch(), reusable: false }, false)
+        let epoch = self.gate.current_epoch();
+        Looked::own(Decision { verdict, epoch, reusable: false }, false)
     }
 
     /// What the policies in force say, without a record. Nothing may be begun on it.
@@ -44,26 +71,38 @@ impl Session {
         resource: &Resource,
         import: &'static str,
     ) -> bool {
-        let verdict = self.decide_now(action, resource, import).0.verdict;
+        let looked = self.decide_now(action, resource, import, Authority::OwnOrLent);
+        let verdict = looked.decision.verdict;
         !self.is_revoked() && verdict.outcome() == Outcome::Allow
     }
 
+    /// What the policies said when they were looked at.
     pub(in crate::gate) fn look_up(
         &self,
         action: ActionId,
         resource: &Resource,
         import: &'static str,
-    ) -> (Decision, bool) {
+        authority: Authority,
+    ) -> Looked {
+        let (own, recorded) = self.look_up_own(action, resource, import);
+        // Only what nobody forbids can be lent, and only who holds something is asked for whom.
+        if authority == Authority::OwnOrLent
+            && own.verdict.is_by_default()
+            && let Some((decision, borrowed)) = self.ask_lenders(action, resource, import, &own)
+        {
+            return Looked { decision, recorded: false, borrowed: Some(borrowed) };
+        }
+        Looked::own(own, recorded)
+    }
+
+    fn look_up_own(&self, action: ActionId, resource: &Resource, import: &'static str) -> (Decision, bool) {
         let epoch = self.gate.current_epoch();
         if let Some(kept) = lock(&self.memo).find(epoch, action, resource) {
             return (Decision { verdict: kept.verdict.clone(), epoch, reusable: true }, kept.recorded);
         }
         let ask = Ask { subject: &self.subject, action, resource, import };
-        // A panic in the authorizer is a fault, not a lost task; the lock above is not held here.
-        let decided = catch_unwind(AssertUnwindSafe(|| self.gate.authorizer.decide(&ask)));
-        let panicked =
-            || Decision { verdict: Verdict::fault("the authorizer panicked"), epoch, reusable: false };
-        let decision = decided.unwrap_or_else(|_| panicked());
+        // The lock above is not held here.
+        let decision = self.gate.decide(&ask);
         self.remember(action, resource, &decision, false);
         (decision, false)
     }
@@ -81,15 +120,15 @@ impl Session {
         action: ActionId,
         resource: &Resource,
         import: &'static str,
-        decision: &Decision,
-        recorded: bool,
+        looked: &Looked,
     ) -> Result<Standing, Denied> {
-        let standing = Standing::of(decision);
+        let Looked { decision, recorded, borrowed } = looked;
+        let standing = Standing::of(decision, borrowed.as_ref());
         if self.is_revoked() {
             return Err(self.refuse_ended(action, resource, import, decision));
         }
         let why = match decision.verdict {
-            Verdict::Allow(_) if recorded => {
+            Verdict::Allow(_) if *recorded => {
                 self.count_reuse(action, 1);
                 return Ok(standing);
             }
@@ -99,7 +138,8 @@ impl Session {
         };
         self.count_record(why.is_some(), action, resource, import, decision)?;
         let ask = Ask { subject: &self.subject, action, resource, import };
-        let entry = Entry { ask, verdict: &decision.verdict, epoch: decision.epoch };
+        let delegated = borrowed.as_ref().map(|borrowed| &*borrowed.told);
+        let entry = Entry { ask, verdict: &decision.verdict, epoch: decision.epoch, delegated };
         let written = self.gate.recorder.decision(&entry);
         let reasons = || Arc::clone(decision.verdict.reasons());
         match (written, why) {
@@ -171,9 +211,10 @@ impl Session {
         action: ActionId,
         resource: &Resource,
         import: &'static str,
+        authority: Authority,
     ) -> Result<Standing, Denied> {
-        let (decision, recorded) = self.decide_now(action, resource, import);
-        self.settle(action, resource, import, &decision, recorded)
+        let looked = self.decide_now(action, resource, import, authority);
+        self.settle(action, resource, import, &looked)
     }
 
     /// A refusal that comes from the handle and not from the policies; recorded as a denial.
@@ -190,7 +231,8 @@ impl Session {
             let reasons = Reasons { policies: reasons.policies.clone(), errors: vec![denied.to_string()] };
             let ask = Ask { subject: &self.subject, action, resource, import };
             let verdict = Verdict::Deny(Arc::new(reasons));
-            let entry = Entry { ask, verdict: &verdict, epoch: self.gate.current_epoch() };
+            let epoch = self.gate.current_epoch();
+            let entry = Entry { ask, verdict: &verdict, epoch, delegated: None };
             // Nothing more can be refused than is refused already.
             let _ = self.gate.recorder.decision(&entry);
             return denied;

@@ -9,6 +9,7 @@
 //! *Invariant:* all operations are sequentially consistent: either the effect sees the new epoch, or the change sees
 //! the effect. The protocol is checked by a model in `tests/effects_model.rs`.
 
+use super::ground::Resting;
 use super::sync::{AtomicU64, Ordering, pause};
 use std::marker::PhantomData;
 
@@ -27,6 +28,8 @@ pub struct Effects {
 pub struct Begun<E: Counts> {
     effects: E,
     epoch: u64,
+    /// What it rests on beside the epoch: something lent.
+    resting: Option<Resting>,
     _stays: PhantomData<*const ()>,
 }
 
@@ -68,10 +71,23 @@ impl<E: Counts> Begun<E> {
             count.fetch_add(1, Ordering::SeqCst);
             // Counted among the effects of `epoch`, and it is still that epoch: a change from now on waits for it.
             if current.load(Ordering::SeqCst) == epoch {
-                return Begun { effects, epoch, _stays: PhantomData };
+                return Begun { effects, epoch, resting: None, _stays: PhantomData };
             }
             count.fetch_sub(1, Ordering::SeqCst);
         }
+    }
+
+    /// The same effect, which rests on something more.
+    pub(crate) fn resting_on(self, resting: Option<Resting>) -> Begun<E> {
+        // Not moved out of: what is dropped here would count the effect as over.
+        let mut begun = self;
+        begun.resting = resting;
+        begun
+    }
+
+    /// What it rests on beside the epoch.
+    pub(crate) fn resting(&self) -> Option<&Resting> {
+        self.resting.as_ref()
     }
 
     /// The epoch in force when it began; a change that has moved it on since waits for this effect.

@@ -7,8 +7,9 @@
 //! A wait rests on a lease too: [`Lease::lost`] ends it when the lease is revoked, and asks anew when the policies
 //! change.
 
-use crate::gate::decide::MAX_CHANGES;
-use crate::gate::effects::Begun;
+use crate::gate::decide::{Authority, MAX_CHANGES};
+use crate::gate::delegation::{Borrowed, Holding};
+use crate::gate::effects::{Begun, Counts};
 use crate::gate::ties::{Ends, Tie, Ties};
 use crate::gate::{Decision, Denied, Reasons, Session, Why};
 use crate::{ActionId, Resource};
@@ -30,12 +31,14 @@ pub(in crate::gate) struct State {
 }
 
 /// How long a verdict may be used again.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::gate) struct Standing {
     /// The epoch under which it may; 0: not at all.
     under: u64,
     /// The epoch it was taken under.
     asked: u64,
+    /// What it rests on, when somebody lent it. Then it counts once.
+    lent: Option<Arc<Holding>>,
 }
 
 /// A use of a handle that is under way.
@@ -43,13 +46,33 @@ pub type InUse<'a> = Begun<&'a Session>;
 
 impl Standing {
     /// True when the verdict was taken under that epoch, or under a change to it that is just coming into force.
-    pub(in crate::gate) fn was_asked_under(self, epoch: u64) -> bool {
+    fn was_asked_under(&self, epoch: u64) -> bool {
         self.asked >= epoch
     }
 
-    pub(in crate::gate) fn of(decision: &Decision) -> Standing {
-        let under = if decision.reusable { decision.epoch } else { 0 };
-        Standing { under, asked: decision.epoch }
+    pub(in crate::gate) fn of(decision: &Decision, borrowed: Option<&Borrowed>) -> Standing {
+        let under = if decision.reusable && borrowed.is_none() { decision.epoch } else { 0 };
+        Standing {
+            under,
+            asked: decision.epoch,
+            lent: borrowed.map(|borrowed| Arc::clone(&borrowed.holding)),
+        }
+    }
+
+    /// The effect that has begun, when the verdict carries it: it was taken under its epoch, and what it rests on stands.
+    pub(in crate::gate) fn carry<E: Counts>(&self, begun: Begun<E>) -> Option<Begun<E>> {
+        if !self.was_asked_under(begun.epoch()) {
+            return None;
+        }
+        match &self.lent {
+            None => Some(begun),
+            Some(holding) => Some(begun.resting_on(Some(holding.begin()?))),
+        }
+    }
+
+    /// What a lease may keep of when it was asked: what was lent is asked about each time.
+    fn kept(&self) -> u64 {
+        if self.lent.is_some() { 0 } else { self.asked }
     }
 }
 
@@ -126,8 +149,9 @@ impl Lease {
             if self.is_revoked() {
                 break;
             }
-            if standing.was_asked_under(begun.epoch()) {
-                self.0.session.starts(right.action, &self.0.resource, import, begun.epoch());
+            let epoch = begun.epoch();
+            if let Some(begun) = standing.carry(begun) {
+                self.0.session.starts(right.action, &self.0.resource, import, epoch);
                 return Ok(begun);
             }
         }
@@ -188,8 +212,8 @@ impl Lease {
         if self.is_revoked() {
             return Err(self.refuse(right.action, import, Why::Revoked));
         }
-        let standing = self.0.session.decide_and_record(right.action, &self.0.resource, import)?;
-        right.asked.store(standing.asked, Ordering::SeqCst);
+        let standing = self.decide(right.action, import)?;
+        right.asked.store(standing.kept(), Ordering::SeqCst);
         right.under.store(standing.under, Ordering::SeqCst);
         if self.is_revoked() {
             // Revoked while deciding: take back what was just stored.
@@ -251,14 +275,14 @@ impl Lease {
     /// A use must be under way, so that a change waits until what was made under it is tied.
     pub(crate) fn tie(
         &self,
-        _under_way: &InUse<'_>,
+        under_way: &InUse<'_>,
         action: ActionId,
         import: &'static str,
         what: Weak<dyn Ends>,
     ) {
         let tie = Tie::new(action, import, what);
         self.0.ties.add(tie.clone());
-        if self.is_revoked() {
+        if self.is_revoked() || under_way.resting().is_some_and(|lent| !lent.still_stands()) {
             // Taken back before it was tied: nobody else ends it.
             tie.end();
         }
@@ -304,9 +328,13 @@ impl Lease {
         if self.is_revoked() {
             return Err(self.refuse(right.action, import, Why::Revoked));
         }
-        let standing = self.0.session.decide_and_record(right.action, &self.0.resource, import)?;
-        right.asked.store(standing.asked, Ordering::SeqCst);
+        let standing = self.decide(right.action, import)?;
+        right.asked.store(standing.kept(), Ordering::SeqCst);
         Ok(())
+    }
+
+    fn decide(&self, action: ActionId, import: &'static str) -> Result<Standing, Denied> {
+        self.0.session.decide_and_record(action, &self.0.resource, import, Authority::OwnOrLent)
     }
 
     /// Asks anew if the policies have changed since the last time.
@@ -347,12 +375,13 @@ impl State {
 
 impl Right {
     fn new(action: ActionId, standing: Standing) -> Right {
-        let (under, asked) = (AtomicU64::new(standing.under), AtomicU64::new(standing.asked));
+        let (under, asked) = (AtomicU64::new(standing.under), AtomicU64::new(standing.kept()));
         Right { action, under, asked, reused: AtomicU64::new(0) }
     }
 
     fn standing(&self) -> Standing {
-        Standing { under: self.under.load(Ordering::SeqCst), asked: self.asked.load(Ordering::SeqCst) }
+        let (under, asked) = (self.under.load(Ordering::SeqCst), self.asked.load(Ordering::SeqCst));
+        Standing { under, asked, lent: None }
     }
 }
 

@@ -9,8 +9,10 @@
 
 mod ask;
 mod decide;
+mod delegation;
 mod denied;
 mod effects;
+mod ground;
 mod lease;
 mod memo;
 #[cfg(feature = "observed")]
@@ -25,8 +27,13 @@ mod subject;
 mod sync;
 mod ties;
 
-pub use ask::{Ask, Authorizer, Decision, Entry, Outcome, Reasons, RecordError, Recorder, Verdict};
+pub use ask::{
+    Ask, Authorizer, Decision, Delegated, Entry, Outcome, Reasons, RecordError, Recorder, Verdict,
+};
 pub use decide::DENIAL_QUOTA;
+pub use delegation::{
+    Accepted, BadTerms, Ended, LendError, MAX_ACCEPTED, MAX_ACTIONS, MAX_DEPTH, MAX_LENT, Terms, lend,
+};
 pub use denied::{Denied, Why};
 pub use lease::{InUse, Lease};
 pub use permit::Permit;

@@ -1,7 +1,8 @@
 //! One live instance at the gate: ask, decide, record, mint.
 
 use crate::action::Action;
-use crate::gate::decide::MAX_CHANGES;
+use crate::gate::decide::{Authority, Looked, MAX_CHANGES};
+use crate::gate::delegation::{Ended, Loans};
 use crate::gate::effects::{Begun, Counts, Effects};
 use crate::gate::lease::{Standing, State};
 use crate::gate::memo::Memo;
@@ -10,7 +11,7 @@ use crate::gate::permit::mint;
 use crate::gate::quota::Spending;
 use crate::gate::reused::Reused;
 use crate::gate::shared::{keep_alive, lock};
-use crate::gate::{Allowance, Decision, Denied, Gate, Lease, Permit, RecordError, Subject, Verdict, Why};
+use crate::gate::{Allowance, Denied, Gate, Lease, Permit, RecordError, Subject, Verdict, Why};
 use crate::{ActionId, GuestPath, Resource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,6 +32,7 @@ pub struct Session {
     pub(in crate::gate) outpaced: AtomicBool,
     pub(in crate::gate) revoked: AtomicBool,
     pub(in crate::gate) closed: AtomicBool,
+    pub(in crate::gate) loans: Loans,
 }
 
 /// That a verdict allowed and was recorded. Made by [`Weighed::commit`] alone, consumed by minting.
@@ -39,6 +41,7 @@ pub(in crate::gate) struct Allowed {
     session: Arc<Session>,
     import: &'static str,
     standing: Standing,
+    authority: Authority,
 }
 
 impl Allowed {
@@ -48,7 +51,7 @@ impl Allowed {
 
     /// How long the verdict may be used again.
     pub(in crate::gate) fn standing(&self) -> Standing {
-        self.standing
+        self.standing.clone()
     }
 
     /// Begins the effect that was allowed; if the policies have changed since, by what they say now.
@@ -63,12 +66,12 @@ impl Allowed {
                 let reasons = Arc::default();
                 return Err(self.session.refuse(action, resource, self.import, Why::Revoked, reasons));
             }
-            if self.standing.was_asked_under(begun.epoch()) {
-                self.session.starts(action, resource, self.import, begun.epoch());
+            let epoch = begun.epoch();
+            if let Some(begun) = self.standing.carry(begun) {
+                self.session.starts(action, resource, self.import, epoch);
                 return Ok(begun);
             }
-            drop(begun);
-            self.standing = self.session.decide_and_record(action, resource, self.import)?;
+            self.standing = self.session.decide_and_record(action, resource, self.import, self.authority)?;
         }
         Err(self.session.refuse(action, resource, self.import, Why::Unstable, Arc::default()))
     }
@@ -82,14 +85,14 @@ pub struct Weighed<A: Action> {
     resource: A::Resource,
     value: Resource,
     import: &'static str,
-    decision: Decision,
-    recorded: bool,
+    looked: Looked,
+    authority: Authority,
 }
 
 impl<A: Action> Weighed<A> {
     /// True when committing would mint, as far as the policies are concerned.
     pub fn is_allowed(&self) -> bool {
-        match self.decision.verdict {
+        match self.looked.decision.verdict {
             Verdict::Allow(_) => true,
             Verdict::Deny(_) | Verdict::Fault(_) => false,
         }
@@ -97,7 +100,7 @@ impl<A: Action> Weighed<A> {
 
     /// Records a refusal that the policies alone would not have given.
     pub(crate) fn refuse(self, why: Why) -> Denied {
-        let reasons = Arc::clone(self.decision.verdict.reasons());
+        let reasons = Arc::clone(self.looked.decision.verdict.reasons());
         self.session.refuse(A::id(&self.resource), &self.value, self.import, why, reasons)
     }
 
@@ -107,13 +110,13 @@ impl<A: Action> Weighed<A> {
     /// [`Denied`] when the verdict is no, or could not be recorded.
     pub fn commit(mut self) -> Result<Permit<A>, Denied> {
         let action = A::id(&self.resource);
-        if self.decision.epoch != self.session.gate.current_epoch() {
+        let Weighed { session, import, authority, .. } = self;
+        if self.looked.decision.epoch != session.gate.current_epoch() {
             // The policies changed since it was weighed; what they say now counts.
-            (self.decision, self.recorded) = self.session.decide_now(action, &self.value, self.import);
+            self.looked = session.decide_now(action, &self.value, import, authority);
         }
-        let standing =
-            self.session.settle(action, &self.value, self.import, &self.decision, self.recorded)?;
-        Ok(mint(self.resource, Allowed { session: self.session, import: self.import, standing }))
+        let standing = session.settle(action, &self.value, import, &self.looked)?;
+        Ok(mint(self.resource, Allowed { session, import, standing, authority }))
     }
 }
 
@@ -133,6 +136,7 @@ impl Session {
             outpaced: AtomicBool::new(false),
             revoked: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            loans: Loans::default(),
         })
     }
 
@@ -150,9 +154,39 @@ impl Session {
 
     /// Decides without recording: for an operation that must know whether to look closer first.
     pub fn weigh<A: Action>(self: &Arc<Self>, resource: A::Resource, import: &'static str) -> Weighed<A> {
+        self.weigh_by(Authority::OwnOrLent, resource, import)
+    }
+
+    /// As [`Session::authorize`], by the session's own authority alone: for what would outlast anything lent.
+    ///
+    /// # Errors
+    /// As [`Session::authorize`].
+    pub(crate) fn authorize_own<A: Action>(
+        self: &Arc<Self>,
+        resource: A::Resource,
+        import: &'static str,
+    ) -> Result<Permit<A>, Denied> {
+        self.weigh_own(resource, import).commit()
+    }
+
+    /// As [`Session::weigh`], by the session's own authority alone.
+    pub(crate) fn weigh_own<A: Action>(
+        self: &Arc<Self>,
+        resource: A::Resource,
+        import: &'static str,
+    ) -> Weighed<A> {
+        self.weigh_by(Authority::Own, resource, import)
+    }
+
+    fn weigh_by<A: Action>(
+        self: &Arc<Self>,
+        authority: Authority,
+        resource: A::Resource,
+        import: &'static str,
+    ) -> Weighed<A> {
         let value: Resource = resource.clone().into();
-        let (decision, recorded) = self.look_up(A::id(&resource), &value, import);
-        Weighed { session: Arc::clone(self), resource, value, import, decision, recorded }
+        let looked = self.look_up(A::id(&resource), &value, import, authority);
+        Weighed { session: Arc::clone(self), resource, value, import, looked, authority }
     }
 
     /// Who this session is for.
@@ -186,6 +220,11 @@ impl Session {
 
     /// True when `mount` may be listed to the guest. No decision, no record; the mount's root carries no right.
     pub fn sees_mount(&self, mount: &GuestPath) -> bool {
+        self.sees_mount_by_itself(mount) || (!self.is_revoked() && self.lent_mount(mount))
+    }
+
+    /// As [`Session::sees_mount`], by the session's own policies.
+    pub(in crate::gate) fn sees_mount_by_itself(&self, mount: &GuestPath) -> bool {
         let visible = || self.gate.authorizer.visible(&self.subject, mount);
         !self.is_revoked() && catch_unwind(AssertUnwindSafe(visible)).unwrap_or(false)
     }
@@ -193,20 +232,28 @@ impl Session {
     /// Takes back everything the session holds, and returns when no effect of it is under way any more; every later
     /// question is denied. Not to be called from within an effect, which would wait for itself.
     pub fn end(&self) {
-        self.revoke();
+        let lent = self.take_back();
         self.effects.wait_for_all();
+        // And what others do by what it has lent.
+        lent.wait();
     }
 
     /// Takes back everything the session holds; every later question is denied. An effect that is under way is not
     /// waited for, see [`Session::end`].
     pub fn revoke(&self) {
+        drop(self.take_back());
+    }
+
+    fn take_back(&self) -> Ended {
         self.revoked.store(true, Ordering::SeqCst);
+        let lent = self.loans.end_all();
         // Taken out first: what ends with a lease may have locks of its own.
         let leases = std::mem::take(&mut *lock(&self.leases));
         for lease in leases.iter().filter_map(Weak::upgrade) {
             lease.revoke();
             lease.report();
         }
+        lent
     }
 
     /// True once it was revoked.

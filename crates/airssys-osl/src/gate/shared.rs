@@ -1,6 +1,8 @@
 //! What all sessions of one runtime share, and what a change of policies means for them.
 
-use crate::gate::{Allowance, Authorizer, RecordError, Recorder, Session, Subject};
+use crate::gate::delegation::Registry;
+use crate::gate::{Allowance, Ask, Authorizer, Decision, RecordError, Recorder, Session, Subject, Verdict};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -10,13 +12,14 @@ pub struct Gate {
     pub(in crate::gate) recorder: Arc<dyn Recorder>,
     epoch: Arc<AtomicU64>,
     sessions: Mutex<Vec<Weak<Session>>>,
+    registry: Arc<Registry>,
 }
 
 impl Gate {
     /// A gate that asks `authorizer` and tells `recorder`.
     pub fn new(authorizer: Arc<dyn Authorizer>, recorder: Arc<dyn Recorder>) -> Arc<Gate> {
         let epoch = Arc::clone(authorizer.epoch());
-        Arc::new(Gate { authorizer, recorder, epoch, sessions: Mutex::default() })
+        Arc::new(Gate { authorizer, recorder, epoch, sessions: Mutex::default(), registry: Arc::default() })
     }
 
     /// Opens a session for one live instance, whose bytes nobody bounds.
@@ -59,12 +62,31 @@ impl Gate {
         lock(&self.sessions).iter().filter_map(Weak::upgrade).collect()
     }
 
+    /// What the policies in force say. A panic in the authorizer is a fault, not a lost task.
+    pub(in crate::gate) fn decide(&self, ask: &Ask<'_>) -> Decision {
+        let epoch = self.current_epoch();
+        let panicked =
+            || Decision { verdict: Verdict::fault("the authorizer panicked"), epoch, reusable: false };
+        catch_unwind(AssertUnwindSafe(|| self.authorizer.decide(ask))).unwrap_or_else(|_| panicked())
+    }
+
+    /// What is lent.
+    pub(in crate::gate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
     pub(in crate::gate) fn current_epoch(&self) -> u64 {
         self.epoch.load(Ordering::SeqCst)
     }
 
     pub(in crate::gate) fn epoch(&self) -> &AtomicU64 {
         &self.epoch
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.registry.close();
     }
 }
 

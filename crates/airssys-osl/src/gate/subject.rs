@@ -9,13 +9,13 @@ pub struct Subject {
     party: Party,
     instance: u64,
     serving: Mutex<Arc<Chain>>,
-    slot: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
+    slot: Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>,
 }
 
 impl Subject {
     /// A subject for that party, told from its other instances by `instance`.
     pub fn new(party: impl Into<Party>, instance: u64) -> Subject {
-        Subject { party: party.into(), instance, serving: Mutex::default(), slot: Mutex::new(None) }
+        Subject { party: party.into(), instance, serving: Mutex::default(), slot: Arc::default() }
     }
 
     /// The verified identity.
@@ -41,6 +41,12 @@ impl Subject {
     /// Says on whose behalf it works from now on. An instance does one thing at a time, so this is said at its beginning.
     pub fn serve(&self, chain: Arc<Chain>) {
         *lock(&self.serving) = chain;
+    }
+
+    /// The same subject, on other people's behalf: what it is asked about while it does something else itself.
+    pub(in crate::gate) fn serving(&self, chain: Arc<Chain>) -> Subject {
+        let (party, slot) = (self.party.clone(), Arc::clone(&self.slot));
+        Subject { party, instance: self.instance, serving: Mutex::new(chain), slot }
     }
 
     /// The chain of whomever this subject calls now.

@@ -12,10 +12,10 @@ use std::sync::Arc;
 pub(in crate::net) struct Standing(Arc<[(Lease, ActionId)]>);
 
 /// A use that was entered. Held across the system call it is for. The first right's stands for all: a change that waits
-/// for it waits for the whole use.
+/// for it waits for the whole use. Those that rest on something lent stand beside it, each for its own end.
 #[must_use = "a use is under way only while this is held"]
 #[derive(Debug)]
-pub(in crate::net) struct Begun<'a>(Option<InUse<'a>>);
+pub(in crate::net) struct Begun<'a>(Option<InUse<'a>>, Vec<InUse<'a>>);
 
 impl Standing {
     /// What the permits, all for one use, leave to a handle.
@@ -41,12 +41,17 @@ impl Standing {
     ///
     /// Each use of a socket goes through here, so that what a use costs and what it waits for is said in one place.
     pub(in crate::net) fn entered(&self, import: &'static str) -> Result<Begun<'_>, Denied> {
-        let mut first = None;
+        let (mut first, mut lent) = (None, Vec::new());
         for (lease, action) in self.0.iter() {
             let in_use = lease.enter(*action, import)?;
-            first.get_or_insert(in_use);
+            // One count of the session's is as good as another; what something lent rests on counts apart.
+            if in_use.resting().is_some() {
+                lent.push(in_use);
+            } else {
+                first.get_or_insert(in_use);
+            }
         }
-        Ok(Begun(first))
+        Ok(Begun(first.or_else(|| lent.pop()), lent))
     }
 
     /// Ties a socket to all of its rights: whoever takes one of them back ends it. Within the use that made it, so that
@@ -57,10 +62,15 @@ impl Standing {
         import: &'static str,
         what: &Arc<T>,
     ) {
-        let Begun(Some(in_use)) = begun else { return };
+        let Begun(Some(in_use), lent) = begun else { return };
         for (lease, action) in self.0.iter() {
             let what = Arc::downgrade(what);
             lease.tie(in_use, *action, import, what);
+        }
+        let stands = |lent: &InUse<'_>| lent.resting().is_none_or(|resting| resting.still_stands());
+        if !lent.iter().all(stands) {
+            // Taken back before it was tied: nobody else ends it.
+            what.end();
         }
     }
 
