@@ -24,6 +24,7 @@ use support::probe::{Offered, Plan, build, build_with, offered};
 
 /// Rows that neither decide nor record, by name: a change here is a change of what the kernel promises.
 const FREE: &[&str] = &[
+    "airssys:runtime/delegation#[method]accepted.terms",
     "wasi:cli/environment#initial-cwd",
     "wasi:cli/terminal-stderr#get-terminal-stderr",
     "wasi:cli/terminal-stdin#get-terminal-stdin",
@@ -77,12 +78,23 @@ const FREE: &[&str] = &[
     "wasi:sockets/udp-create-socket#create-udp-socket",
 ];
 
+/// Functions that no component can be brought to call alone, by what their names contain: nobody lends to himself. What
+/// they do, `tests/delegation.rs` shows.
+const NOT_ALONE: &[&str] = &["[method]accepted."];
+
+fn alone(id: &str) -> bool {
+    !NOT_ALONE.iter().any(|part| id.contains(part))
+}
+
 /// `error-code::access`.
 const ACCESS: u32 = 1000;
 /// `error-code::access-denied` of sockets.
 const ACCESS_DENIED: u32 = 1001;
 /// `stream-error::last-operation-failed`.
 const LAST_OPERATION_FAILED: u32 = 1000;
+
+/// `error::no-such-message` of the runtime's own interfaces.
+const NO_SUCH: u32 = 1007;
 
 #[test]
 fn the_free_rows_are_these_and_no_others() {
@@ -102,12 +114,12 @@ fn the_table_is_the_world() {
 async fn every_function_is_denied_in_its_way_and_leaves_one_record() {
     let resolve = support::wit();
     let mut probed = 0;
-    for offered in offered(&resolve) {
+    for offered in offered(&resolve).into_iter().filter(|offered| alone(&offered.id)) {
         let row = TABLE.iter().find(|row| row.id == offered.id).unwrap();
         probe(&resolve, &offered, row).await;
         probed += 1;
     }
-    assert_eq!(probed, TABLE.len());
+    assert_eq!(probed, TABLE.iter().filter(|row| alone(row.id)).count());
     println!("{probed} functions probed");
 }
 
@@ -150,6 +162,12 @@ async fn probe(resolve: &wit_parser::Resolve, offered: &Offered, row: &Row) {
 fn check(id: &str, row: &Row, answer: Result<u32, Error>, records: &[serde_json::Value]) {
     match row.class {
         Class::Free => assert!(records.is_empty(), "{id}: {records:?}"),
+        // Nothing has the number 0, so nothing is done that could be recorded.
+        Class::Record if id.starts_with("airssys:runtime/delegation#") => {
+            assert!(records.is_empty(), "{id}: {records:?}");
+            assert_eq!(answer.unwrap(), NO_SUCH, "{id}");
+            return;
+        }
         Class::Record => {
             assert_eq!(records.len(), 1, "{id}: {records:?}");
             assert_eq!(records[0]["kind"], "note", "{id}");
@@ -269,7 +287,7 @@ async fn recorded(
 async fn no_function_is_recorded_asking_what_its_row_does_not_say() {
     let mut untrue = BTreeSet::new();
     let resolve = support::wit();
-    for offered in offered(&resolve) {
+    for offered in offered(&resolve).into_iter().filter(|offered| alone(&offered.id)) {
         let row = TABLE.iter().find(|row| row.id == offered.id).unwrap();
         let by_path = offered.id.ends_with("-at");
         let (paths, flags) = if by_path { (&PATHS[..], &FLAGS[..]) } else { (&PATHS[..1], &FLAGS[..1]) };

@@ -3,4 +3,5 @@
 pub(crate) mod bindings;
 pub mod custom;
 pub(crate) mod linked;
+pub(crate) mod runtime;
 pub mod wasi;

@@ -94,13 +94,13 @@ impl Imports {
     /// Puts rows on offer; an interface can be linked once it has rows.
     pub(crate) fn offer(&mut self, rows: &[&'static Row]) {
         for row in rows {
-            self.rows.entry(Track::of_wasi(row.interface)).or_default().insert(row.function, row);
+            self.rows.entry(Track::offered(row.interface)).or_default().insert(row.function, row);
         }
     }
 
     /// Puts an interface on offer that has resources only.
     pub(crate) fn offer_types(&mut self, interface: &'static str) {
-        self.rows.entry(Track::of_wasi(interface)).or_default();
+        self.rows.entry(Track::offered(interface)).or_default();
     }
 
     /// Links one interface of the table.
@@ -109,7 +109,7 @@ impl Imports {
         name: &'static str,
         link: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
     ) -> Result<(), LinkError> {
-        if !self.rows.contains_key(&Track::of_wasi(name)) {
+        if !self.rows.contains_key(&Track::offered(name)) {
             return Err(LinkError::Unmediated { interface: name.to_owned() });
         }
         link(&mut self.linker).map_err(|error| LinkError::Engine(format!("{error:#}")))

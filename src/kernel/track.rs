@@ -3,8 +3,8 @@
 use std::fmt;
 use wasmparser::names::{ComponentName, ComponentNameKind};
 
-/// The versions of WASI that are offered.
-const WASI: &str = "0.2";
+/// The kernel's own packages, and the versions of them that are offered.
+const OFFERED: [(&str, &str); 2] = [("wasi:", "0.2"), ("airssys:", "0.1")];
 
 /// The namespace of this runtime's own packages.
 const RESERVED: &str = "airssys:";
@@ -35,9 +35,11 @@ impl Track {
         Some(Track { interface: import.split_once('@')?.0.to_owned(), versions })
     }
 
-    /// Where an interface of WASI stands that is offered.
-    pub(crate) fn of_wasi(interface: &str) -> Track {
-        Track { interface: interface.to_owned(), versions: WASI.to_owned() }
+    /// Where an interface of the kernel's own packages stands that is offered.
+    pub(crate) fn offered(interface: &str) -> Track {
+        let known = OFFERED.iter().find(|(namespace, _)| interface.starts_with(namespace));
+        let versions = known.map_or("", |(_, versions)| versions).to_owned();
+        Track { interface: interface.to_owned(), versions }
     }
 
     /// The interface without its version.
@@ -54,7 +56,8 @@ impl Track {
     /// `other` in one of them.
     pub(crate) fn excludes(&self, other: &Track) -> bool {
         let package = |track: &Track| track.interface.split('/').next().map(str::to_owned);
-        let same_package = self.interface.starts_with("wasi:") && package(self) == package(other);
+        let is_own = OFFERED.iter().any(|(namespace, _)| self.interface.starts_with(namespace));
+        let same_package = is_own && package(self) == package(other);
         self.versions == other.versions && (self.interface == other.interface || same_package)
     }
 }
@@ -71,7 +74,7 @@ mod tests {
 
     #[test]
     fn versions_off_the_track_are_no_interface_of_ours() {
-        let ours = Track::of_wasi("wasi:io/poll");
+        let ours = Track::offered("wasi:io/poll");
         for import in [
             "wasi:io/poll",
             "wasi:io/poll@0.3.0",
@@ -102,11 +105,13 @@ mod tests {
 
     #[test]
     fn no_interface_stands_beside_one_of_the_kernels_packages() {
-        let (ours, other) = (Track::of_wasi("wasi:clocks/wall-clock"), |name: &str| Track::of(name).unwrap());
+        let (ours, other) = (Track::offered("wasi:clocks/wall-clock"), |name: &str| Track::of(name).unwrap());
         assert!(ours.excludes(&other("wasi:clocks/wall-clock@0.2.99")));
         assert!(ours.excludes(&other("wasi:clocks/timezone@0.2.0")));
         assert!(!ours.excludes(&other("wasi:clocks/wall-clock@0.3.0")));
         assert!(!ours.excludes(&other("wasi:keyvalue/store@0.2.0")));
+        let lends = Track::offered("airssys:runtime/delegation");
+        assert!(lends.excludes(&other("airssys:runtime/anything@0.1.7")));
         let theirs = other("acme:crm/contacts@1.0.0");
         assert!(theirs.excludes(&other("acme:crm/contacts@1.9.0")));
         assert!(

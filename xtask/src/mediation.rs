@@ -234,8 +234,9 @@ impl<'a> Generator<'a> {
 }
 
 fn split(interface: &str) -> miette::Result<(&str, &str)> {
-    let parts = interface.strip_prefix("wasi:").and_then(|rest| rest.split_once('/'));
-    parts.ok_or_else(|| miette::miette!("`{interface}` is not a `wasi:package/interface`"))
+    let within = interface.strip_prefix("wasi:").or_else(|| interface.strip_prefix("airssys:"));
+    let parts = within.and_then(|rest| rest.split_once('/'));
+    parts.ok_or_else(|| miette::miette!("`{interface}` is no `package/interface` of `wasi` or `airssys`"))
 }
 
 fn bindings(package: &str, interface: &str) -> String {
@@ -287,6 +288,9 @@ fn conversion(interface: &str) -> &'static str {
         }
         "wasi:sockets/network" => {
             "    fn convert_error_code(&mut self, error: SocketFail) -> wasmtime::Result<bindings::sockets::network::ErrorCode> {\n        super::sockets::convert(error)\n    }\n    fn network_error_code(&mut self, _: Resource<bindings::io::error::Error>) -> wasmtime::Result<Option<bindings::sockets::network::ErrorCode>> {\n        // Unstable, and not linked.\n        Ok(None)\n    }\n"
+        }
+        "airssys:runtime/types" => {
+            "    fn convert_error(&mut self, error: RuntimeFail) -> wasmtime::Result<bindings::runtime::types::Error> {\n        super::runtime::convert(error)\n    }\n"
         }
         "wasi:io/streams" => {
             "    fn convert_stream_error(&mut self, error: StreamError) -> wasmtime::Result<bindings::io::streams::StreamError> {\n        super::io::convert(self, error)\n    }\n"

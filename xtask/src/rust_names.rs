@@ -101,6 +101,7 @@ impl Names<'_> {
         match (interface.split('@').next()?, def.name.as_deref()?) {
             ("wasi:filesystem/types", "error-code") => Some("FsFail"),
             ("wasi:sockets/network", "error-code") => Some("SocketFail"),
+            ("airssys:runtime/types", "error") => Some("RuntimeFail"),
             ("wasi:io/streams", "stream-error") => Some("StreamError"),
             _ => None,
         }

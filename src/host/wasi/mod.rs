@@ -1,4 +1,5 @@
-//! WASI 0.2: hand-written host functions, one file a package, and the generated wrappers in front of them.
+//! WASI 0.2: hand-written host functions, one file a package, and the generated wrappers in front of these and of
+//! `airssys:runtime`.
 
 pub(crate) mod cli;
 mod clocks;
@@ -9,7 +10,7 @@ pub(crate) mod filesystem;
 #[allow(clippy::let_unit_value, reason = "generated: one shape for all functions")]
 mod generated;
 mod io;
-mod pool;
+pub(crate) mod pool;
 mod random;
 pub(crate) mod sockets;
 mod streams;
@@ -18,6 +19,9 @@ mod trials;
 mod values;
 
 pub use generated::TABLE;
+
+// The generated wrappers name each package beside them.
+use crate::host::runtime;
 
 use crate::kernel::{Guarded, Imports, LinkError};
 use wasmtime::component::HasData;

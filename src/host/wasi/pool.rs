@@ -12,14 +12,14 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 /// An instance's places on the pool. Clones are the same places.
 #[derive(Debug, Clone)]
-pub(super) struct Pool(Arc<Semaphore>);
+pub(crate) struct Pool(Arc<Semaphore>);
 
 /// One place, free until work is started there.
 #[derive(Debug)]
 pub(super) struct Seat(OwnedSemaphorePermit);
 
 impl Pool {
-    pub(super) fn of(state: &State) -> Pool {
+    pub(crate) fn of(state: &State) -> Pool {
         Pool(Arc::clone(&state.pooled))
     }
 
@@ -34,7 +34,7 @@ impl Pool {
     }
 
     /// Has work done, and waits for it.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {

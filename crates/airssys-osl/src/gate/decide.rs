@@ -169,15 +169,23 @@ impl Session {
             self.stop(import, &format!("stopped: more than {DENIAL_QUOTA} denials"));
             Why::Flood
         } else {
-            if lock(&self.pace).admits(Instant::now()) {
+            if self.admits_record(import) {
                 return Ok(());
             }
-            self.outpaced.store(true, Ordering::SeqCst);
-            self.stop(import, &Pace::note());
             Why::Pace
         };
         let reasons = Arc::clone(decision.verdict.reasons());
         Err(Denied::new(&self.subject, action, resource, import, why, reasons))
+    }
+
+    /// True while the session may write another record; the one that is too many stops it.
+    pub(in crate::gate) fn admits_record(&self, import: &'static str) -> bool {
+        let admits = lock(&self.pace).admits(Instant::now());
+        if !admits {
+            self.outpaced.store(true, Ordering::SeqCst);
+            self.stop(import, &Pace::note());
+        }
+        admits
     }
 
     /// Stops a session that used up its share of the log.

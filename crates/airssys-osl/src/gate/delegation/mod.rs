@@ -102,7 +102,7 @@ fn enter(
     let node = registry.enter(make).map_err(|error| LendError::Entry(error.to_string()))?;
     let of = parent.as_ref().map_or_else(String::new, |parent| format!(" of delegation {}", parent.number));
     // Until its number is told nobody can accept it.
-    lender.note(import, &format!("lends delegation {}{of} {told}", node.number))?;
+    lender.note_lending(import, &format!("lends delegation {}{of} {told}", node.number))?;
     lock(&lender.loans.lent).push(Arc::clone(&node));
     let stands = parent.is_none_or(|parent| parent.lend_on(&node));
     if !stands || lender.is_revoked() {
@@ -174,8 +174,16 @@ impl Session {
         let holding = node.hold(self).ok_or(LendError::NoSuch)?;
         self.loans.keep(&holding)?;
         let accepted = Accepted::of(Arc::clone(self), holding);
-        self.note(import, &format!("accepts delegation {number}: {}", node.terms))?;
+        self.note_lending(import, &format!("accepts delegation {number}: {}", node.terms))?;
         Ok(accepted)
+    }
+
+    /// Notes it, at the pace of all records: a guest could lend and take back for ever.
+    fn note_lending(&self, import: &'static str, text: &str) -> Result<(), LendError> {
+        if !self.admits_record(import) {
+            return Err(LendError::Entry("the session has used up its share of the log".to_owned()));
+        }
+        Ok(self.note(import, text)?)
     }
 
     /// Takes back what this session has lent, and all that was lent on from it. Nothing begins by it when this has
@@ -192,7 +200,7 @@ impl Session {
         let stood = !node.is_over();
         let ended = node.end();
         // It is taken back whether or not this can be written.
-        let _ = self.note(import, &format!("withdraws delegation {number}"));
+        let _ = self.note_lending(import, &format!("withdraws delegation {number}"));
         if stood { Ok(ended) } else { Err(LendError::NoSuch) }
     }
 }
