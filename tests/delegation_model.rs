@@ -99,29 +99,32 @@ impl Run {
         by != to && !self.ended[*by] && actions.contains(&true) && on.as_ref().is_none_or(narrower)
     }
 
+    fn lend(&mut self, step: &Step) {
+        let Step::Lend { by, to, on, actions, path: at, depth } = step.clone() else { return };
+        // Who lends on is who holds it.
+        let on = on.filter(|on| self.links.get(*on).is_some_and(|link| link.held.is_some()));
+        let by = on.map_or(by, |on| self.links[on].to);
+        let step = Step::Lend { by, to, on, actions, path: at, depth };
+        let expected = self.may_lend(&step);
+        if !actions.contains(&true) {
+            return;
+        }
+        let lent = (0..2).filter(|action| actions[*action]).map(|action| ACTIONS[action]);
+        let terms = terms(lent, path(PATHS[at]), depth);
+        let lent = match on {
+            None => self.world.lend(&self.sessions[by], WHO[to], terms),
+            Some(on) => self.world.lend_on(self.links[on].held.as_ref().unwrap(), WHO[to], terms),
+        };
+        assert_eq!(lent.is_ok(), expected, "{step:?}: {lent:?}");
+        if let Ok(number) = lent {
+            let (withdrawn, held) = (false, None);
+            self.links.push(Link { by, to, on, actions, path: at, depth, withdrawn, number, held });
+        }
+    }
+
     fn take(&mut self, step: Step) {
-        match step.clone() {
-            Step::Lend { by, to, on, actions, path: at, depth } => {
-                // Who lends on is who holds it.
-                let on = on.filter(|on| self.links.get(*on).is_some_and(|link| link.held.is_some()));
-                let by = on.map_or(by, |on| self.links[on].to);
-                let step = Step::Lend { by, to, on, actions, path: at, depth };
-                let expected = self.may_lend(&step);
-                if !actions.contains(&true) {
-                    return;
-                }
-                let lent = (0..2).filter(|action| actions[*action]).map(|action| ACTIONS[action]);
-                let terms = terms(lent, path(PATHS[at]), depth);
-                let lent = match on {
-                    None => self.world.lend(&self.sessions[by], WHO[to], terms),
-                    Some(on) => self.world.lend_on(self.links[on].held.as_ref().unwrap(), WHO[to], terms),
-                };
-                assert_eq!(lent.is_ok(), expected, "{step:?}: {lent:?}");
-                if let Ok(number) = lent {
-                    let (withdrawn, held) = (false, None);
-                    self.links.push(Link { by, to, on, actions, path: at, depth, withdrawn, number, held });
-                }
-            }
+        match step {
+            Step::Lend { .. } => self.lend(&step),
             Step::Accept(at) => {
                 let Some(link) = self.links.get(at) else { return };
                 let accepted = self.sessions[link.to].accept_lent(link.number, IMPORT);

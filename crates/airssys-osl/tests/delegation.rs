@@ -13,6 +13,7 @@ mod lending;
 
 use airssys_osl::action::{ClockRead, ClockSleep, EnvRead, FsRead, FsWrite};
 use airssys_osl::fs::{MountOptions, MountSpec, Mounts, OpenOptions};
+use airssys_osl::net::{Family, NetError, NetLimits, Network};
 use airssys_osl::{
     Accepted, ActionId, BadTerms, Clock, EnvName, GuestPath, LendError, Resource, Session, Terms, Why, clock,
 };
@@ -432,4 +433,43 @@ fn a_component_lends_a_bounded_number_and_holds_a_bounded_number() {
     a.withdraw(numbers[0], IMPORT).unwrap().wait();
     assert!(b.accept_lent(numbers[100], IMPORT).is_ok(), "what has ended takes no place");
     assert!(world.lend(&a, "acme/b", terms([ActionId::FsRead], path("/data"), 0)).is_ok());
+}
+
+#[tokio::test]
+async fn a_connection_that_was_made_by_it_is_reset_at_its_end() {
+    for way in ["withdraw", "let go", "lender", "deadline"] {
+        let world = World::new(|who, action, _| match (who, action) {
+            ("acme/a", _) | (_, ActionId::NetBind) => Says::Permit,
+            _ => Says::Nothing,
+        });
+        let (a, b) = (world.session("acme/a"), world.session("acme/b"));
+        let listening = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listening.local_addr().unwrap();
+        let endpoint = Resource::parse("Endpoint", &format!("{there}/tcp")).unwrap();
+        let lasts = Duration::from_secs(if way == "deadline" { 1 } else { 3600 });
+        let connects = Terms::new([ActionId::NetConnect], endpoint, Instant::now() + lasts, 0).unwrap();
+        let number = world.lend(&a, "acme/b", connects).unwrap();
+        let accepted = b.accept_lent(number, IMPORT).unwrap();
+        let network = Network::new(&b, NetLimits::default());
+        let socket = network.tcp_socket(Family::V4).unwrap();
+        socket.start_connect(there, IMPORT).unwrap();
+        let (_reader, _writer) = loop {
+            socket.ready().await;
+            match socket.finish_connect(IMPORT) {
+                Err(NetError::WouldBlock) => {}
+                done => break done.unwrap(),
+            }
+        };
+        let mut peer = listening.accept().unwrap().0;
+        peer.set_read_timeout(Some(AT_LAST)).unwrap();
+        // Nothing of this task runs between the end and what the other side sees.
+        match way {
+            "withdraw" => a.withdraw(number, IMPORT).unwrap().wait(),
+            "let go" => drop(accepted),
+            "lender" => a.revoke(),
+            _ => {}
+        }
+        let error = std::io::Read::read(&mut peer, &mut [0; 8]).expect_err(way);
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{way}");
+    }
 }

@@ -25,6 +25,7 @@ mod ground;
 mod effects;
 
 use effects::{Begun, Effects};
+use ground::Ground;
 use shuttle::sync::Arc;
 use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use shuttle::thread;
@@ -109,6 +110,39 @@ fn ending() {
     let user = thread::spawn(move || (0..3).for_each(|_| user.use_under(1)));
     world.end();
     user.join().unwrap();
+}
+
+/// What was lent ends apart from any epoch, and while others go on in the same session.
+fn withdrawing() {
+    let (world, ground) = (World::new(), std::sync::Arc::new(Ground::default()));
+    let over = Arc::new(AtomicBool::new(false));
+    let users: Vec<_> = (0..2)
+        .map(|_| {
+            let (world, ground, over) =
+                (Arc::clone(&world), std::sync::Arc::clone(&ground), Arc::clone(&over));
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    let begun = Begun::new(&world.effects, &world.epoch);
+                    let Some(resting) = ground.begin() else { continue };
+                    let begun = begun.resting_on(Some(resting));
+                    assert!(!over.load(Ordering::SeqCst), "an effect after it was withdrawn");
+                    thread::yield_now();
+                    assert!(!over.load(Ordering::SeqCst), "withdrawing did not wait");
+                    drop(begun);
+                }
+            })
+        })
+        .collect();
+    ground.end();
+    ground.wait();
+    over.store(true, Ordering::SeqCst);
+    users.into_iter().for_each(|user| user.join().unwrap());
+}
+
+#[test]
+fn no_effect_by_what_was_lent_starts_once_its_withdrawal_has_returned() {
+    shuttle::check_random(withdrawing, 20_000);
+    shuttle::check_pct(withdrawing, 20_000, 3);
 }
 
 #[test]
