@@ -6,7 +6,7 @@ use crate::embed::revocation::Live;
 use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
 use crate::host::linked::Links;
 use crate::identity::{self, IdentityError, Trust, VerifiedComponent, limit_keys};
-use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, LinkError};
+use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, LinkError, Mail};
 use crate::policy::{CedarAuthorizer, Policies, Source, Words};
 use crate::{host, policy};
 use airssys_osl::environment::{Arguments, Environment};
@@ -340,6 +340,7 @@ fn grants(config: &Config) -> Result<Grants, Error> {
         stdin: config.stdin.clone(),
         stdout: config.stdout.clone(),
         stderr: config.stderr.clone(),
+        mail: Mail::default(),
     })
 }
 

@@ -24,6 +24,8 @@ mod generated {
         },
         imports: {
             "airssys:runtime/delegation.withdraw": async | trappable,
+            "airssys:runtime/messaging.receive-message": async | trappable,
+            "airssys:runtime/messaging.request": async | trappable,
             "wasi:filesystem/types.[method]descriptor.advise": async | trappable,
             "wasi:filesystem/types.[method]descriptor.append-via-stream": async | trappable,
             "wasi:filesystem/types.[method]descriptor.create-directory-at": async | trappable,

@@ -6,6 +6,7 @@ use crate::kernel::limits::{Meter, count};
 use crate::kernel::{Compiled, Failure, Imports, Limits, LinkError, State, Tenure};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
+use airssys_osl::post::{Inbox, Office};
 use airssys_osl::{Session, stdio};
 use std::future::Future;
 use std::sync::Arc;
@@ -32,6 +33,19 @@ pub struct Grants {
     pub stdout: stdio::Sink,
     /// Where standard error goes.
     pub stderr: stdio::Sink,
+    /// Its way to other components.
+    pub mail: Mail,
+}
+
+/// An instance's way to other components.
+#[derive(Debug, Clone, Default)]
+pub struct Mail {
+    /// Everybody's mailboxes.
+    pub office: Office,
+    /// Its own, if it has a name there.
+    pub inbox: Option<Arc<Inbox>>,
+    /// Whether messages are handed to it, and not taken by itself.
+    pub driven: bool,
 }
 
 /// A compiled component whose imports are checked and bound.

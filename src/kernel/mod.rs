@@ -25,7 +25,7 @@ pub use engine::{Engine, EngineError};
 pub use failure::{CallFault, Exit, Failure, Fault, Unanswered};
 pub(crate) use imports::shown;
 pub use imports::{Imports, LinkError};
-pub use instance::{Grants, Instance, InstanceError, Prepared};
+pub use instance::{Grants, Instance, InstanceError, Mail, Prepared};
 pub use limits::{Limits, Unenforceable};
 pub use table::{Class, Denial, Row};
 pub use tenure::Tenure;

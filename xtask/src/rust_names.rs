@@ -8,7 +8,7 @@ use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind, TypeId, TypeOwner
 pub(crate) fn snake(name: &str) -> String {
     let name = name.replace('-', "_");
     match name.as_str() {
-        "type" | "move" | "yield" | "final" | "in" | "static" | "use" => name + "_",
+        "type" | "move" | "yield" | "final" | "in" | "static" | "use" | "self" => name + "_",
         _ => name,
     }
 }

@@ -1,224 +1,232 @@
-//! What a durable mailbox refuses, keeps and gives back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests open their own files")]
+//! The durable mailbox, from outside: what it refuses, what it keeps, and how it fails.
 
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test says what is wrong by panicking, and prepares real files"
+)]
+
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use airssys_rt::durable::{EnqueueError, Envelope, Mailbox, OpenError, Reason, Store, StoreError, Terms};
+use airssys_rt::durable::{
+    EnqueueError, Envelope, FileBackend, InMemoryBackend, Mailbox, Reason, Store, StoreError, Terms,
+};
 
-const TERMS: Terms = Terms { capacity: 4, max_body_bytes: 100, max_total_bytes: 10_000, max_deliveries: 2 };
-
-fn open(path: &Path) -> Result<Store, OpenError> {
-    open_at(path, Arc::new(AtomicU64::new(0)))
-}
-
-fn open_at(path: &Path, now: Arc<AtomicU64>) -> Result<Store, OpenError> {
-    let path: PathBuf = path.to_owned();
-    let opener = move || {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
-        redb::Database::builder().create_with_backend(redb::backends::FileBackend::new(file)?)
-    };
-    Store::open(opener, Arc::new(move || now.load(Ordering::SeqCst)))
-}
-
-fn letter(body: &[u8]) -> Envelope {
-    Envelope {
-        sender: "acme/from".into(),
-        topic: "t".into(),
-        correlation: "c".into(),
-        expires: None,
-        body: body.into(),
+fn terms(capacity: usize, deliveries: u32) -> Terms {
+    Terms {
+        capacity: NonZeroUsize::new(capacity).unwrap(),
+        max_body_bytes: 100,
+        max_total_bytes: 250,
+        max_deliveries: NonZeroU32::new(deliveries).unwrap(),
     }
 }
 
-async fn mailbox(store: &Store) -> Mailbox {
-    store.mailbox("acme/to", TERMS).await.unwrap()
+fn message(bytes: impl AsRef<[u8]>) -> Envelope {
+    Envelope { bytes: bytes.as_ref().to_vec(), expires: None }
+}
+
+fn file(path: &std::path::Path) -> FileBackend {
+    let mut options = std::fs::File::options();
+    FileBackend::new(options.read(true).write(true).create(true).truncate(false).open(path).unwrap()).unwrap()
+}
+
+async fn in_memory(terms: Terms) -> Mailbox {
+    Store::open(InMemoryBackend::new()).await.unwrap().mailbox("acme/billing", terms).await.unwrap()
 }
 
 #[tokio::test]
-async fn more_than_the_capacity_is_refused_also_when_many_send_at_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir.path().join("s")).unwrap();
-    let mailbox = mailbox(&store).await;
-    let sends: Vec<_> = (0..20u8)
-        .map(|n| {
-            let mailbox = mailbox.clone();
-            tokio::spawn(async move { mailbox.enqueue(letter(&[n])).await })
-        })
-        .collect();
-    let mut kept = 0;
-    for send in sends {
-        match send.await.unwrap() {
-            Ok(_) => kept += 1,
-            Err(error) => assert_eq!(error, EnqueueError::Full),
-        }
-    }
-    assert_eq!((kept, mailbox.depth().waiting), (4, 4));
+async fn a_full_mailbox_refuses_and_says_how_full_it_is() {
+    let mailbox = in_memory(terms(2, 3)).await;
+    mailbox.enqueue(message("a")).await.unwrap();
+    mailbox.enqueue(message("bc")).await.unwrap();
+    let refused = mailbox.enqueue(message("d")).await;
+    assert_eq!(refused, Err(EnqueueError::Full { waiting: 2, dead: 0, bytes: 3 }));
+    let first = mailbox.next().await.unwrap();
+    assert!(mailbox.enqueue(message("d")).await.is_err(), "what is handed out still takes its place");
+    assert!(mailbox.acknowledge(first.sequence).await.unwrap());
+    assert_eq!(mailbox.enqueue(message("d")).await, Ok(3));
+    assert_eq!((mailbox.depth(), mailbox.bytes()), (2, 3));
 }
 
 #[tokio::test]
-async fn a_large_body_and_too_many_bytes_are_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir.path().join("s")).unwrap();
-    let terms = Terms { max_total_bytes: 150, ..TERMS };
-    let mailbox = store.mailbox("acme/to", terms).await.unwrap();
-    assert_eq!(mailbox.enqueue(letter(&[0; 101])).await, Err(EnqueueError::TooLarge));
-    mailbox.enqueue(letter(&[0; 100])).await.unwrap();
-    assert_eq!(mailbox.enqueue(letter(&[0; 100])).await, Err(EnqueueError::Full));
+async fn bytes_are_bounded_in_one_message_and_in_all() {
+    let mailbox = in_memory(terms(100, 3)).await;
+    let refused = mailbox.enqueue(message([0; 101])).await;
+    assert_eq!(refused, Err(EnqueueError::TooLarge { bytes: 101, most: 100 }));
+    mailbox.enqueue(message([0; 100])).await.unwrap();
+    mailbox.enqueue(message([0; 100])).await.unwrap();
+    let refused = mailbox.enqueue(message([0; 51])).await;
+    assert_eq!(refused, Err(EnqueueError::Full { waiting: 2, dead: 0, bytes: 200 }));
+    mailbox.enqueue(message([0; 50])).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_was_delivered_too_often_is_dead_with_its_reason_and_takes_up_room_until_discarded() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir.path().join("s")).unwrap();
-    let mailbox = mailbox(&store).await;
-    for body in [b"a", b"b", b"c", b"d"] {
-        mailbox.enqueue(letter(body)).await.unwrap();
-    }
-    for expected in [(1, 1, b"a"), (1, 2, b"a"), (2, 1, b"b")] {
-        let delivery = mailbox.next().await.unwrap();
-        assert_eq!((delivery.sequence(), delivery.deliveries()), (expected.0, expected.1));
-        assert_eq!(delivery.envelope(), &letter(expected.2));
-        delivery.release();
-    }
+async fn dead_letters_take_their_place_until_somebody_takes_them_away() {
+    let mailbox = in_memory(terms(1, 1)).await;
+    mailbox.enqueue(message("poison")).await.unwrap();
+    let delivery = mailbox.next().await.unwrap();
+    assert!(mailbox.release(delivery.sequence).await.unwrap());
+    assert_eq!(
+        mailbox.enqueue(message("next")).await,
+        Err(EnqueueError::Full { waiting: 0, dead: 1, bytes: 6 })
+    );
     let dead = mailbox.dead_letters(0, 10).await.unwrap();
     assert_eq!(dead.len(), 1);
-    assert_eq!((dead[0].sequence, dead[0].deliveries, dead[0].reason), (1, 2, Reason::Deliveries));
-    assert_eq!(mailbox.enqueue(letter(b"e")).await, Err(EnqueueError::Full));
-    assert!(mailbox.discard(1).await.unwrap());
-    assert!(!mailbox.discard(1).await.unwrap());
-    assert_eq!(mailbox.enqueue(letter(b"e")).await, Ok(5));
-}
-
-#[tokio::test]
-async fn what_expired_is_dead_and_comes_back_only_when_requeued() {
-    let dir = tempfile::tempdir().unwrap();
-    let now = Arc::new(AtomicU64::new(5));
-    let store = open_at(&dir.path().join("s"), Arc::clone(&now)).unwrap();
-    let mailbox = mailbox(&store).await;
-    mailbox.enqueue(Envelope { expires: Some(6), ..letter(b"old") }).await.unwrap();
-    mailbox.enqueue(letter(b"new")).await.unwrap();
-    now.store(6, Ordering::SeqCst);
+    assert_eq!((dead[0].reason, dead[0].deliveries), (Reason::Undeliverable, 1));
+    assert_eq!(dead[0].bytes, b"poison");
+    let again = mailbox.requeue(dead[0].sequence).await.unwrap().unwrap();
+    assert_eq!(mailbox.requeue(dead[0].sequence).await.unwrap(), None, "it is a dead letter no longer");
     let delivery = mailbox.next().await.unwrap();
-    assert_eq!(delivery.envelope().body, b"new");
-    delivery.acknowledge().await.unwrap();
-    assert_eq!(mailbox.dead_letters(0, 10).await.unwrap()[0].reason, Reason::Expired);
-    assert_eq!(mailbox.requeue(1).await.unwrap(), Some(3));
-    assert_eq!(mailbox.next().await.unwrap().envelope().body, b"old");
+    assert_eq!(
+        (delivery.sequence, delivery.deliveries, delivery.bytes.as_slice()),
+        (again, 1, &b"poison"[..])
+    );
+    assert!(mailbox.release(again).await.unwrap());
+    assert!(mailbox.discard(again).await.unwrap());
+    assert!(!mailbox.discard(again).await.unwrap());
+    assert_eq!((mailbox.depth(), mailbox.dead_depth(), mailbox.bytes()), (0, 0, 0));
 }
 
 #[tokio::test]
-async fn nothing_is_lost_and_no_count_forgotten_when_the_store_is_opened_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("s");
-    let store = open(&path).unwrap();
-    let first = mailbox(&store).await;
-    for body in [b"a", b"b"] {
-        first.enqueue(letter(body)).await.unwrap();
+async fn only_what_is_handed_out_can_be_acknowledged_and_only_once() {
+    let mailbox = in_memory(terms(5, 3)).await;
+    let sequence = mailbox.enqueue(message("a")).await.unwrap();
+    assert!(!mailbox.acknowledge(sequence).await.unwrap(), "nobody has seen it");
+    mailbox.next().await.unwrap();
+    assert!(mailbox.acknowledge(sequence).await.unwrap());
+    assert!(!mailbox.acknowledge(sequence).await.unwrap());
+    assert!(!mailbox.release(sequence).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_released_message_comes_before_those_behind_it_with_its_count() {
+    let mailbox = in_memory(terms(5, 3)).await;
+    mailbox.enqueue(message("a")).await.unwrap();
+    mailbox.enqueue(message("b")).await.unwrap();
+    mailbox.next().await.unwrap();
+    mailbox.release(1).await.unwrap();
+    let again = mailbox.next().await.unwrap();
+    assert_eq!((again.sequence, again.deliveries), (1, 2));
+    assert_eq!(mailbox.next().await.unwrap().sequence, 2, "the next one, as the first is still handed out");
+    assert_eq!(mailbox.release_all().await.unwrap(), 2);
+    let first = mailbox.next().await.unwrap();
+    assert_eq!((first.sequence, first.deliveries), (1, 3));
+}
+
+#[tokio::test]
+async fn what_has_expired_is_a_dead_letter_and_not_delivered() {
+    let now = Arc::new(AtomicU64::new(1_000));
+    let clock = Arc::clone(&now);
+    let clock = Arc::new(move || clock.load(Ordering::SeqCst));
+    let store = Store::open_with_clock(InMemoryBackend::new(), clock).await.unwrap();
+    let mailbox = store.mailbox("acme/billing", terms(5, 3)).await.unwrap();
+    mailbox.enqueue(Envelope { bytes: b"soon".to_vec(), expires: Some(2_000) }).await.unwrap();
+    mailbox.enqueue(Envelope { bytes: b"later".to_vec(), expires: Some(9_000) }).await.unwrap();
+    assert!(mailbox.dead_letters(0, 10).await.unwrap().is_empty());
+    now.store(2_000, Ordering::SeqCst);
+    assert_eq!(mailbox.next().await.unwrap().bytes, b"later");
+    let dead = mailbox.dead_letters(0, 10).await.unwrap();
+    assert_eq!((dead.len(), dead[0].reason, dead[0].deliveries), (1, Reason::Expired, 0));
+}
+
+#[tokio::test]
+async fn what_was_on_its_way_to_one_who_gave_up_goes_to_the_next_and_does_not_count() {
+    let mailbox = in_memory(terms(5, 1)).await;
+    let mut waiting = Box::pin(mailbox.next());
+    tokio::select! {
+        biased;
+        delivery = &mut waiting => panic!("there is nothing, and there is {delivery:?}"),
+        () = std::future::ready(()) => {}
     }
-    first.next().await.unwrap().acknowledge().await.unwrap();
-    let out = first.next().await.unwrap();
-    store.close().await;
-    assert_eq!(out.acknowledge().await, Err(StoreError::Closed));
-    assert_eq!(first.enqueue(letter(b"x")).await, Err(EnqueueError::Store(StoreError::Closed)));
-    let store = open(&path).unwrap();
-    let again = mailbox(&store).await;
-    let delivery = again.next().await.unwrap();
-    assert_eq!((delivery.sequence(), delivery.deliveries()), (2, 2));
-    assert_eq!(again.enqueue(letter(b"c")).await, Ok(3), "no sequence is used twice");
+    let sent = mailbox.enqueue(message("a")).await.unwrap();
+    // One more answer: by now the message was handed to who waits, who has not looked.
+    assert!(!mailbox.release(0).await.unwrap());
+    drop(waiting);
+    let delivery = tokio::time::timeout(Duration::from_secs(20), mailbox.next()).await.expect("it is lost");
+    let delivery = delivery.unwrap();
+    assert_eq!((delivery.sequence, delivery.deliveries), (sent, 1));
 }
 
 #[tokio::test]
-async fn a_cancelled_next_and_a_dropped_delivery_lose_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir.path().join("s")).unwrap();
-    let mailbox = store.mailbox("acme/to", Terms { max_deliveries: 100, ..TERMS }).await.unwrap();
-    mailbox.enqueue(letter(b"a")).await.unwrap();
-    for _ in 0..10 {
-        tokio::select! { biased; _ = mailbox.next() => panic!("ready at once"), () = tokio::task::yield_now() => () }
-    }
-    assert_eq!(mailbox.next().await.unwrap().envelope().body, b"a");
-}
-
-#[tokio::test]
-async fn a_second_store_on_the_same_file_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("s");
-    let _first = open(&path).unwrap();
-    assert!(matches!(open(&path), Err(OpenError::InUse)));
-}
-
-#[test]
-fn a_foreign_or_damaged_file_is_refused_and_not_written_to() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("s");
-    for content in [b"not a store".to_vec(), vec![7; 100_000]] {
-        std::fs::write(&path, &content).unwrap();
-        let error = open(&path).unwrap_err();
-        assert!(matches!(error, OpenError::NotAStore(_)), "{error:?}");
-        assert_eq!(std::fs::read(&path).unwrap(), content);
+async fn what_nobody_took_is_not_counted_and_not_lost() {
+    let mailbox = in_memory(terms(5, 2)).await;
+    for _ in 0..20 {
+        // Both are ready at about the same time: either the message is taken or it stays.
+        let waiting = tokio::time::timeout(Duration::from_micros(200), mailbox.next());
+        let (taken, sent) = tokio::join!(waiting, mailbox.enqueue(message("a")));
+        let sent = sent.unwrap();
+        let delivery = match taken {
+            Ok(delivery) => delivery.unwrap(),
+            Err(_) => tokio::time::timeout(Duration::from_secs(20), mailbox.next()).await.unwrap().unwrap(),
+        };
+        assert_eq!((delivery.sequence, delivery.deliveries), (sent, 1));
+        assert!(mailbox.acknowledge(sent).await.unwrap());
     }
 }
 
-#[test]
-fn a_database_of_another_program_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("s");
-    let other = redb::Database::create(&path).unwrap();
-    let tx = other.begin_write().unwrap();
-    tx.open_table(redb::TableDefinition::<u8, u8>::new("theirs")).unwrap();
-    tx.commit().unwrap();
-    drop(other);
-    assert!(matches!(open(&path), Err(OpenError::NotAStore(_))));
-}
-
 #[tokio::test]
-async fn a_mark_never_goes_down_and_a_set_never_shrinks() {
+async fn what_was_not_acknowledged_comes_again_after_a_restart_with_its_count() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("s");
-    let store = open(&path).unwrap();
-    let marks = store.marks();
-    assert_eq!(marks.highest("k", "a").await, Ok(None));
-    assert_eq!(marks.raise("k", "a", 5).await, Ok(5));
-    assert_eq!(marks.raise("k", "a", 3).await, Ok(5));
-    marks.add("k", "z").await.unwrap();
-    marks.add("k", "y").await.unwrap();
-    marks.add("l", "x").await.unwrap();
-    store.close().await;
-    let marks = open(&path).unwrap().marks();
-    assert_eq!(marks.highest("k", "a").await, Ok(Some(5)));
-    assert_eq!(marks.all("k").await, Ok(vec!["y".to_owned(), "z".to_owned()]));
-    assert!(!marks.contains("k", "x").await.unwrap());
-    assert!(marks.contains("l", "x").await.unwrap());
-}
-
-/// Prints a figure; run it with `--ignored --nocapture`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn how_many_messages_are_kept_in_a_second() {
-    for senders in [1u64, 64] {
-        let dir = tempfile::tempdir().unwrap();
-        let store = open(&dir.path().join("s")).unwrap();
-        let terms = Terms { capacity: 100_000, max_total_bytes: 1 << 30, ..TERMS };
-        let mailbox = store.mailbox("acme/to", terms).await.unwrap();
-        let start = std::time::Instant::now();
-        let tasks: Vec<_> = (0..senders)
-            .map(|_| {
-                let mailbox = mailbox.clone();
-                tokio::spawn(async move {
-                    for _ in 0..1024 / senders {
-                        mailbox.enqueue(letter(&[0; 100])).await.unwrap();
-                    }
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
+    let path = dir.path().join("store");
+    for round in 1..=3 {
+        let store = Store::open(file(&path)).await.unwrap();
+        let mailbox = store.mailbox("acme/billing", terms(5, 3)).await.unwrap();
+        if round == 1 {
+            for text in ["a", "b"] {
+                mailbox.enqueue(message(text)).await.unwrap();
+            }
         }
-        println!("{senders} senders: {:.0} messages a second", 1024.0 / start.elapsed().as_secs_f64());
+        let delivery = mailbox.next().await.unwrap();
+        assert_eq!((delivery.sequence, delivery.deliveries), (1, round));
+        assert_eq!((mailbox.depth(), mailbox.bytes()), (2, 2));
+        store.close().await;
+        assert_eq!(mailbox.acknowledge(1).await, Err(StoreError::Closed));
+    }
+    let store = Store::open(file(&path)).await.unwrap();
+    let mailbox = store.mailbox("acme/billing", terms(5, 3)).await.unwrap();
+    assert_eq!(mailbox.next().await.unwrap().sequence, 2, "the first ended the host three times");
+    assert_eq!(mailbox.dead_letters(0, 9).await.unwrap()[0].deliveries, 3);
+    assert_eq!(mailbox.enqueue(message("c")).await, Ok(3), "no sequence is given twice");
+}
+
+#[tokio::test]
+async fn mailboxes_in_one_store_do_not_see_each_other() {
+    let store = Store::open(InMemoryBackend::new()).await.unwrap();
+    let one = store.mailbox("acme/a", terms(1, 3)).await.unwrap();
+    let other = store.mailbox("acme/ab", terms(1, 3)).await.unwrap();
+    one.enqueue(message("one")).await.unwrap();
+    other.enqueue(message("other")).await.unwrap();
+    assert_eq!(other.next().await.unwrap().bytes, b"other");
+    assert!(!one.acknowledge(1).await.unwrap(), "that was handed out by the other");
+    assert_eq!(one.next().await.unwrap().bytes, b"one");
+}
+
+#[tokio::test]
+async fn a_store_that_is_open_is_refused_to_others_until_it_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let store = Store::open(file(&path)).await.unwrap();
+    assert_eq!(Store::open(file(&path)).await.err(), Some(StoreError::InUse));
+    store.close().await;
+    assert!(Store::open(file(&path)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_foreign_file_is_refused_and_left_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notes");
+    for text in ["x".to_owned(), "my notes\n".repeat(10_000), "\0".repeat(1 << 20)] {
+        std::fs::write(&path, &text).unwrap();
+        let error = Store::open(file(&path)).await.err().expect("that is no store");
+        assert!(matches!(&error, StoreError::Foreign(_)), "{error}");
+        assert!(error.to_string().contains("name an empty or new file"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
 }

@@ -63,7 +63,7 @@ impl From<LendError> for RuntimeFail {
             LendError::Denied(denied) => denied.into(),
             LendError::Terms(bad) => bad.into(),
             LendError::NotAnother => RuntimeFail::Code(Code::Invalid(error.to_string())),
-            LendError::NoSuch => RuntimeFail::Code(Code::NoSuchMessage),
+            LendError::NoSuch => RuntimeFail::Code(Code::NotFound),
             LendError::Limit(_) => RuntimeFail::Code(Code::Full),
             error => RuntimeFail::Trap(wasmtime::Error::new(error)),
         }

@@ -2,6 +2,7 @@
 
 mod delegation;
 mod fail;
+mod messaging;
 
 pub(crate) use delegation::{
     accepted_delegate, accepted_drop, accepted_terms, delegation_accept, delegation_delegate,
@@ -9,7 +10,12 @@ pub(crate) use delegation::{
 };
 pub(crate) use fail::{RuntimeFail, convert};
 
-use crate::host::bindings::runtime::delegation as bound;
+use crate::host::bindings::runtime::{delegation as bound, types as bound_types};
 use crate::kernel::no_handles;
 
-no_handles!(bound::Terms);
+no_handles!(bound::Terms, Option<bound_types::Message>);
+pub(crate) use messaging::{
+    message, messaging_acknowledge, messaging_publish_event, messaging_receive_message, messaging_reply,
+    messaging_request, messaging_self_, messaging_send_message, messaging_subscribe_to_events,
+    messaging_unsubscribe_from_events,
+};

@@ -60,8 +60,98 @@ static RUNTIME_DELEGATION_ACCEPTED_DELEGATE: Row = Row {
     on: "the component that may accept it",
     denial: Denial::Error,
 };
-static CLI_ENVIRONMENT_GET_ENVIRONMENT: Row = Row {
+static RUNTIME_MESSAGING_SELF_: Row = Row {
     index: 5,
+    id: "airssys:runtime/messaging#self",
+    interface: "airssys:runtime/messaging",
+    function: "self",
+    class: Class::Free,
+    asks: &[],
+    on: "its own name",
+    denial: Denial::None,
+};
+static RUNTIME_MESSAGING_SEND_MESSAGE: Row = Row {
+    index: 6,
+    id: "airssys:runtime/messaging#send-message",
+    interface: "airssys:runtime/messaging",
+    function: "send-message",
+    class: Class::Decide,
+    asks: &[ActionId::MsgSend],
+    on: "the receiver",
+    denial: Denial::Error,
+};
+static RUNTIME_MESSAGING_REQUEST: Row = Row {
+    index: 7,
+    id: "airssys:runtime/messaging#request",
+    interface: "airssys:runtime/messaging",
+    function: "request",
+    class: Class::Decide,
+    asks: &[ActionId::MsgRequest],
+    on: "the receiver",
+    denial: Denial::Error,
+};
+static RUNTIME_MESSAGING_RECEIVE_MESSAGE: Row = Row {
+    index: 8,
+    id: "airssys:runtime/messaging#receive-message",
+    interface: "airssys:runtime/messaging",
+    function: "receive-message",
+    class: Class::Use,
+    asks: &[ActionId::MsgReceive, ActionId::MsgSubscribe],
+    on: "the sender of each message, and an event's topic; what is denied is not handed over",
+    denial: Denial::Error,
+};
+static RUNTIME_MESSAGING_REPLY: Row = Row {
+    index: 9,
+    id: "airssys:runtime/messaging#reply",
+    interface: "airssys:runtime/messaging",
+    function: "reply",
+    class: Class::Free,
+    asks: &[],
+    on: "whoever waits for the answer to a message that was received",
+    denial: Denial::None,
+};
+static RUNTIME_MESSAGING_ACKNOWLEDGE: Row = Row {
+    index: 10,
+    id: "airssys:runtime/messaging#acknowledge",
+    interface: "airssys:runtime/messaging",
+    function: "acknowledge",
+    class: Class::Free,
+    asks: &[],
+    on: "a message that was received",
+    denial: Denial::None,
+};
+static RUNTIME_MESSAGING_SUBSCRIBE_TO_EVENTS: Row = Row {
+    index: 11,
+    id: "airssys:runtime/messaging#subscribe-to-events",
+    interface: "airssys:runtime/messaging",
+    function: "subscribe-to-events",
+    class: Class::Decide,
+    asks: &[ActionId::MsgSubscribe],
+    on: "each topic",
+    denial: Denial::Error,
+};
+static RUNTIME_MESSAGING_UNSUBSCRIBE_FROM_EVENTS: Row = Row {
+    index: 12,
+    id: "airssys:runtime/messaging#unsubscribe-from-events",
+    interface: "airssys:runtime/messaging",
+    function: "unsubscribe-from-events",
+    class: Class::Free,
+    asks: &[],
+    on: "topics that are subscribed to",
+    denial: Denial::None,
+};
+static RUNTIME_MESSAGING_PUBLISH_EVENT: Row = Row {
+    index: 13,
+    id: "airssys:runtime/messaging#publish-event",
+    interface: "airssys:runtime/messaging",
+    function: "publish-event",
+    class: Class::Decide,
+    asks: &[ActionId::MsgPublish],
+    on: "the topic",
+    denial: Denial::Error,
+};
+static CLI_ENVIRONMENT_GET_ENVIRONMENT: Row = Row {
+    index: 14,
     id: "wasi:cli/environment#get-environment",
     interface: "wasi:cli/environment",
     function: "get-environment",
@@ -71,7 +161,7 @@ static CLI_ENVIRONMENT_GET_ENVIRONMENT: Row = Row {
     denial: Denial::Empty,
 };
 static CLI_ENVIRONMENT_GET_ARGUMENTS: Row = Row {
-    index: 6,
+    index: 15,
     id: "wasi:cli/environment#get-arguments",
     interface: "wasi:cli/environment",
     function: "get-arguments",
@@ -81,7 +171,7 @@ static CLI_ENVIRONMENT_GET_ARGUMENTS: Row = Row {
     denial: Denial::Empty,
 };
 static CLI_ENVIRONMENT_INITIAL_CWD: Row = Row {
-    index: 7,
+    index: 16,
     id: "wasi:cli/environment#initial-cwd",
     interface: "wasi:cli/environment",
     function: "initial-cwd",
@@ -91,7 +181,7 @@ static CLI_ENVIRONMENT_INITIAL_CWD: Row = Row {
     denial: Denial::None,
 };
 static CLI_EXIT_EXIT: Row = Row {
-    index: 8,
+    index: 17,
     id: "wasi:cli/exit#exit",
     interface: "wasi:cli/exit",
     function: "exit",
@@ -101,7 +191,7 @@ static CLI_EXIT_EXIT: Row = Row {
     denial: Denial::None,
 };
 static CLI_EXIT_EXIT_WITH_CODE: Row = Row {
-    index: 9,
+    index: 18,
     id: "wasi:cli/exit#exit-with-code",
     interface: "wasi:cli/exit",
     function: "exit-with-code",
@@ -111,7 +201,7 @@ static CLI_EXIT_EXIT_WITH_CODE: Row = Row {
     denial: Denial::None,
 };
 static CLI_STDERR_GET_STDERR: Row = Row {
-    index: 10,
+    index: 19,
     id: "wasi:cli/stderr#get-stderr",
     interface: "wasi:cli/stderr",
     function: "get-stderr",
@@ -121,7 +211,7 @@ static CLI_STDERR_GET_STDERR: Row = Row {
     denial: Denial::Closed,
 };
 static CLI_STDIN_GET_STDIN: Row = Row {
-    index: 11,
+    index: 20,
     id: "wasi:cli/stdin#get-stdin",
     interface: "wasi:cli/stdin",
     function: "get-stdin",
@@ -131,7 +221,7 @@ static CLI_STDIN_GET_STDIN: Row = Row {
     denial: Denial::Closed,
 };
 static CLI_STDOUT_GET_STDOUT: Row = Row {
-    index: 12,
+    index: 21,
     id: "wasi:cli/stdout#get-stdout",
     interface: "wasi:cli/stdout",
     function: "get-stdout",
@@ -141,7 +231,7 @@ static CLI_STDOUT_GET_STDOUT: Row = Row {
     denial: Denial::Closed,
 };
 static CLI_TERMINAL_STDERR_GET_TERMINAL_STDERR: Row = Row {
-    index: 13,
+    index: 22,
     id: "wasi:cli/terminal-stderr#get-terminal-stderr",
     interface: "wasi:cli/terminal-stderr",
     function: "get-terminal-stderr",
@@ -151,7 +241,7 @@ static CLI_TERMINAL_STDERR_GET_TERMINAL_STDERR: Row = Row {
     denial: Denial::None,
 };
 static CLI_TERMINAL_STDIN_GET_TERMINAL_STDIN: Row = Row {
-    index: 14,
+    index: 23,
     id: "wasi:cli/terminal-stdin#get-terminal-stdin",
     interface: "wasi:cli/terminal-stdin",
     function: "get-terminal-stdin",
@@ -161,7 +251,7 @@ static CLI_TERMINAL_STDIN_GET_TERMINAL_STDIN: Row = Row {
     denial: Denial::None,
 };
 static CLI_TERMINAL_STDOUT_GET_TERMINAL_STDOUT: Row = Row {
-    index: 15,
+    index: 24,
     id: "wasi:cli/terminal-stdout#get-terminal-stdout",
     interface: "wasi:cli/terminal-stdout",
     function: "get-terminal-stdout",
@@ -171,7 +261,7 @@ static CLI_TERMINAL_STDOUT_GET_TERMINAL_STDOUT: Row = Row {
     denial: Denial::None,
 };
 static CLOCKS_MONOTONIC_CLOCK_NOW: Row = Row {
-    index: 16,
+    index: 25,
     id: "wasi:clocks/monotonic-clock#now",
     interface: "wasi:clocks/monotonic-clock",
     function: "now",
@@ -181,7 +271,7 @@ static CLOCKS_MONOTONIC_CLOCK_NOW: Row = Row {
     denial: Denial::Trap,
 };
 static CLOCKS_MONOTONIC_CLOCK_RESOLUTION: Row = Row {
-    index: 17,
+    index: 26,
     id: "wasi:clocks/monotonic-clock#resolution",
     interface: "wasi:clocks/monotonic-clock",
     function: "resolution",
@@ -191,7 +281,7 @@ static CLOCKS_MONOTONIC_CLOCK_RESOLUTION: Row = Row {
     denial: Denial::Trap,
 };
 static CLOCKS_MONOTONIC_CLOCK_SUBSCRIBE_INSTANT: Row = Row {
-    index: 18,
+    index: 27,
     id: "wasi:clocks/monotonic-clock#subscribe-instant",
     interface: "wasi:clocks/monotonic-clock",
     function: "subscribe-instant",
@@ -201,7 +291,7 @@ static CLOCKS_MONOTONIC_CLOCK_SUBSCRIBE_INSTANT: Row = Row {
     denial: Denial::Trap,
 };
 static CLOCKS_MONOTONIC_CLOCK_SUBSCRIBE_DURATION: Row = Row {
-    index: 19,
+    index: 28,
     id: "wasi:clocks/monotonic-clock#subscribe-duration",
     interface: "wasi:clocks/monotonic-clock",
     function: "subscribe-duration",
@@ -211,7 +301,7 @@ static CLOCKS_MONOTONIC_CLOCK_SUBSCRIBE_DURATION: Row = Row {
     denial: Denial::Trap,
 };
 static CLOCKS_WALL_CLOCK_NOW: Row = Row {
-    index: 20,
+    index: 29,
     id: "wasi:clocks/wall-clock#now",
     interface: "wasi:clocks/wall-clock",
     function: "now",
@@ -221,7 +311,7 @@ static CLOCKS_WALL_CLOCK_NOW: Row = Row {
     denial: Denial::Trap,
 };
 static CLOCKS_WALL_CLOCK_RESOLUTION: Row = Row {
-    index: 21,
+    index: 30,
     id: "wasi:clocks/wall-clock#resolution",
     interface: "wasi:clocks/wall-clock",
     function: "resolution",
@@ -231,7 +321,7 @@ static CLOCKS_WALL_CLOCK_RESOLUTION: Row = Row {
     denial: Denial::Trap,
 };
 static FILESYSTEM_PREOPENS_GET_DIRECTORIES: Row = Row {
-    index: 22,
+    index: 31,
     id: "wasi:filesystem/preopens#get-directories",
     interface: "wasi:filesystem/preopens",
     function: "get-directories",
@@ -241,7 +331,7 @@ static FILESYSTEM_PREOPENS_GET_DIRECTORIES: Row = Row {
     denial: Denial::None,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_READ_VIA_STREAM: Row = Row {
-    index: 23,
+    index: 32,
     id: "wasi:filesystem/types#[method]descriptor.read-via-stream",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.read-via-stream",
@@ -251,7 +341,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_READ_VIA_STREAM: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_WRITE_VIA_STREAM: Row = Row {
-    index: 24,
+    index: 33,
     id: "wasi:filesystem/types#[method]descriptor.write-via-stream",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.write-via-stream",
@@ -261,7 +351,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_WRITE_VIA_STREAM: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_APPEND_VIA_STREAM: Row = Row {
-    index: 25,
+    index: 34,
     id: "wasi:filesystem/types#[method]descriptor.append-via-stream",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.append-via-stream",
@@ -271,7 +361,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_APPEND_VIA_STREAM: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_ADVISE: Row = Row {
-    index: 26,
+    index: 35,
     id: "wasi:filesystem/types#[method]descriptor.advise",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.advise",
@@ -281,7 +371,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_ADVISE: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SYNC_DATA: Row = Row {
-    index: 27,
+    index: 36,
     id: "wasi:filesystem/types#[method]descriptor.sync-data",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.sync-data",
@@ -291,7 +381,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_SYNC_DATA: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_GET_FLAGS: Row = Row {
-    index: 28,
+    index: 37,
     id: "wasi:filesystem/types#[method]descriptor.get-flags",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.get-flags",
@@ -301,7 +391,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_GET_FLAGS: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_GET_TYPE: Row = Row {
-    index: 29,
+    index: 38,
     id: "wasi:filesystem/types#[method]descriptor.get-type",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.get-type",
@@ -311,7 +401,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_GET_TYPE: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SET_SIZE: Row = Row {
-    index: 30,
+    index: 39,
     id: "wasi:filesystem/types#[method]descriptor.set-size",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.set-size",
@@ -321,7 +411,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_SET_SIZE: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SET_TIMES: Row = Row {
-    index: 31,
+    index: 40,
     id: "wasi:filesystem/types#[method]descriptor.set-times",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.set-times",
@@ -331,7 +421,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_SET_TIMES: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_READ: Row = Row {
-    index: 32,
+    index: 41,
     id: "wasi:filesystem/types#[method]descriptor.read",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.read",
@@ -341,7 +431,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_READ: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_WRITE: Row = Row {
-    index: 33,
+    index: 42,
     id: "wasi:filesystem/types#[method]descriptor.write",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.write",
@@ -351,7 +441,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_WRITE: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_READ_DIRECTORY: Row = Row {
-    index: 34,
+    index: 43,
     id: "wasi:filesystem/types#[method]descriptor.read-directory",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.read-directory",
@@ -361,7 +451,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_READ_DIRECTORY: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SYNC: Row = Row {
-    index: 35,
+    index: 44,
     id: "wasi:filesystem/types#[method]descriptor.sync",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.sync",
@@ -371,7 +461,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_SYNC: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_CREATE_DIRECTORY_AT: Row = Row {
-    index: 36,
+    index: 45,
     id: "wasi:filesystem/types#[method]descriptor.create-directory-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.create-directory-at",
@@ -381,7 +471,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_CREATE_DIRECTORY_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_STAT: Row = Row {
-    index: 37,
+    index: 46,
     id: "wasi:filesystem/types#[method]descriptor.stat",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.stat",
@@ -391,7 +481,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_STAT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_STAT_AT: Row = Row {
-    index: 38,
+    index: 47,
     id: "wasi:filesystem/types#[method]descriptor.stat-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.stat-at",
@@ -401,7 +491,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_STAT_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SET_TIMES_AT: Row = Row {
-    index: 39,
+    index: 48,
     id: "wasi:filesystem/types#[method]descriptor.set-times-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.set-times-at",
@@ -411,7 +501,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_SET_TIMES_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_LINK_AT: Row = Row {
-    index: 40,
+    index: 49,
     id: "wasi:filesystem/types#[method]descriptor.link-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.link-at",
@@ -421,7 +511,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_LINK_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_OPEN_AT: Row = Row {
-    index: 41,
+    index: 50,
     id: "wasi:filesystem/types#[method]descriptor.open-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.open-at",
@@ -431,7 +521,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_OPEN_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_READLINK_AT: Row = Row {
-    index: 42,
+    index: 51,
     id: "wasi:filesystem/types#[method]descriptor.readlink-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.readlink-at",
@@ -441,7 +531,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_READLINK_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_REMOVE_DIRECTORY_AT: Row = Row {
-    index: 43,
+    index: 52,
     id: "wasi:filesystem/types#[method]descriptor.remove-directory-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.remove-directory-at",
@@ -451,7 +541,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_REMOVE_DIRECTORY_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_RENAME_AT: Row = Row {
-    index: 44,
+    index: 53,
     id: "wasi:filesystem/types#[method]descriptor.rename-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.rename-at",
@@ -461,7 +551,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_RENAME_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_SYMLINK_AT: Row = Row {
-    index: 45,
+    index: 54,
     id: "wasi:filesystem/types#[method]descriptor.symlink-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.symlink-at",
@@ -471,7 +561,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_SYMLINK_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_UNLINK_FILE_AT: Row = Row {
-    index: 46,
+    index: 55,
     id: "wasi:filesystem/types#[method]descriptor.unlink-file-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.unlink-file-at",
@@ -481,7 +571,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_UNLINK_FILE_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_IS_SAME_OBJECT: Row = Row {
-    index: 47,
+    index: 56,
     id: "wasi:filesystem/types#[method]descriptor.is-same-object",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.is-same-object",
@@ -491,7 +581,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_IS_SAME_OBJECT: Row = Row {
     denial: Denial::Trap,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_METADATA_HASH: Row = Row {
-    index: 48,
+    index: 57,
     id: "wasi:filesystem/types#[method]descriptor.metadata-hash",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.metadata-hash",
@@ -501,7 +591,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_METADATA_HASH: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DESCRIPTOR_METADATA_HASH_AT: Row = Row {
-    index: 49,
+    index: 58,
     id: "wasi:filesystem/types#[method]descriptor.metadata-hash-at",
     interface: "wasi:filesystem/types",
     function: "[method]descriptor.metadata-hash-at",
@@ -511,7 +601,7 @@ static FILESYSTEM_TYPES_DESCRIPTOR_METADATA_HASH_AT: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_DIRECTORY_ENTRY_STREAM_READ_DIRECTORY_ENTRY: Row = Row {
-    index: 50,
+    index: 59,
     id: "wasi:filesystem/types#[method]directory-entry-stream.read-directory-entry",
     interface: "wasi:filesystem/types",
     function: "[method]directory-entry-stream.read-directory-entry",
@@ -521,7 +611,7 @@ static FILESYSTEM_TYPES_DIRECTORY_ENTRY_STREAM_READ_DIRECTORY_ENTRY: Row = Row {
     denial: Denial::Error,
 };
 static FILESYSTEM_TYPES_FILESYSTEM_ERROR_CODE: Row = Row {
-    index: 51,
+    index: 60,
     id: "wasi:filesystem/types#filesystem-error-code",
     interface: "wasi:filesystem/types",
     function: "filesystem-error-code",
@@ -531,7 +621,7 @@ static FILESYSTEM_TYPES_FILESYSTEM_ERROR_CODE: Row = Row {
     denial: Denial::None,
 };
 static IO_ERROR_ERROR_TO_DEBUG_STRING: Row = Row {
-    index: 52,
+    index: 61,
     id: "wasi:io/error#[method]error.to-debug-string",
     interface: "wasi:io/error",
     function: "[method]error.to-debug-string",
@@ -541,7 +631,7 @@ static IO_ERROR_ERROR_TO_DEBUG_STRING: Row = Row {
     denial: Denial::None,
 };
 static IO_POLL_POLLABLE_READY: Row = Row {
-    index: 53,
+    index: 62,
     id: "wasi:io/poll#[method]pollable.ready",
     interface: "wasi:io/poll",
     function: "[method]pollable.ready",
@@ -551,7 +641,7 @@ static IO_POLL_POLLABLE_READY: Row = Row {
     denial: Denial::None,
 };
 static IO_POLL_POLLABLE_BLOCK: Row = Row {
-    index: 54,
+    index: 63,
     id: "wasi:io/poll#[method]pollable.block",
     interface: "wasi:io/poll",
     function: "[method]pollable.block",
@@ -561,7 +651,7 @@ static IO_POLL_POLLABLE_BLOCK: Row = Row {
     denial: Denial::None,
 };
 static IO_POLL_POLL: Row = Row {
-    index: 55,
+    index: 64,
     id: "wasi:io/poll#poll",
     interface: "wasi:io/poll",
     function: "poll",
@@ -571,7 +661,7 @@ static IO_POLL_POLL: Row = Row {
     denial: Denial::None,
 };
 static IO_STREAMS_INPUT_STREAM_READ: Row = Row {
-    index: 56,
+    index: 65,
     id: "wasi:io/streams#[method]input-stream.read",
     interface: "wasi:io/streams",
     function: "[method]input-stream.read",
@@ -581,7 +671,7 @@ static IO_STREAMS_INPUT_STREAM_READ: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_INPUT_STREAM_BLOCKING_READ: Row = Row {
-    index: 57,
+    index: 66,
     id: "wasi:io/streams#[method]input-stream.blocking-read",
     interface: "wasi:io/streams",
     function: "[method]input-stream.blocking-read",
@@ -591,7 +681,7 @@ static IO_STREAMS_INPUT_STREAM_BLOCKING_READ: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_INPUT_STREAM_SKIP: Row = Row {
-    index: 58,
+    index: 67,
     id: "wasi:io/streams#[method]input-stream.skip",
     interface: "wasi:io/streams",
     function: "[method]input-stream.skip",
@@ -601,7 +691,7 @@ static IO_STREAMS_INPUT_STREAM_SKIP: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_INPUT_STREAM_BLOCKING_SKIP: Row = Row {
-    index: 59,
+    index: 68,
     id: "wasi:io/streams#[method]input-stream.blocking-skip",
     interface: "wasi:io/streams",
     function: "[method]input-stream.blocking-skip",
@@ -611,7 +701,7 @@ static IO_STREAMS_INPUT_STREAM_BLOCKING_SKIP: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_INPUT_STREAM_SUBSCRIBE: Row = Row {
-    index: 60,
+    index: 69,
     id: "wasi:io/streams#[method]input-stream.subscribe",
     interface: "wasi:io/streams",
     function: "[method]input-stream.subscribe",
@@ -621,7 +711,7 @@ static IO_STREAMS_INPUT_STREAM_SUBSCRIBE: Row = Row {
     denial: Denial::None,
 };
 static IO_STREAMS_OUTPUT_STREAM_CHECK_WRITE: Row = Row {
-    index: 61,
+    index: 70,
     id: "wasi:io/streams#[method]output-stream.check-write",
     interface: "wasi:io/streams",
     function: "[method]output-stream.check-write",
@@ -631,7 +721,7 @@ static IO_STREAMS_OUTPUT_STREAM_CHECK_WRITE: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_WRITE: Row = Row {
-    index: 62,
+    index: 71,
     id: "wasi:io/streams#[method]output-stream.write",
     interface: "wasi:io/streams",
     function: "[method]output-stream.write",
@@ -641,7 +731,7 @@ static IO_STREAMS_OUTPUT_STREAM_WRITE: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_BLOCKING_WRITE_AND_FLUSH: Row = Row {
-    index: 63,
+    index: 72,
     id: "wasi:io/streams#[method]output-stream.blocking-write-and-flush",
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-write-and-flush",
@@ -651,7 +741,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_WRITE_AND_FLUSH: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_FLUSH: Row = Row {
-    index: 64,
+    index: 73,
     id: "wasi:io/streams#[method]output-stream.flush",
     interface: "wasi:io/streams",
     function: "[method]output-stream.flush",
@@ -661,7 +751,7 @@ static IO_STREAMS_OUTPUT_STREAM_FLUSH: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_BLOCKING_FLUSH: Row = Row {
-    index: 65,
+    index: 74,
     id: "wasi:io/streams#[method]output-stream.blocking-flush",
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-flush",
@@ -671,7 +761,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_FLUSH: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_SUBSCRIBE: Row = Row {
-    index: 66,
+    index: 75,
     id: "wasi:io/streams#[method]output-stream.subscribe",
     interface: "wasi:io/streams",
     function: "[method]output-stream.subscribe",
@@ -681,7 +771,7 @@ static IO_STREAMS_OUTPUT_STREAM_SUBSCRIBE: Row = Row {
     denial: Denial::None,
 };
 static IO_STREAMS_OUTPUT_STREAM_WRITE_ZEROES: Row = Row {
-    index: 67,
+    index: 76,
     id: "wasi:io/streams#[method]output-stream.write-zeroes",
     interface: "wasi:io/streams",
     function: "[method]output-stream.write-zeroes",
@@ -691,7 +781,7 @@ static IO_STREAMS_OUTPUT_STREAM_WRITE_ZEROES: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_BLOCKING_WRITE_ZEROES_AND_FLUSH: Row = Row {
-    index: 68,
+    index: 77,
     id: "wasi:io/streams#[method]output-stream.blocking-write-zeroes-and-flush",
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-write-zeroes-and-flush",
@@ -701,7 +791,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_WRITE_ZEROES_AND_FLUSH: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_SPLICE: Row = Row {
-    index: 69,
+    index: 78,
     id: "wasi:io/streams#[method]output-stream.splice",
     interface: "wasi:io/streams",
     function: "[method]output-stream.splice",
@@ -711,7 +801,7 @@ static IO_STREAMS_OUTPUT_STREAM_SPLICE: Row = Row {
     denial: Denial::Error,
 };
 static IO_STREAMS_OUTPUT_STREAM_BLOCKING_SPLICE: Row = Row {
-    index: 70,
+    index: 79,
     id: "wasi:io/streams#[method]output-stream.blocking-splice",
     interface: "wasi:io/streams",
     function: "[method]output-stream.blocking-splice",
@@ -721,7 +811,7 @@ static IO_STREAMS_OUTPUT_STREAM_BLOCKING_SPLICE: Row = Row {
     denial: Denial::Error,
 };
 static RANDOM_INSECURE_GET_INSECURE_RANDOM_BYTES: Row = Row {
-    index: 71,
+    index: 80,
     id: "wasi:random/insecure#get-insecure-random-bytes",
     interface: "wasi:random/insecure",
     function: "get-insecure-random-bytes",
@@ -731,7 +821,7 @@ static RANDOM_INSECURE_GET_INSECURE_RANDOM_BYTES: Row = Row {
     denial: Denial::Trap,
 };
 static RANDOM_INSECURE_GET_INSECURE_RANDOM_U64: Row = Row {
-    index: 72,
+    index: 81,
     id: "wasi:random/insecure#get-insecure-random-u64",
     interface: "wasi:random/insecure",
     function: "get-insecure-random-u64",
@@ -741,7 +831,7 @@ static RANDOM_INSECURE_GET_INSECURE_RANDOM_U64: Row = Row {
     denial: Denial::Trap,
 };
 static RANDOM_INSECURE_SEED_INSECURE_SEED: Row = Row {
-    index: 73,
+    index: 82,
     id: "wasi:random/insecure-seed#insecure-seed",
     interface: "wasi:random/insecure-seed",
     function: "insecure-seed",
@@ -751,7 +841,7 @@ static RANDOM_INSECURE_SEED_INSECURE_SEED: Row = Row {
     denial: Denial::Trap,
 };
 static RANDOM_RANDOM_GET_RANDOM_BYTES: Row = Row {
-    index: 74,
+    index: 83,
     id: "wasi:random/random#get-random-bytes",
     interface: "wasi:random/random",
     function: "get-random-bytes",
@@ -761,7 +851,7 @@ static RANDOM_RANDOM_GET_RANDOM_BYTES: Row = Row {
     denial: Denial::Trap,
 };
 static RANDOM_RANDOM_GET_RANDOM_U64: Row = Row {
-    index: 75,
+    index: 84,
     id: "wasi:random/random#get-random-u64",
     interface: "wasi:random/random",
     function: "get-random-u64",
@@ -771,7 +861,7 @@ static RANDOM_RANDOM_GET_RANDOM_U64: Row = Row {
     denial: Denial::Trap,
 };
 static SOCKETS_INSTANCE_NETWORK_INSTANCE_NETWORK: Row = Row {
-    index: 76,
+    index: 85,
     id: "wasi:sockets/instance-network#instance-network",
     interface: "wasi:sockets/instance-network",
     function: "instance-network",
@@ -781,7 +871,7 @@ static SOCKETS_INSTANCE_NETWORK_INSTANCE_NETWORK: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESS_STREAM_RESOLVE_NEXT_ADDRESS: Row = Row {
-    index: 77,
+    index: 86,
     id: "wasi:sockets/ip-name-lookup#[method]resolve-address-stream.resolve-next-address",
     interface: "wasi:sockets/ip-name-lookup",
     function: "[method]resolve-address-stream.resolve-next-address",
@@ -791,7 +881,7 @@ static SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESS_STREAM_RESOLVE_NEXT_ADDRESS: Row =
     denial: Denial::Error,
 };
 static SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESS_STREAM_SUBSCRIBE: Row = Row {
-    index: 78,
+    index: 87,
     id: "wasi:sockets/ip-name-lookup#[method]resolve-address-stream.subscribe",
     interface: "wasi:sockets/ip-name-lookup",
     function: "[method]resolve-address-stream.subscribe",
@@ -801,7 +891,7 @@ static SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESS_STREAM_SUBSCRIBE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESSES: Row = Row {
-    index: 79,
+    index: 88,
     id: "wasi:sockets/ip-name-lookup#resolve-addresses",
     interface: "wasi:sockets/ip-name-lookup",
     function: "resolve-addresses",
@@ -811,7 +901,7 @@ static SOCKETS_IP_NAME_LOOKUP_RESOLVE_ADDRESSES: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_TCP_TCP_SOCKET_START_BIND: Row = Row {
-    index: 80,
+    index: 89,
     id: "wasi:sockets/tcp#[method]tcp-socket.start-bind",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.start-bind",
@@ -821,7 +911,7 @@ static SOCKETS_TCP_TCP_SOCKET_START_BIND: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_TCP_TCP_SOCKET_FINISH_BIND: Row = Row {
-    index: 81,
+    index: 90,
     id: "wasi:sockets/tcp#[method]tcp-socket.finish-bind",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.finish-bind",
@@ -831,7 +921,7 @@ static SOCKETS_TCP_TCP_SOCKET_FINISH_BIND: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_START_CONNECT: Row = Row {
-    index: 82,
+    index: 91,
     id: "wasi:sockets/tcp#[method]tcp-socket.start-connect",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.start-connect",
@@ -841,7 +931,7 @@ static SOCKETS_TCP_TCP_SOCKET_START_CONNECT: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_TCP_TCP_SOCKET_FINISH_CONNECT: Row = Row {
-    index: 83,
+    index: 92,
     id: "wasi:sockets/tcp#[method]tcp-socket.finish-connect",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.finish-connect",
@@ -851,7 +941,7 @@ static SOCKETS_TCP_TCP_SOCKET_FINISH_CONNECT: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_TCP_TCP_SOCKET_START_LISTEN: Row = Row {
-    index: 84,
+    index: 93,
     id: "wasi:sockets/tcp#[method]tcp-socket.start-listen",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.start-listen",
@@ -861,7 +951,7 @@ static SOCKETS_TCP_TCP_SOCKET_START_LISTEN: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_TCP_TCP_SOCKET_FINISH_LISTEN: Row = Row {
-    index: 85,
+    index: 94,
     id: "wasi:sockets/tcp#[method]tcp-socket.finish-listen",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.finish-listen",
@@ -871,7 +961,7 @@ static SOCKETS_TCP_TCP_SOCKET_FINISH_LISTEN: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_ACCEPT: Row = Row {
-    index: 86,
+    index: 95,
     id: "wasi:sockets/tcp#[method]tcp-socket.accept",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.accept",
@@ -881,7 +971,7 @@ static SOCKETS_TCP_TCP_SOCKET_ACCEPT: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_TCP_TCP_SOCKET_LOCAL_ADDRESS: Row = Row {
-    index: 87,
+    index: 96,
     id: "wasi:sockets/tcp#[method]tcp-socket.local-address",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.local-address",
@@ -891,7 +981,7 @@ static SOCKETS_TCP_TCP_SOCKET_LOCAL_ADDRESS: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_REMOTE_ADDRESS: Row = Row {
-    index: 88,
+    index: 97,
     id: "wasi:sockets/tcp#[method]tcp-socket.remote-address",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.remote-address",
@@ -901,7 +991,7 @@ static SOCKETS_TCP_TCP_SOCKET_REMOTE_ADDRESS: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_IS_LISTENING: Row = Row {
-    index: 89,
+    index: 98,
     id: "wasi:sockets/tcp#[method]tcp-socket.is-listening",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.is-listening",
@@ -911,7 +1001,7 @@ static SOCKETS_TCP_TCP_SOCKET_IS_LISTENING: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_ADDRESS_FAMILY: Row = Row {
-    index: 90,
+    index: 99,
     id: "wasi:sockets/tcp#[method]tcp-socket.address-family",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.address-family",
@@ -921,7 +1011,7 @@ static SOCKETS_TCP_TCP_SOCKET_ADDRESS_FAMILY: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SET_LISTEN_BACKLOG_SIZE: Row = Row {
-    index: 91,
+    index: 100,
     id: "wasi:sockets/tcp#[method]tcp-socket.set-listen-backlog-size",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.set-listen-backlog-size",
@@ -931,7 +1021,7 @@ static SOCKETS_TCP_TCP_SOCKET_SET_LISTEN_BACKLOG_SIZE: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_ENABLED: Row = Row {
-    index: 92,
+    index: 101,
     id: "wasi:sockets/tcp#[method]tcp-socket.keep-alive-enabled",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.keep-alive-enabled",
@@ -941,7 +1031,7 @@ static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_ENABLED: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_ENABLED: Row = Row {
-    index: 93,
+    index: 102,
     id: "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-enabled",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.set-keep-alive-enabled",
@@ -951,7 +1041,7 @@ static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_ENABLED: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_IDLE_TIME: Row = Row {
-    index: 94,
+    index: 103,
     id: "wasi:sockets/tcp#[method]tcp-socket.keep-alive-idle-time",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.keep-alive-idle-time",
@@ -961,7 +1051,7 @@ static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_IDLE_TIME: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_IDLE_TIME: Row = Row {
-    index: 95,
+    index: 104,
     id: "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-idle-time",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.set-keep-alive-idle-time",
@@ -971,7 +1061,7 @@ static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_IDLE_TIME: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_INTERVAL: Row = Row {
-    index: 96,
+    index: 105,
     id: "wasi:sockets/tcp#[method]tcp-socket.keep-alive-interval",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.keep-alive-interval",
@@ -981,7 +1071,7 @@ static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_INTERVAL: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_INTERVAL: Row = Row {
-    index: 97,
+    index: 106,
     id: "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-interval",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.set-keep-alive-interval",
@@ -991,7 +1081,7 @@ static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_INTERVAL: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_COUNT: Row = Row {
-    index: 98,
+    index: 107,
     id: "wasi:sockets/tcp#[method]tcp-socket.keep-alive-count",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.keep-alive-count",
@@ -1001,7 +1091,7 @@ static SOCKETS_TCP_TCP_SOCKET_KEEP_ALIVE_COUNT: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_COUNT: Row = Row {
-    index: 99,
+    index: 108,
     id: "wasi:sockets/tcp#[method]tcp-socket.set-keep-alive-count",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.set-keep-alive-count",
@@ -1011,7 +1101,7 @@ static SOCKETS_TCP_TCP_SOCKET_SET_KEEP_ALIVE_COUNT: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_HOP_LIMIT: Row = Row {
-    index: 100,
+    index: 109,
     id: "wasi:sockets/tcp#[method]tcp-socket.hop-limit",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.hop-limit",
@@ -1021,7 +1111,7 @@ static SOCKETS_TCP_TCP_SOCKET_HOP_LIMIT: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SET_HOP_LIMIT: Row = Row {
-    index: 101,
+    index: 110,
     id: "wasi:sockets/tcp#[method]tcp-socket.set-hop-limit",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.set-hop-limit",
@@ -1031,7 +1121,7 @@ static SOCKETS_TCP_TCP_SOCKET_SET_HOP_LIMIT: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_RECEIVE_BUFFER_SIZE: Row = Row {
-    index: 102,
+    index: 111,
     id: "wasi:sockets/tcp#[method]tcp-socket.receive-buffer-size",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.receive-buffer-size",
@@ -1041,7 +1131,7 @@ static SOCKETS_TCP_TCP_SOCKET_RECEIVE_BUFFER_SIZE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SET_RECEIVE_BUFFER_SIZE: Row = Row {
-    index: 103,
+    index: 112,
     id: "wasi:sockets/tcp#[method]tcp-socket.set-receive-buffer-size",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.set-receive-buffer-size",
@@ -1051,7 +1141,7 @@ static SOCKETS_TCP_TCP_SOCKET_SET_RECEIVE_BUFFER_SIZE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SEND_BUFFER_SIZE: Row = Row {
-    index: 104,
+    index: 113,
     id: "wasi:sockets/tcp#[method]tcp-socket.send-buffer-size",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.send-buffer-size",
@@ -1061,7 +1151,7 @@ static SOCKETS_TCP_TCP_SOCKET_SEND_BUFFER_SIZE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SET_SEND_BUFFER_SIZE: Row = Row {
-    index: 105,
+    index: 114,
     id: "wasi:sockets/tcp#[method]tcp-socket.set-send-buffer-size",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.set-send-buffer-size",
@@ -1071,7 +1161,7 @@ static SOCKETS_TCP_TCP_SOCKET_SET_SEND_BUFFER_SIZE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SUBSCRIBE: Row = Row {
-    index: 106,
+    index: 115,
     id: "wasi:sockets/tcp#[method]tcp-socket.subscribe",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.subscribe",
@@ -1081,7 +1171,7 @@ static SOCKETS_TCP_TCP_SOCKET_SUBSCRIBE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_TCP_TCP_SOCKET_SHUTDOWN: Row = Row {
-    index: 107,
+    index: 116,
     id: "wasi:sockets/tcp#[method]tcp-socket.shutdown",
     interface: "wasi:sockets/tcp",
     function: "[method]tcp-socket.shutdown",
@@ -1091,7 +1181,7 @@ static SOCKETS_TCP_TCP_SOCKET_SHUTDOWN: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_TCP_CREATE_SOCKET_CREATE_TCP_SOCKET: Row = Row {
-    index: 108,
+    index: 117,
     id: "wasi:sockets/tcp-create-socket#create-tcp-socket",
     interface: "wasi:sockets/tcp-create-socket",
     function: "create-tcp-socket",
@@ -1101,7 +1191,7 @@ static SOCKETS_TCP_CREATE_SOCKET_CREATE_TCP_SOCKET: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_START_BIND: Row = Row {
-    index: 109,
+    index: 118,
     id: "wasi:sockets/udp#[method]udp-socket.start-bind",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.start-bind",
@@ -1111,7 +1201,7 @@ static SOCKETS_UDP_UDP_SOCKET_START_BIND: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_UDP_UDP_SOCKET_FINISH_BIND: Row = Row {
-    index: 110,
+    index: 119,
     id: "wasi:sockets/udp#[method]udp-socket.finish-bind",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.finish-bind",
@@ -1121,7 +1211,7 @@ static SOCKETS_UDP_UDP_SOCKET_FINISH_BIND: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_STREAM: Row = Row {
-    index: 111,
+    index: 120,
     id: "wasi:sockets/udp#[method]udp-socket.stream",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.stream",
@@ -1131,7 +1221,7 @@ static SOCKETS_UDP_UDP_SOCKET_STREAM: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_LOCAL_ADDRESS: Row = Row {
-    index: 112,
+    index: 121,
     id: "wasi:sockets/udp#[method]udp-socket.local-address",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.local-address",
@@ -1141,7 +1231,7 @@ static SOCKETS_UDP_UDP_SOCKET_LOCAL_ADDRESS: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_REMOTE_ADDRESS: Row = Row {
-    index: 113,
+    index: 122,
     id: "wasi:sockets/udp#[method]udp-socket.remote-address",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.remote-address",
@@ -1151,7 +1241,7 @@ static SOCKETS_UDP_UDP_SOCKET_REMOTE_ADDRESS: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_ADDRESS_FAMILY: Row = Row {
-    index: 114,
+    index: 123,
     id: "wasi:sockets/udp#[method]udp-socket.address-family",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.address-family",
@@ -1161,7 +1251,7 @@ static SOCKETS_UDP_UDP_SOCKET_ADDRESS_FAMILY: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_UNICAST_HOP_LIMIT: Row = Row {
-    index: 115,
+    index: 124,
     id: "wasi:sockets/udp#[method]udp-socket.unicast-hop-limit",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.unicast-hop-limit",
@@ -1171,7 +1261,7 @@ static SOCKETS_UDP_UDP_SOCKET_UNICAST_HOP_LIMIT: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_SET_UNICAST_HOP_LIMIT: Row = Row {
-    index: 116,
+    index: 125,
     id: "wasi:sockets/udp#[method]udp-socket.set-unicast-hop-limit",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.set-unicast-hop-limit",
@@ -1181,7 +1271,7 @@ static SOCKETS_UDP_UDP_SOCKET_SET_UNICAST_HOP_LIMIT: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_RECEIVE_BUFFER_SIZE: Row = Row {
-    index: 117,
+    index: 126,
     id: "wasi:sockets/udp#[method]udp-socket.receive-buffer-size",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.receive-buffer-size",
@@ -1191,7 +1281,7 @@ static SOCKETS_UDP_UDP_SOCKET_RECEIVE_BUFFER_SIZE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_SET_RECEIVE_BUFFER_SIZE: Row = Row {
-    index: 118,
+    index: 127,
     id: "wasi:sockets/udp#[method]udp-socket.set-receive-buffer-size",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.set-receive-buffer-size",
@@ -1201,7 +1291,7 @@ static SOCKETS_UDP_UDP_SOCKET_SET_RECEIVE_BUFFER_SIZE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_SEND_BUFFER_SIZE: Row = Row {
-    index: 119,
+    index: 128,
     id: "wasi:sockets/udp#[method]udp-socket.send-buffer-size",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.send-buffer-size",
@@ -1211,7 +1301,7 @@ static SOCKETS_UDP_UDP_SOCKET_SEND_BUFFER_SIZE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_SET_SEND_BUFFER_SIZE: Row = Row {
-    index: 120,
+    index: 129,
     id: "wasi:sockets/udp#[method]udp-socket.set-send-buffer-size",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.set-send-buffer-size",
@@ -1221,7 +1311,7 @@ static SOCKETS_UDP_UDP_SOCKET_SET_SEND_BUFFER_SIZE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_UDP_SOCKET_SUBSCRIBE: Row = Row {
-    index: 121,
+    index: 130,
     id: "wasi:sockets/udp#[method]udp-socket.subscribe",
     interface: "wasi:sockets/udp",
     function: "[method]udp-socket.subscribe",
@@ -1231,7 +1321,7 @@ static SOCKETS_UDP_UDP_SOCKET_SUBSCRIBE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_INCOMING_DATAGRAM_STREAM_RECEIVE: Row = Row {
-    index: 122,
+    index: 131,
     id: "wasi:sockets/udp#[method]incoming-datagram-stream.receive",
     interface: "wasi:sockets/udp",
     function: "[method]incoming-datagram-stream.receive",
@@ -1241,7 +1331,7 @@ static SOCKETS_UDP_INCOMING_DATAGRAM_STREAM_RECEIVE: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_UDP_INCOMING_DATAGRAM_STREAM_SUBSCRIBE: Row = Row {
-    index: 123,
+    index: 132,
     id: "wasi:sockets/udp#[method]incoming-datagram-stream.subscribe",
     interface: "wasi:sockets/udp",
     function: "[method]incoming-datagram-stream.subscribe",
@@ -1251,7 +1341,7 @@ static SOCKETS_UDP_INCOMING_DATAGRAM_STREAM_SUBSCRIBE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_CHECK_SEND: Row = Row {
-    index: 124,
+    index: 133,
     id: "wasi:sockets/udp#[method]outgoing-datagram-stream.check-send",
     interface: "wasi:sockets/udp",
     function: "[method]outgoing-datagram-stream.check-send",
@@ -1261,7 +1351,7 @@ static SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_CHECK_SEND: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_SEND: Row = Row {
-    index: 125,
+    index: 134,
     id: "wasi:sockets/udp#[method]outgoing-datagram-stream.send",
     interface: "wasi:sockets/udp",
     function: "[method]outgoing-datagram-stream.send",
@@ -1271,7 +1361,7 @@ static SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_SEND: Row = Row {
     denial: Denial::Error,
 };
 static SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_SUBSCRIBE: Row = Row {
-    index: 126,
+    index: 135,
     id: "wasi:sockets/udp#[method]outgoing-datagram-stream.subscribe",
     interface: "wasi:sockets/udp",
     function: "[method]outgoing-datagram-stream.subscribe",
@@ -1281,7 +1371,7 @@ static SOCKETS_UDP_OUTGOING_DATAGRAM_STREAM_SUBSCRIBE: Row = Row {
     denial: Denial::None,
 };
 static SOCKETS_UDP_CREATE_SOCKET_CREATE_UDP_SOCKET: Row = Row {
-    index: 127,
+    index: 136,
     id: "wasi:sockets/udp-create-socket#create-udp-socket",
     interface: "wasi:sockets/udp-create-socket",
     function: "create-udp-socket",
@@ -1298,6 +1388,15 @@ pub static TABLE: &[&Row] = &[
     &RUNTIME_DELEGATION_ACCEPT,
     &RUNTIME_DELEGATION_ACCEPTED_TERMS,
     &RUNTIME_DELEGATION_ACCEPTED_DELEGATE,
+    &RUNTIME_MESSAGING_SELF_,
+    &RUNTIME_MESSAGING_SEND_MESSAGE,
+    &RUNTIME_MESSAGING_REQUEST,
+    &RUNTIME_MESSAGING_RECEIVE_MESSAGE,
+    &RUNTIME_MESSAGING_REPLY,
+    &RUNTIME_MESSAGING_ACKNOWLEDGE,
+    &RUNTIME_MESSAGING_SUBSCRIBE_TO_EVENTS,
+    &RUNTIME_MESSAGING_UNSUBSCRIBE_FROM_EVENTS,
+    &RUNTIME_MESSAGING_PUBLISH_EVENT,
     &CLI_ENVIRONMENT_GET_ENVIRONMENT,
     &CLI_ENVIRONMENT_GET_ARGUMENTS,
     &CLI_ENVIRONMENT_INITIAL_CWD,
@@ -1427,6 +1526,7 @@ pub static TABLE: &[&Row] = &[
 pub(crate) fn add_to_imports(imports: &mut Imports) -> Result<(), LinkError> {
     imports.offer(TABLE);
     imports.interface("airssys:runtime/delegation", |linker| bindings::runtime::delegation::add_to_linker::<State, Wasi>(linker, guard))?;
+    imports.interface("airssys:runtime/messaging", |linker| bindings::runtime::messaging::add_to_linker::<State, Wasi>(linker, guard))?;
     imports.offer_types("airssys:runtime/types");
     imports.interface("airssys:runtime/types", |linker| bindings::runtime::types::add_to_linker::<State, Wasi>(linker, guard))?;
     imports.interface("wasi:cli/environment", |linker| bindings::cli::environment::add_to_linker::<State, Wasi>(linker, guard))?;
@@ -1494,6 +1594,54 @@ impl bindings::runtime::delegation::HostAccepted for Guarded<'_> {
     fn drop(&mut self, this: Resource<bindings::runtime::delegation::Accepted>) -> wasmtime::Result<()> {
         self.release(this.rep())?;
         super::runtime::accepted_drop(self, this)
+    }
+}
+
+impl bindings::runtime::messaging::Host for Guarded<'_> {
+    fn self_(&mut self) -> wasmtime::Result<bindings::runtime::messaging::ComponentId> {
+        let call = self.enter(&RUNTIME_MESSAGING_SELF_, &[])?;
+        let out = super::runtime::messaging_self_(self, call)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn send_message(&mut self, target: bindings::runtime::messaging::ComponentId, body: Vec<u8>, time_to_live_ms: Option<u64>) -> Result<(), RuntimeFail> {
+        let call = self.enter(&RUNTIME_MESSAGING_SEND_MESSAGE, &[])?;
+        let out = super::runtime::messaging_send_message(self, call, target, body, time_to_live_ms)?;
+        Ok(self.leave(&call, out)?)
+    }
+    async fn request(&mut self, target: bindings::runtime::messaging::ComponentId, body: Vec<u8>, time_out_ms: u64) -> Result<Vec<u8>, RuntimeFail> {
+        let call = self.enter(&RUNTIME_MESSAGING_REQUEST, &[])?;
+        let out = super::runtime::messaging_request(self, call, target, body, time_out_ms).await?;
+        Ok(self.leave(&call, out)?)
+    }
+    async fn receive_message(&mut self, wait_ms: u64) -> Result<Option<bindings::runtime::messaging::Message>, RuntimeFail> {
+        let call = self.enter(&RUNTIME_MESSAGING_RECEIVE_MESSAGE, &[])?;
+        let out = super::runtime::messaging_receive_message(self, call, wait_ms).await?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn reply(&mut self, id: u64, answer: Result<Vec<u8>, String>) -> Result<(), RuntimeFail> {
+        let call = self.enter(&RUNTIME_MESSAGING_REPLY, &[])?;
+        let out = super::runtime::messaging_reply(self, call, id, answer)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn acknowledge(&mut self, id: u64) -> Result<(), RuntimeFail> {
+        let call = self.enter(&RUNTIME_MESSAGING_ACKNOWLEDGE, &[])?;
+        let out = super::runtime::messaging_acknowledge(self, call, id)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn subscribe_to_events(&mut self, topics: Vec<bindings::runtime::messaging::Topic>) -> Result<(), RuntimeFail> {
+        let call = self.enter(&RUNTIME_MESSAGING_SUBSCRIBE_TO_EVENTS, &[])?;
+        let out = super::runtime::messaging_subscribe_to_events(self, call, topics)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn unsubscribe_from_events(&mut self, topics: Vec<bindings::runtime::messaging::Topic>) -> Result<(), RuntimeFail> {
+        let call = self.enter(&RUNTIME_MESSAGING_UNSUBSCRIBE_FROM_EVENTS, &[])?;
+        let out = super::runtime::messaging_unsubscribe_from_events(self, call, topics)?;
+        Ok(self.leave(&call, out)?)
+    }
+    fn publish_event(&mut self, topic: bindings::runtime::messaging::Topic, body: Vec<u8>) -> Result<(), RuntimeFail> {
+        let call = self.enter(&RUNTIME_MESSAGING_PUBLISH_EVENT, &[])?;
+        let out = super::runtime::messaging_publish_event(self, call, topic, body)?;
+        Ok(self.leave(&call, out)?)
     }
 }
 

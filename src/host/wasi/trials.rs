@@ -12,7 +12,7 @@ use crate::host::bindings::filesystem::types::{
 };
 use crate::host::bindings::io::poll::{self, HostPollable};
 use crate::host::bindings::io::streams::{self, HostInputStream, HostOutputStream};
-use crate::kernel::{Grants, Guarded, Holder, Limits, State, Tenure, guard};
+use crate::kernel::{Grants, Guarded, Holder, Limits, Mail, State, Tenure, guard};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::{MountOptions, MountSpec, Mounts};
 use airssys_osl::{
@@ -136,6 +136,7 @@ impl World {
             stdin: stdio::Source::Null,
             stdout: stdio::Sink::Null,
             stderr: stdio::Sink::Null,
+            mail: Mail::default(),
         };
         let session = Gate::new(Arc::clone(&script) as _, Arc::clone(&script) as _).session(subject());
         let principal = Arc::clone(session.subject().component().unwrap());

@@ -55,7 +55,7 @@ impl Inbox {
         Inbox { desk, office, refused: AtomicU64::new(0), dropped: AtomicU64::new(0) }
     }
 
-    /// The next message that the receiver may hear, waiting for it. From then on the receiver works on its behalf.
+    /// The next message that the receiver may hear, waiting for it. Whoever deals with it serves its chain.
     pub async fn next(&self, session: &Arc<Session>, import: &'static str) -> Result<Delivery, PostError> {
         loop {
             // Registered before the look, so that nothing is missed in between.
@@ -75,7 +75,6 @@ impl Inbox {
         for _ in 0..REFUSED_AT_ONCE {
             let Some(taken) = self.desk.next() else { return Ok(None) };
             if let Some(delivery) = self.judge(taken, session, import) {
-                session.subject().serve(Arc::clone(&delivery.chain));
                 return Ok(Some(delivery));
             }
         }
@@ -85,7 +84,7 @@ impl Inbox {
     /// Whether a letter may still be handed over. If not it is dropped, counted, and its sender told if it waits.
     fn judge(&self, taken: Taken, session: &Arc<Session>, import: &'static str) -> Option<Delivery> {
         let Taken { letter, missed } = taken;
-        if !self.still_stands(&letter) {
+        if !self.still_stands(&letter, import) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return None;
         }
@@ -114,10 +113,10 @@ impl Inbox {
     }
 
     /// Whether it is wanted still, and permitted still to whoever sent it, and to be heard of.
-    fn still_stands(&self, letter: &Letter) -> bool {
+    fn still_stands(&self, letter: &Letter, import: &'static str) -> bool {
         let expired = letter.expires.is_some_and(|end| end <= Instant::now());
         let given_up = letter.reply.as_ref().is_some_and(|reply| reply.is_closed());
-        let subscribed = |lease: &crate::Lease| lease.permits(ActionId::MsgSubscribe, letter.import).is_ok();
+        let subscribed = |lease: &crate::Lease| lease.permits(ActionId::MsgSubscribe, import).is_ok();
         !expired
             && !given_up
             && letter.lease.permits(letter.action, letter.import).is_ok()

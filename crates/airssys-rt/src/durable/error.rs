@@ -1,64 +1,120 @@
 //! What can go wrong with a store, and what to do about it.
 
-use redb::{DatabaseError, StorageError};
+use std::io::ErrorKind;
 
-/// Why a store was not opened. Nothing was written to the file.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process, or another store in this one, has the file.
-    #[error("the message store is in use by another process: stop that one, or configure another file")]
+use thiserror::Error;
+
+/// Why the store could not do it.
+///
+/// The store does not know where its bytes are kept: who handed them in names the file.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The bytes are not those of a store.
+    #[error(
+        "not a store of messages and marks ({0}); nothing was changed: name an empty or new file, or the right one \
+         (a file whose creation was interrupted, and that was never in use, can be removed)"
+    )]
+    Foreign(String),
+    /// The bytes are of a store, and damaged.
+    #[error(
+        "the store of messages and marks is damaged ({0}); nothing was changed: restore it from a backup, or move it \
+         away and begin with an empty one, which knows neither its messages nor its marks"
+    )]
+    Damaged(String),
+    /// Written by a later version.
+    #[error("the store has format {0}, and this version knows format 1 only: use the version that wrote it")]
+    Newer(u64),
+    /// Somebody else has it.
+    #[error(
+        "the store is open in another process, or already in this one: end that one, or name another file"
+    )]
     InUse,
-    /// The file is not a store of this program, or is damaged.
+    /// Reading or writing failed.
+    ///
+    /// What was asked is not known to be kept. What was told `Ok` before is, and the store tries again by itself.
     #[error(
-        "the message store is not one, or is damaged ({0}): move the file away, or restore it from a backup"
+        "the store could not be read or written: {0}; what it said it keeps it keeps, and it will try again"
     )]
-    NotAStore(String),
-    /// A store of another version of this program.
-    #[error(
-        "the message store has format {0}, and this program reads format 1: use the program that wrote it"
-    )]
-    Version(u64),
-    /// The file could not be read or written.
-    #[error("the message store cannot be opened ({0}): mend the disk or the permissions of the file")]
-    Io(String),
+    Disk(String),
+    /// It was closed.
+    #[error("the store is closed")]
+    Closed,
 }
 
-impl From<DatabaseError> for OpenError {
-    fn from(error: DatabaseError) -> Self {
+/// Why a message is not in the mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EnqueueError {
+    /// The mailbox holds as many messages or bytes as its terms say, the dead letters included.
+    #[error("the mailbox is full: {waiting} waiting, {dead} dead letters, {bytes} bytes in all")]
+    Full {
+        /// Messages not yet acknowledged.
+        waiting: u64,
+        /// Dead letters, which are kept until somebody requeues or discards them.
+        dead: u64,
+        /// Bytes of both.
+        bytes: u64,
+    },
+    /// The message is larger than one may be here.
+    #[error("a message of {bytes} bytes, where one has {most} at most")]
+    TooLarge {
+        /// What it has.
+        bytes: u64,
+        /// What one may have.
+        most: u64,
+    },
+    /// The store failed. Whether the message is kept is not known.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl StoreError {
+    /// Whether the store was there and failed, so that trying again can help.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Disk(_))
+    }
+
+    pub(super) fn from_opening(error: redb::DatabaseError) -> Self {
+        use redb::DatabaseError as Opening;
         match error {
-            DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Self::InUse,
-            DatabaseError::Storage(StorageError::Io(io)) if io.kind() != std::io::ErrorKind::InvalidData => {
-                Self::Io(io.to_string())
+            Opening::DatabaseAlreadyOpen | Opening::LockProtocolMismatch => Self::InUse,
+            Opening::UpgradeRequired(found) => Self::Foreign(format!("an old file format, {found}")),
+            Opening::Storage(redb::StorageError::Corrupted(what)) => Self::Damaged(what),
+            Opening::Storage(redb::StorageError::Io(error)) if is_foreign(&error) => {
+                Self::Foreign(error.to_string())
             }
-            other => Self::NotAStore(other.to_string()),
+            Opening::Storage(redb::StorageError::Io(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+                Self::Damaged("it is shorter than it says".to_owned())
+            }
+            other => Self::Disk(other.to_string()),
         }
     }
 }
 
-/// The store could not do what was asked.
-///
-/// A write that failed may or may not be on disk; it was not answered `Ok`. The store opens its database anew
-/// before the next one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// The disk refused.
-    #[error("the message store could not write: {0}")]
-    Disk(String),
-    /// The store was closed, or its thread has ended.
-    #[error("the message store is closed")]
-    Closed,
+/// What redb says of a file without its magic number.
+fn is_foreign(error: &std::io::Error) -> bool {
+    error.kind() == ErrorKind::InvalidData
 }
 
-/// Why a message was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EnqueueError {
-    /// The mailbox has all the messages or bytes it may have, dead letters counted.
-    #[error("the mailbox is full")]
-    Full,
-    /// This message is larger than the mailbox takes.
-    #[error("the message is larger than the mailbox takes")]
-    TooLarge,
-    /// The message may not be on disk.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+macro_rules! disk_errors {
+    ($($error:ty),*) => {$(
+        impl From<$error> for StoreError {
+            fn from(error: $error) -> Self {
+                Self::Disk(error.to_string())
+            }
+        }
+    )*};
+}
+
+disk_errors!(redb::StorageError, redb::TransactionError, redb::CommitError, redb::SetDurabilityError);
+
+impl From<redb::TableError> for StoreError {
+    fn from(error: redb::TableError) -> Self {
+        match error {
+            redb::TableError::Storage(error) => error.into(),
+            other => Self::Foreign(other.to_string()),
+        }
+    }
 }

@@ -1,243 +1,262 @@
-//! A mailbox whose messages outlive the process.
+//! The handle of one durable mailbox.
 
+use std::fmt;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 
-use super::disk;
-use super::envelope::Envelope;
+use tokio::sync::oneshot;
+
 use super::error::{EnqueueError, StoreError};
-use super::queue::{Depth, Out, Queue, Reason, Slot};
-use super::store::Clock;
-use super::writer::Writer;
+use super::store::{Job, Link, Message, job};
 
-/// One durable mailbox. Clones are the same mailbox.
-#[derive(Clone)]
-pub struct Mailbox {
-    pub(super) queue: Arc<Queue>,
-    pub(super) writer: Writer,
-    pub(super) clock: Clock,
+/// What a mailbox may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Messages, the dead letters included.
+    pub capacity: NonZeroUsize,
+    /// Bytes in one message.
+    pub max_body_bytes: u64,
+    /// Bytes in all of them, the dead letters included.
+    pub max_total_bytes: u64,
+    /// How often one message is delivered before it is a dead letter.
+    pub max_deliveries: NonZeroU32,
 }
 
-impl std::fmt::Debug for Mailbox {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mailbox").field("name", &self.queue.name).finish_non_exhaustive()
+impl Default for Terms {
+    /// 1,024 messages of 64 KiB each, 16 MiB in all, five deliveries.
+    fn default() -> Self {
+        Self {
+            capacity: NonZeroUsize::MIN.saturating_add(1023),
+            max_body_bytes: 64 << 10,
+            max_total_bytes: 16 << 20,
+            max_deliveries: NonZeroU32::MIN.saturating_add(4),
+        }
     }
 }
 
-/// A message that is no longer delivered.
+/// A message on its way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// What it says.
+    pub bytes: Vec<u8>,
+    /// From when on nobody wants it, in milliseconds of the wall clock since 1970. It is then a dead letter.
+    pub expires: Option<u64>,
+}
+
+/// A message handed out, until it is acknowledged or released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its place in the mailbox. Never given twice.
+    pub sequence: u64,
+    /// How often it was handed out, this time included.
+    pub deliveries: u32,
+    /// What it says.
+    pub bytes: Vec<u8>,
+}
+
+/// Who waits for a message.
+pub(super) type Waiter = oneshot::Sender<Result<Parcel, StoreError>>;
+
+/// Why a message is a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// It was delivered as often as the terms allow, and never acknowledged.
+    Undeliverable,
+    /// Its time was over before it could be delivered.
+    Expired,
+}
+
+/// A message that is not delivered any more, and kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Its place in the mailbox, by which it is requeued or discarded.
+    /// The place it had.
     pub sequence: u64,
-    /// How often it was delivered.
+    /// How often it was handed out.
     pub deliveries: u32,
-    /// Why it is dead.
+    /// Why it is here.
     pub reason: Reason,
-    /// The message.
-    pub envelope: Envelope,
+    /// What it says.
+    pub bytes: Vec<u8>,
+}
+
+/// How full a mailbox is, as of the last commit.
+#[derive(Debug, Default)]
+pub(super) struct Gauge {
+    pub(super) waiting: AtomicU64,
+    pub(super) dead: AtomicU64,
+    pub(super) bytes: AtomicU64,
+}
+
+/// A mailbox whose messages outlive the process.
+///
+/// Clones lead to the same mailbox.
+#[derive(Clone)]
+pub struct Mailbox {
+    link: Arc<Link>,
+    name: Arc<str>,
+    gauge: Arc<Gauge>,
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox")
+            .field("name", &self.name)
+            .field("gauge", &self.gauge)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Mailbox {
-    /// Keeps a message. `Ok` with its sequence means that it is on disk.
-    ///
-    /// A future that is dropped before it is ready may have kept the message or not.
+    pub(super) fn new(link: Arc<Link>, name: Arc<str>, gauge: Arc<Gauge>) -> Self {
+        Self { link, name, gauge }
+    }
+
+    /// Keeps a message, and says its sequence once it is on disk.
     ///
     /// # Errors
     ///
-    /// [`EnqueueError`]; the message is not on disk, or, with [`EnqueueError::Store`], may not be.
+    /// [`EnqueueError::Full`] and [`EnqueueError::TooLarge`]: it is not kept. [`EnqueueError::Store`]: that is not
+    /// known, as it is not known when the future is dropped before it is ready.
     pub async fn enqueue(&self, envelope: Envelope) -> Result<u64, EnqueueError> {
-        let body = u64::try_from(envelope.body.len()).unwrap_or(u64::MAX);
-        if body > self.queue.state().terms.max_body_bytes || envelope.overlong() {
-            return Err(EnqueueError::TooLarge);
-        }
-        let encoded = envelope.encode();
-        let bytes = u64::try_from(encoded.len()).unwrap_or(u64::MAX);
-        let room = self.queue.reserve(bytes).ok_or(EnqueueError::Full)?;
-        let slot = Slot { deliveries: 0, bytes, expires: envelope.expires.unwrap_or(u64::MAX) };
-        let work = move |tx: &redb::WriteTransaction, _: &_| {
-            Ok((disk::put(tx, &room.queue.name, &encoded, slot)?, room))
-        };
-        let kept = self.writer.run(work, move |(sequence, room), _| {
-            room.queue.state().live.insert(sequence, slot);
-            room.queue.changed.notify_one();
-            sequence
-        });
-        Ok(kept.await?)
+        let name = Arc::clone(&self.name);
+        self.link.ask(move |batch| batch.enqueue(&name, envelope)).await?
     }
 
-    /// Waits for the oldest message, and hands it out when its delivery is counted on disk.
+    /// The first message that is not handed out; waits for one where there is none.
     ///
-    /// While a delivery is out, this waits for its end. What has expired or was delivered too often becomes a
-    /// dead letter here.
+    /// Dropping the future takes nothing: what came in between is for the next who asks, its count unchanged.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the delivery could not be counted; nothing is handed out then.
+    /// [`StoreError`] when the store failed. Nothing was handed out then.
     pub async fn next(&self) -> Result<Delivery, StoreError> {
-        loop {
-            let Some((out, slot, most)) = self.queue.take() else {
-                // A permit is kept for whoever asks next, so nothing that changes in between is missed.
-                self.queue.changed.notified().await;
-                continue;
-            };
-            if slot.expires <= (self.clock)() {
-                self.bury(out, slot, Reason::Expired).await?;
-            } else if slot.deliveries >= most {
-                self.bury(out, slot, Reason::Deliveries).await?;
-            } else {
-                return self.deliver(out, slot).await;
+        let (answer, answered) = oneshot::channel();
+        let name = Arc::clone(&self.name);
+        let place = self.link.place().await?;
+        let wait: Job = Box::new(move |batch| {
+            match batch {
+                Ok(batch) => batch.wait(&name, answer),
+                Err(error) => drop(answer.send(Err(error))),
             }
-        }
-    }
-
-    async fn deliver(&self, out: Out, slot: Slot) -> Result<Delivery, StoreError> {
-        let slot = Slot { deliveries: slot.deliveries.saturating_add(1), ..slot };
-        let writer = self.writer.clone();
-        let work = move |tx: &redb::WriteTransaction, _: &_| {
-            let bytes = disk::count(tx, &out.queue.name, out.sequence, slot)?;
-            let envelope = Envelope::decode(&bytes)
-                .ok_or_else(|| redb::Error::Corrupted("a message that cannot be read".to_owned()))?;
-            Ok((out, envelope))
-        };
-        let counted = self.writer.run(work, move |(out, envelope), _| {
-            out.queue.state().live.insert(out.sequence, slot);
-            // Should nobody wait for it any longer, dropping it lets it be delivered again.
-            Delivery { out, writer, deliveries: slot.deliveries, envelope }
+            Box::new(|_| ())
         });
-        counted.await
+        self.link.send(wait, Some(place))?;
+        answered.await.unwrap_or(Err(StoreError::Closed)).map(Parcel::claim)
     }
 
-    async fn bury(&self, out: Out, slot: Slot, why: Reason) -> Result<(), StoreError> {
-        let work = move |tx: &redb::WriteTransaction, _: &_| {
-            disk::bury(tx, &out.queue.name, out.sequence, slot, why)?;
-            Ok(out)
-        };
-        let buried = self.writer.run(work, move |out, _| {
-            let mut state = out.queue.state();
-            if state.live.remove(&out.sequence).is_some() {
-                state.dead += 1;
-                state.dead_bytes += slot.bytes;
-            }
-        });
-        buried.await
-    }
-
-    /// How much is in the mailbox; does not ask the disk.
-    #[must_use]
-    pub fn depth(&self) -> Depth {
-        self.queue.depth()
-    }
-
-    /// Dead letters from sequence `from` on, at most `limit`, oldest first.
+    /// The message was handled: it never comes again. Whether it was handed out at all.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the disk cannot be read.
+    /// [`StoreError`] when that may not be on disk. The message stays handed out: acknowledge it again.
+    pub async fn acknowledge(&self, sequence: u64) -> Result<bool, StoreError> {
+        let name = Arc::clone(&self.name);
+        self.link.ask(move |batch| batch.acknowledge(&name, sequence)).await
+    }
+
+    /// The handler failed: the message comes again, before those behind it, or is a dead letter now. Whether it was
+    /// handed out at all.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: the message stays handed out.
+    pub async fn release(&self, sequence: u64) -> Result<bool, StoreError> {
+        let name = Arc::clone(&self.name);
+        self.link.ask(move |batch| batch.release(&name, sequence)).await
+    }
+
+    /// The receiver is gone: releases all that it had, and says how many.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: all of it stays handed out.
+    pub async fn release_all(&self) -> Result<usize, StoreError> {
+        let name = Arc::clone(&self.name);
+        self.link.ask(move |batch| batch.release_all(&name)).await
+    }
+
+    /// Up to `limit` dead letters from that sequence on, in order.
+    ///
+    /// A page is shorter where its letters are large, and never empty before the end.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when they cannot be read.
     pub async fn dead_letters(&self, from: u64, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        let queue = Arc::clone(&self.queue);
-        let work = move |tx: &redb::WriteTransaction, _: &_| {
-            let mut letters = Vec::new();
-            for (sequence, slot, reason) in disk::dead(tx, &queue.name, from, limit)? {
-                let envelope = Envelope::decode(&disk::body(tx, &queue.name, sequence)?)
-                    .ok_or_else(|| redb::Error::Corrupted("a message that cannot be read".to_owned()))?;
-                letters.push(DeadLetter { sequence, deliveries: slot.deliveries, reason, envelope });
-            }
-            Ok(letters)
-        };
-        self.writer.run(work, |letters, _| letters).await
+        let name = Arc::clone(&self.name);
+        self.link.ask(move |batch| batch.dead_letters(&name, from, limit)).await
     }
 
-    /// Puts a dead letter at the end of the mailbox, uncounted and without an expiry. Its new sequence, or nothing
-    /// when there is no such letter.
+    /// Puts a dead letter at the end of the mailbox, with no deliveries and no expiry, and says its new sequence.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when that may not be on disk.
-    pub async fn requeue(&self, sequence: u64) -> Result<Option<u64>, StoreError> {
-        let queue = Arc::clone(&self.queue);
-        let name = self.queue.name.clone();
-        let work = move |tx: &redb::WriteTransaction, _: &_| disk::requeue(tx, &name, sequence);
-        let moved = self.writer.run(work, move |moved, _| {
-            let (sequence, slot) = moved?;
-            let mut state = queue.state();
-            state.dead = state.dead.saturating_sub(1);
-            state.dead_bytes = state.dead_bytes.saturating_sub(slot.bytes);
-            state.live.insert(sequence, slot);
-            drop(state);
-            queue.changed.notify_one();
-            Some(sequence)
-        });
-        moved.await
+    /// [`StoreError`]: it is a dead letter still, or is queued once.
+    pub async fn requeue(&self, dead: u64) -> Result<Option<u64>, StoreError> {
+        let name = Arc::clone(&self.name);
+        self.link.ask(move |batch| batch.requeue(&name, dead)).await
     }
 
-    /// Forgets a dead letter; whether there was one.
+    /// Removes a dead letter for good. Whether there was one.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when that may not be on disk.
-    pub async fn discard(&self, sequence: u64) -> Result<bool, StoreError> {
-        let queue = Arc::clone(&self.queue);
-        let name = self.queue.name.clone();
-        let work = move |tx: &redb::WriteTransaction, _: &_| disk::discard(tx, &name, sequence);
-        let gone = self.writer.run(work, move |gone, _| {
-            let Some(bytes) = gone else { return false };
-            let mut state = queue.state();
-            state.dead = state.dead.saturating_sub(1);
-            state.dead_bytes = state.dead_bytes.saturating_sub(bytes);
-            true
-        });
-        gone.await
+    /// [`StoreError`] when it may be there still.
+    pub async fn discard(&self, dead: u64) -> Result<bool, StoreError> {
+        let name = Arc::clone(&self.name);
+        self.link.ask(move |batch| batch.discard(&name, dead)).await
+    }
+
+    /// Messages that are not acknowledged, without a look at the disk.
+    #[must_use]
+    pub fn depth(&self) -> u64 {
+        self.gauge.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Dead letters, without a look at the disk.
+    #[must_use]
+    pub fn dead_depth(&self) -> u64 {
+        self.gauge.dead.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of both, without a look at the disk.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.gauge.bytes.load(Ordering::Relaxed)
     }
 }
 
-/// A message that is being handled.
-///
-/// Dropping it is [`Delivery::release`]: a handler that fails, or is cancelled, loses nothing.
-#[derive(Debug)]
-pub struct Delivery {
-    out: Out,
-    writer: Writer,
-    deliveries: u32,
-    envelope: Envelope,
+/// A delivery on its way to who asked. One that is not claimed goes back.
+pub(super) struct Parcel {
+    delivery: Delivery,
+    claimed: bool,
+    name: Arc<str>,
+    back: mpsc::Sender<Message>,
 }
 
-impl Delivery {
-    /// Its place in the mailbox. Later messages have higher ones, and none is used twice.
-    #[must_use]
-    pub fn sequence(&self) -> u64 {
-        self.out.sequence
+impl Parcel {
+    pub(super) fn new(delivery: Delivery, name: Arc<str>, back: mpsc::Sender<Message>) -> Self {
+        Self { delivery, claimed: false, name, back }
     }
 
-    /// How often it was delivered, this time included.
-    #[must_use]
-    pub fn deliveries(&self) -> u32 {
-        self.deliveries
+    fn claim(mut self) -> Delivery {
+        self.claimed = true;
+        let Delivery { sequence, deliveries, .. } = self.delivery;
+        Delivery { sequence, deliveries, bytes: std::mem::take(&mut self.delivery.bytes) }
     }
+}
 
-    /// The message.
-    #[must_use]
-    pub fn envelope(&self) -> &Envelope {
-        &self.envelope
-    }
-
-    /// Says that the message is handled. `Ok` means that it is never delivered again.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when that may not be on disk; the message may be delivered again.
-    pub async fn acknowledge(self) -> Result<(), StoreError> {
-        let out = self.out;
-        let work = move |tx: &redb::WriteTransaction, _: &_| {
-            disk::remove(tx, &out.queue.name, out.sequence)?;
-            Ok(out)
-        };
-        let gone = self.writer.run(work, |out, _| {
-            out.queue.state().live.remove(&out.sequence);
-        });
-        gone.await
-    }
-
-    /// Says that the message was not handled: it is delivered again, before any later one, and keeps its count.
-    pub fn release(self) {
-        drop(self);
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        if self.claimed {
+            return;
+        }
+        let (name, sequence, deliveries) =
+            (Arc::clone(&self.name), self.delivery.sequence, self.delivery.deliveries);
+        let back = job(move |batch| batch.take_back(&name, sequence, deliveries), |_| ());
+        // An error says that the store is closed: it will deliver again when it is opened.
+        drop(self.back.send(Message::Job(back, None)));
     }
 }

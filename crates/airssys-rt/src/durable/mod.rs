@@ -1,32 +1,48 @@
-//! Durable mailboxes: a message whose sending was answered `Ok` is on disk until it is acknowledged.
+//! What must outlive the process: mailboxes kept on disk, and marks that only go up.
 //!
-//! One [`Store`] serves many mailboxes, one for each name, and the [`Marks`] that never go down. All disk work is
-//! done by one thread of the store's own, which commits together what waits together: one sync of the disk covers
-//! many senders. Whoever asks awaits the commit; no executor thread waits for a disk.
+//! One [`Store`] holds the durable mailboxes of many receivers and the [`Marks`] of the system. A thread of its own
+//! does all that touches the disk; what waits for it at the same time shares one commit, and so one `fsync`.
 //!
-//! *Invariants:*
-//! - `Ok` from [`Mailbox::enqueue`] means that the message is on disk, and from [`Delivery::acknowledge`] that it
-//!   is gone from there. What is neither acknowledged nor dead is delivered again, also after a crash.
-//! - The count of deliveries is on disk before a delivery is handed out: a message that kills the host is counted.
-//! - One delivery of a mailbox is out at a time, and the next is the oldest. So the order of each sender is kept,
-//!   whatever is released or lost in between.
-//! - Dead letters take up the mailbox's capacity until somebody requeues or discards them. Nothing is dropped to
-//!   make room, and nothing grows without bound.
+//! *Invariant:* `Ok` means on disk. A message whose [`Mailbox::enqueue`] said `Ok` is delivered until it is
+//! acknowledged, or stands among the dead letters until somebody takes it from there; neither a full mailbox, nor a
+//! message that ends the host each time, nor the end of the process makes it disappear. A mark never goes down.
 //!
-//! The crate opens no files: whoever makes a store hands in how its database is opened.
+//! Delivery is *at least once*: a message that was handled and not yet acknowledged when the process ended comes
+//! again, with its count of deliveries raised. The count is on disk before the message is handed out.
+//!
+//! The crate opens no file by itself. The store stands on a [`StorageBackend`] that is handed in, which for a file
+//! is a [`FileBackend`]:
+//!
+//! ```
+//! use airssys_rt::durable::{Envelope, InMemoryBackend, Store, Terms};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Store::open(InMemoryBackend::new()).await?;
+//! let mailbox = store.mailbox("acme/billing", Terms::default()).await?;
+//! mailbox.enqueue(Envelope { bytes: b"pay".to_vec(), expires: None }).await?;
+//!
+//! let delivery = mailbox.next().await?;
+//! assert_eq!((delivery.deliveries, delivery.bytes.as_slice()), (1, b"pay".as_slice()));
+//! assert!(mailbox.acknowledge(delivery.sequence).await?);
+//! # store.close().await;
+//! # Ok(())
+//! # }
+//! ```
 
+mod batch;
 mod disk;
-mod envelope;
 mod error;
 mod mailbox;
 mod marks;
 mod queue;
+mod shared;
 mod store;
-mod writer;
+mod worker;
 
-pub use envelope::Envelope;
-pub use error::{EnqueueError, OpenError, StoreError};
-pub use mailbox::{DeadLetter, Delivery, Mailbox};
-pub use marks::Marks;
-pub use queue::{Depth, Reason, Terms};
+pub use error::{EnqueueError, StoreError};
+pub use mailbox::{DeadLetter, Delivery, Envelope, Mailbox, Reason, Terms};
+pub use marks::{Marks, RaiseError};
+pub use redb::StorageBackend;
+pub use redb::backends::{FileBackend, InMemoryBackend};
 pub use store::{Clock, Store};

@@ -1,172 +1,260 @@
-//! What a mailbox knows without asking the disk.
+//! One mailbox as the store's thread knows it: what waits, what is handed out, and how much there is.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use tokio::sync::Notify;
+use redb::ReadableTable;
 
-/// What a mailbox may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
-    /// Messages at most, dead letters counted.
-    pub capacity: usize,
-    /// Bytes of one body at most.
-    pub max_body_bytes: u64,
-    /// Bytes of all messages at most, headers and dead letters counted.
-    pub max_total_bytes: u64,
-    /// Deliveries of one message at most; after them it is a dead letter. 0 counts as 1.
-    pub max_deliveries: u32,
-}
+use super::disk::Tables;
+use super::error::{EnqueueError, StoreError};
+use super::mailbox::{Delivery, Envelope, Gauge, Reason, Terms, Waiter};
 
-/// How much a mailbox holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Depth {
-    /// Messages that are not acknowledged, the one that is out included.
-    pub waiting: usize,
-    /// Dead letters.
-    pub dead: usize,
-    /// Bytes of all of them.
-    pub bytes: u64,
-}
-
-/// Why a message is a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// It was delivered as often as it may be, and never acknowledged.
-    Deliveries,
-    /// Its time was over before it was delivered.
-    Expired,
-}
-
-impl Reason {
-    pub(super) fn to_byte(self) -> u8 {
-        match self {
-            Self::Deliveries => 0,
-            Self::Expired => 1,
-        }
-    }
-
-    pub(super) fn from_byte(byte: u8) -> Self {
-        if byte == 1 { Self::Expired } else { Self::Deliveries }
-    }
-}
-
-/// What is known of a message besides its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Slot {
+/// What is known of a message without its body.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
     pub(super) deliveries: u32,
+    pub(super) expires: Option<u64>,
     pub(super) bytes: u64,
-    /// `u64::MAX` for never.
-    pub(super) expires: u64,
 }
 
-/// A mailbox in memory. The disk is what counts; this follows it, commit by commit.
-#[derive(Debug)]
+/// All but the bodies, and nothing that is not on disk too, except who has what.
 pub(super) struct Queue {
-    pub(super) name: String,
-    state: Mutex<State>,
-    pub(super) changed: Notify,
-}
-
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) terms: Terms,
-    pub(super) live: BTreeMap<u64, Slot>,
-    /// Whether a delivery is out: there is one at a time.
-    pub(super) out: bool,
-    pub(super) dead: usize,
-    pub(super) dead_bytes: u64,
-    reserved: usize,
-    reserved_bytes: u64,
-}
-
-impl State {
-    fn bytes(&self) -> u64 {
-        self.live.values().map(|slot| slot.bytes).sum::<u64>() + self.dead_bytes
-    }
+    name: Arc<str>,
+    terms: Terms,
+    pub(super) gauge: Arc<Gauge>,
+    pub(super) next: u64,
+    pub(super) heads: BTreeMap<u64, Head>,
+    /// Not handed out.
+    pub(super) ready: BTreeSet<u64>,
+    /// Handed out, and neither acknowledged nor released.
+    pub(super) out: BTreeSet<u64>,
+    /// What was handed out before the batch that runs, once that batch changed it.
+    before: Option<BTreeSet<u64>>,
+    pub(super) dead: u64,
+    pub(super) bytes: u64,
+    waiting: VecDeque<Waiter>,
 }
 
 impl Queue {
-    pub(super) fn new(name: &str, terms: Terms) -> Self {
-        let state = State {
+    pub(super) fn load(name: Arc<str>, terms: Terms, tables: &Tables<'_>) -> Result<Self, StoreError> {
+        let mut queue = Self {
+            name,
             terms,
-            live: BTreeMap::new(),
-            out: false,
+            gauge: Arc::default(),
+            next: 1,
+            heads: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            out: BTreeSet::new(),
+            before: None,
             dead: 0,
-            dead_bytes: 0,
-            reserved: 0,
-            reserved_bytes: 0,
+            bytes: 0,
+            waiting: VecDeque::new(),
         };
-        Self { name: name.to_owned(), state: Mutex::new(state), changed: Notify::new() }
+        queue.reload(tables)?;
+        Ok(queue)
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes what the disk says. What is handed out stays so.
+    pub(super) fn reload(&mut self, tables: &Tables<'_>) -> Result<(), StoreError> {
+        let name = &*self.name;
+        self.next = tables.next.get(name)?.map_or(1, |next| next.value());
+        (self.heads, self.dead, self.bytes) = (BTreeMap::new(), 0, 0);
+        for row in tables.heads.range((name, 0)..=(name, u64::MAX))? {
+            let (key, head) = row?;
+            let (deliveries, expires, bytes) = head.value();
+            self.bytes = self.bytes.saturating_add(bytes);
+            self.heads.insert(key.value().1, Head { deliveries, expires, bytes });
+        }
+        for row in tables.dead.range((name, 0)..=(name, u64::MAX))? {
+            let (_, _, bytes) = row?.1.value();
+            self.bytes = self.bytes.saturating_add(bytes);
+            self.dead = self.dead.saturating_add(1);
+        }
+        self.out.retain(|sequence| self.heads.contains_key(sequence));
+        self.ready = self.heads.keys().filter(|sequence| !self.out.contains(sequence)).copied().collect();
+        Ok(())
     }
 
-    /// Takes over what the disk says; what is out stays out.
-    pub(super) fn load(&self, live: Vec<(u64, Slot)>, dead: usize, dead_bytes: u64) {
-        let mut state = self.state();
-        state.live = live.into_iter().collect();
-        (state.dead, state.dead_bytes) = (dead, dead_bytes);
-        drop(state);
-        self.changed.notify_one();
+    pub(super) fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
     }
 
-    pub(super) fn depth(&self) -> Depth {
-        let state = self.state();
-        Depth { waiting: state.live.len(), dead: state.dead, bytes: state.bytes() }
+    /// Remembers what is handed out, in case the batch fails.
+    pub(super) fn touch(&mut self) {
+        if self.before.is_none() {
+            self.before = Some(self.out.clone());
+        }
     }
 
-    /// Room for one message, taken before it is written, so that many senders together keep the bound.
-    pub(super) fn reserve(self: &Arc<Self>, bytes: u64) -> Option<Room> {
-        let mut state = self.state();
-        let count = state.live.len() + state.dead + state.reserved;
-        let total = state.bytes().saturating_add(state.reserved_bytes).saturating_add(bytes);
-        if count >= state.terms.capacity || total > state.terms.max_total_bytes {
+    /// The batch is on disk.
+    pub(super) fn confirm(&mut self) {
+        self.before = None;
+        self.measure();
+    }
+
+    /// The batch is not. What the disk says is to be read again.
+    pub(super) fn revert(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.out = before;
+        }
+    }
+
+    pub(super) fn measure(&self) {
+        let waiting = u64::try_from(self.heads.len()).unwrap_or(u64::MAX);
+        self.gauge.waiting.store(waiting, Ordering::Relaxed);
+        self.gauge.dead.store(self.dead, Ordering::Relaxed);
+        self.gauge.bytes.store(self.bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn wait(&mut self, waiter: Waiter) {
+        // Who gave up waiting left its place behind.
+        self.waiting.retain(|waiter| !waiter.is_closed());
+        self.waiting.push_back(waiter);
+    }
+
+    /// The first who still waits, if there is something to hand out.
+    pub(super) fn waiter(&mut self) -> Option<Waiter> {
+        if self.ready.is_empty() {
             return None;
         }
-        state.reserved += 1;
-        state.reserved_bytes += bytes;
-        Some(Room { queue: Arc::clone(self), bytes })
+        std::iter::from_fn(|| self.waiting.pop_front()).find(|waiter| !waiter.is_closed())
     }
 
-    /// The oldest message, when none is out.
-    pub(super) fn take(self: &Arc<Self>) -> Option<(Out, Slot, u32)> {
-        let mut state = self.state();
-        let (sequence, slot) = state.live.first_key_value().map(|(sequence, slot)| (*sequence, *slot))?;
-        if std::mem::replace(&mut state.out, true) {
-            return None;
+    /// Nothing was there for it after all.
+    pub(super) fn wait_first(&mut self, waiter: Waiter) {
+        self.waiting.push_front(waiter);
+    }
+
+    pub(super) fn enqueue(
+        &mut self,
+        envelope: &Envelope,
+        tables: &mut Tables<'_>,
+    ) -> Result<Result<u64, EnqueueError>, StoreError> {
+        let bytes = u64::try_from(envelope.bytes.len()).unwrap_or(u64::MAX);
+        if let Err(refused) = self.room_for(bytes) {
+            return Ok(Err(refused));
         }
-        Some((Out { queue: Arc::clone(self), sequence }, slot, state.terms.max_deliveries.max(1)))
+        let head = Head { deliveries: 0, expires: envelope.expires, bytes };
+        let sequence = self.append(head, &envelope.bytes, tables)?;
+        self.bytes = self.bytes.saturating_add(bytes);
+        Ok(Ok(sequence))
+    }
+
+    fn room_for(&self, bytes: u64) -> Result<(), EnqueueError> {
+        if bytes > self.terms.max_body_bytes {
+            return Err(EnqueueError::TooLarge { bytes, most: self.terms.max_body_bytes });
+        }
+        let waiting = u64::try_from(self.heads.len()).unwrap_or(u64::MAX);
+        let capacity = u64::try_from(self.terms.capacity.get()).unwrap_or(u64::MAX);
+        let held = waiting.saturating_add(self.dead);
+        if held >= capacity || self.bytes.saturating_add(bytes) > self.terms.max_total_bytes {
+            return Err(EnqueueError::Full { waiting, dead: self.dead, bytes: self.bytes });
+        }
+        Ok(())
+    }
+
+    /// Puts a message at the end. The caller counts its bytes.
+    pub(super) fn append(
+        &mut self,
+        head: Head,
+        body: &[u8],
+        tables: &mut Tables<'_>,
+    ) -> Result<u64, StoreError> {
+        let sequence = self.next;
+        self.next = sequence.saturating_add(1);
+        tables.next.insert(&*self.name, self.next)?;
+        tables.bodies.insert((&*self.name, sequence), body)?;
+        self.write(sequence, head, tables)?;
+        self.ready.insert(sequence);
+        Ok(sequence)
+    }
+
+    pub(super) fn write(
+        &mut self,
+        sequence: u64,
+        head: Head,
+        tables: &mut Tables<'_>,
+    ) -> Result<(), StoreError> {
+        tables.heads.insert((&*self.name, sequence), (head.deliveries, head.expires, head.bytes))?;
+        self.heads.insert(sequence, head);
+        Ok(())
+    }
+
+    /// Takes the first that is ready and raises its count; what is not to be delivered any more is buried.
+    pub(super) fn hand_out(
+        &mut self,
+        tables: &mut Tables<'_>,
+        now: u64,
+    ) -> Result<Option<Delivery>, StoreError> {
+        while let Some(sequence) = self.ready.first().copied() {
+            if self.bury_if_doomed(sequence, tables, now)? {
+                continue;
+            }
+            let Some(mut head) = self.heads.get(&sequence).copied() else { return Err(torn()) };
+            head.deliveries = head.deliveries.saturating_add(1);
+            self.write(sequence, head, tables)?;
+            let bytes = tables.bodies.get((&*self.name, sequence))?.ok_or_else(torn)?.value().to_vec();
+            self.ready.remove(&sequence);
+            self.out.insert(sequence);
+            return Ok(Some(Delivery { sequence, deliveries: head.deliveries, bytes }));
+        }
+        Ok(None)
+    }
+
+    /// Makes it a dead letter if it was delivered too often or has expired. Whether it was.
+    pub(super) fn bury_if_doomed(
+        &mut self,
+        sequence: u64,
+        tables: &mut Tables<'_>,
+        now: u64,
+    ) -> Result<bool, StoreError> {
+        let Some(head) = self.heads.get(&sequence).copied() else { return Err(torn()) };
+        let reason = if head.deliveries >= self.terms.max_deliveries.get() {
+            Reason::Undeliverable
+        } else if head.expires.is_some_and(|expires| expires <= now) {
+            Reason::Expired
+        } else {
+            return Ok(false);
+        };
+        let row = (head.deliveries, reason.code(), head.bytes);
+        tables.dead.insert((&*self.name, sequence), row)?;
+        tables.heads.remove((&*self.name, sequence))?;
+        self.heads.remove(&sequence);
+        self.ready.remove(&sequence);
+        self.dead = self.dead.saturating_add(1);
+        Ok(true)
+    }
+
+    /// Removes an acknowledged message.
+    pub(super) fn remove(&mut self, sequence: u64, tables: &mut Tables<'_>) -> Result<(), StoreError> {
+        tables.heads.remove((&*self.name, sequence))?;
+        tables.bodies.remove((&*self.name, sequence))?;
+        if let Some(head) = self.heads.remove(&sequence) {
+            self.bytes = self.bytes.saturating_sub(head.bytes);
+        }
+        Ok(())
     }
 }
 
-/// Room that is reserved; given back when dropped.
-#[derive(Debug)]
-pub(super) struct Room {
-    pub(super) queue: Arc<Queue>,
-    bytes: u64,
+/// The tables contradict each other.
+pub(super) fn torn() -> StoreError {
+    StoreError::Damaged("a message without its body or its head".to_owned())
 }
 
-impl Drop for Room {
-    fn drop(&mut self) {
-        let mut state = self.queue.state();
-        state.reserved = state.reserved.saturating_sub(1);
-        state.reserved_bytes = state.reserved_bytes.saturating_sub(self.bytes);
+impl Reason {
+    fn code(self) -> u8 {
+        match self {
+            Self::Undeliverable => 1,
+            Self::Expired => 2,
+        }
     }
-}
 
-/// The right to handle the oldest message; dropping it lets the message be delivered again.
-#[derive(Debug)]
-pub(super) struct Out {
-    pub(super) queue: Arc<Queue>,
-    pub(super) sequence: u64,
-}
-
-impl Drop for Out {
-    fn drop(&mut self) {
-        self.queue.state().out = false;
-        self.queue.changed.notify_one();
+    pub(super) fn from_code(code: u8) -> Result<Self, StoreError> {
+        match code {
+            1 => Ok(Self::Undeliverable),
+            2 => Ok(Self::Expired),
+            other => Err(StoreError::Damaged(format!("a dead letter of reason {other}"))),
+        }
     }
 }
