@@ -313,11 +313,12 @@ fn a_move_is_not_made_by_what_was_lent_nor_to_where_it_makes_more_possible() {
         // Its own: to read and take away beneath `/m/own`, to look and to create anywhere.
         (_, ActionId::FsStat | ActionId::FsCreate) => Says::Permit,
         (_, ActionId::FsRead | ActionId::FsDelete) if on.starts_with("/m/own") => Says::Permit,
+        (_, ActionId::FsWrite) if on.starts_with("/m/written") => Says::Permit,
         _ => Says::Nothing,
     });
     let (a, b) = (world.session("acme/a"), world.session("acme/b"));
     let dir = tempfile::tempdir().unwrap();
-    for name in ["own", "lent", "else"] {
+    for name in ["own", "lent", "else", "written"] {
         std::fs::create_dir(dir.path().join(name)).unwrap();
         std::fs::write(dir.path().join(name).join("f"), name).unwrap();
     }
@@ -335,6 +336,11 @@ fn a_move_is_not_made_by_what_was_lent_nor_to_where_it_makes_more_possible() {
     // Into what was lent: its own file could be written there.
     assert!(root.rename_at("own/f", &root, "lent/g", IMPORT).is_err());
     assert!(root.link_at("own/f", false, &root, "lent/g", IMPORT).is_err());
+    // To where it may write by itself, of what it may write for a time.
+    let writes = terms([ActionId::FsWrite], path("/m/own"), 0);
+    let number = world.lend(&a, "acme/b", writes).unwrap();
+    let _writes = b.accept_lent(number, IMPORT).unwrap();
+    assert!(root.rename_at("own/f", &root, "written/g", IMPORT).is_err());
     root.rename_at("own/f", &root, "else/g", IMPORT).unwrap();
 }
 

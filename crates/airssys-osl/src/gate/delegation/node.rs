@@ -179,3 +179,23 @@ impl std::fmt::Debug for Holding {
         write!(f, "delegation {} to {}", self.node.number, self.node.to)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ActionId, Clock, testing};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn what_has_ended_is_neither_held_nor_lent_on_by_who_found_it_before() {
+        let (session, _) = testing::session(|_, _| true);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let terms = Terms::new([ActionId::ClockRead], Clock::Wall.into(), deadline, 1).unwrap();
+        let node = |number| Node::new(number, "acme/y".into(), terms.clone(), &session, None, Weak::new());
+        let (first, second) = (node(1), node(2));
+        assert!(first.hold(&session).is_some() && first.lend_on(&second));
+        first.end().wait();
+        assert!(first.hold(&session).is_none() && !first.lend_on(&node(3)));
+        assert!(second.is_over());
+    }
+}
