@@ -46,7 +46,7 @@ fn with_entry<T>(act: impl FnOnce(&Entry<'_>) -> T) -> T {
     let reasons = Reasons { policies: vec!["thumb-reads-input".into()], errors: Vec::new() };
     let import = "wasi:filesystem/types@0.2.8#[method]descriptor.open-at";
     let ask = Ask { subject: &subject, action: ActionId::FsRead, resource: &resource, import };
-    act(&Entry { ask, verdict: &Verdict::Allow(Arc::new(reasons)), epoch: 1 })
+    act(&Entry { ask, verdict: &Verdict::Allow(Arc::new(reasons)), epoch: 1, delegated: None })
 }
 
 /// A log of so many decisions.
