@@ -5,7 +5,7 @@
 //! from a handle that was born from one. It knows nothing of WebAssembly or of Cedar; it asks an [`Authorizer`]
 //! and tells a [`Recorder`].
 //!
-//! *Invariant:* outside [`host_files`] no public function has an effect without a [`Permit`] or a [`Lease`].
+//! *Invariant:* outside [`host_files`], [`host_signals`] and [`host_sockets`] no public function has an effect without a [`Permit`] or a [`Lease`].
 
 pub mod action;
 pub mod calls;
@@ -15,6 +15,8 @@ pub mod fs;
 pub mod gate;
 mod handle;
 pub mod host_files;
+pub mod host_signals;
+pub mod host_sockets;
 pub mod net;
 pub mod own;
 pub mod post;
