@@ -48,6 +48,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`serve`] | a served system: configuration, control socket, metrics |
 //! | [`embed`] | the runtime, components in it, values in and out |
 //! | [`actor`] | components as supervised actors |
 //! | [`host`] | the host functions behind each interface; no system call |
@@ -74,6 +75,7 @@ pub mod host;
 pub mod identity;
 pub mod kernel;
 pub mod policy;
+pub mod serve;
 
 pub use airssys_osl::fs::MountSpec;
 pub use airssys_osl::{Denied, GuestPath, Principal, stdio};

@@ -8,6 +8,7 @@ use super::drawn::{as_json, drawn};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::files::setting_ambient;
+pub(super) use crate::serve::text::{hides, printable};
 use airssys_osl::Stdio;
 use airssys_osl::stdio::{self, LeftOpen};
 use comfy_table::presets::NOTHING;
@@ -176,17 +177,6 @@ pub(super) fn ascii(json: &str) -> String {
     out
 }
 
-/// Whether a text holds what would not show, or would act on a terminal.
-pub(super) fn hides(text: &str) -> bool {
-    text.chars().any(is_hidden)
-}
-
-/// The text with what would not show, or would act on a terminal, written as an escape.
-pub(super) fn printable(text: &str) -> String {
-    let shown = |c: char| if is_hidden(c) { c.escape_unicode().collect() } else { c.to_string() };
-    text.chars().map(shown).collect::<String>()
-}
-
 /// A host path for a message: what does not show, a line break too, is escaped.
 pub(super) fn shown_path(path: &Path) -> String {
     printable(&path.display().to_string())
@@ -214,12 +204,6 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
 /// As [`printable`], but that the lines stay.
 pub(super) fn printable_lines(text: &str) -> String {
     text.lines().map(|line| printable(line) + "\n").collect()
-}
-
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Grants: what a component is given, from flags and from the configuration they name.
 
-use super::config::{Config as File, MAX_CONFIG_BYTES};
 use super::console::{Console, shown_path};
 use super::denials::{self, When};
 use super::failure::Failure;
@@ -11,6 +10,7 @@ use crate::audit::Log;
 use crate::embed::Config;
 use crate::identity::Trust;
 use crate::kernel::Limits;
+use crate::serve::config::{Granted as File, MAX_CONFIG_BYTES};
 use airssys_osl::fs::{MountOptions, MountSpec};
 use clap::Args;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,6 @@ mod args;
 mod audit_show;
 mod audit_verify;
 mod call;
-mod config;
 mod console;
 mod denials;
 mod dev;

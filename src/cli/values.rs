@@ -1,20 +1,10 @@
 //! Values on the command line: `--dir HOST::GUEST[:ro]`, `--env NAME=VALUE`, `--resource Type::"id"`.
 
-use super::console::{hides, printable};
+pub(super) use crate::serve::config::values::Dir;
+use crate::serve::config::values::{env_name, guest_path};
+use airssys_osl::Resource;
 use airssys_osl::own::{self, OwnResource};
-use airssys_osl::{GuestPath, Resource};
 use std::path::PathBuf;
-
-/// A directory of the host and where the component sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Dir {
-    /// The directory on the host.
-    pub(super) host: PathBuf,
-    /// Where the component sees it.
-    pub(super) guest: GuestPath,
-    /// Whether nothing beneath it can be changed.
-    pub(super) read_only: bool,
-}
 
 /// Reads `HOST`, `HOST::GUEST` or either with `:ro`.
 pub(super) fn dir(text: &str) -> Result<Dir, String> {
@@ -32,20 +22,6 @@ pub(super) fn dir(text: &str) -> Result<Dir, String> {
     Ok(Dir { host: PathBuf::from(host), guest, read_only })
 }
 
-/// Reads the path at which a component sees a directory.
-pub(super) fn guest_path(text: &str) -> Result<GuestPath, String> {
-    if let Some((path, mode)) = text.rsplit_once(':').filter(|(_, mode)| !mode.contains('/')) {
-        let (path, mode) = (printable(path), printable(mode));
-        return Err(format!("`:{mode}` is not a way to mount; write `{path}` or `{path}:ro`"));
-    }
-    // A guest may find such names on the disk; nobody mounts at one on purpose.
-    if hides(text) {
-        let path = printable(text);
-        return Err(format!("guest path `{path}` holds a character that does not show; leave it out"));
-    }
-    GuestPath::parse(text).map_err(|error| format!("guest {error}"))
-}
-
 /// Reads `NAME=VALUE`.
 pub(super) fn env(text: &str) -> Result<(String, String), String> {
     let (name, value) =
@@ -55,18 +31,6 @@ pub(super) fn env(text: &str) -> Result<(String, String), String> {
         true => Err("the value holds a NUL".to_owned()),
         false => Ok((name.to_owned(), value.to_owned())),
     }
-}
-
-/// Checks the name of a variable. Narrower than what the interface lets pass: what no shell could have set is a slip.
-pub(super) fn env_name(name: &str) -> Result<(), String> {
-    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let wrong = || {
-        format!(
-            "`{}` cannot name a variable; use the letters a to z and A to Z, digits and `_`",
-            printable(name)
-        )
-    };
-    plain.then_some(()).ok_or_else(wrong)
 }
 
 /// Reads `Type::"id"`; the quotes may be left out.
@@ -117,6 +81,7 @@ fn unescaped(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use airssys_osl::GuestPath;
 
     fn of(text: &str) -> (String, String, bool) {
         let dir = dir(text).unwrap();

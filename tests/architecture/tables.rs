@@ -12,7 +12,8 @@ pub(crate) struct Layer {
 
 /// Directions between the modules of the root package.
 pub(crate) const LAYERS: &[Layer] = &[
-    Layer { name: "cli", on: &["embed"] },
+    Layer { name: "cli", on: &["serve", "embed"] },
+    Layer { name: "serve", on: &["actor", "embed"] },
     Layer { name: "embed", on: &["actor", "registry", "host"] },
     Layer { name: "actor", on: &["host"] },
     Layer { name: "registry", on: &["identity"] },

@@ -1,132 +1,82 @@
-//! `airssys.toml`: what a component is given, written down.
-//!
-//! It is read only when `--config` names it. Unknown keys are errors with file, line and column, paths are relative to
-//! the file's own directory, and a limit that is not enforced has no key.
+//! What every component is given: the keys that a run and a served system share.
 
-use super::console::printable;
-use super::values::{Dir, env_name, guest_path};
 use crate::identity::Limits;
-use miette::{Diagnostic, NamedSource, SourceSpan};
-use serde::Deserialize;
+use crate::serve::config::place::{ConfigError, File};
+use crate::serve::config::raw::{RawFile, RawMount};
+use crate::serve::config::values::{Dir, env_name, guest_path};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
-use thiserror::Error;
 use toml::Spanned;
-
-/// The largest configuration that is read, in bytes.
-pub(super) const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
-
-/// A mistake in the configuration, and where it stands.
-#[derive(Debug, Error, Diagnostic)]
-#[error("{origin}:{line}:{column}: {message}")]
-pub(super) struct ConfigError {
-    origin: String,
-    line: usize,
-    column: usize,
-    message: String,
-    #[help]
-    help: &'static str,
-    #[source_code]
-    text: NamedSource<String>,
-    #[label("here")]
-    span: SourceSpan,
-}
 
 /// A directory of the host, as the configuration gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ConfiguredMount {
+pub struct ConfiguredMount {
     /// What `--dir` can say too.
-    pub(super) dir: Dir,
+    pub dir: Dir,
     /// Whether the mount goes on where another file system begins.
-    pub(super) cross_devices: bool,
+    pub cross_devices: bool,
     /// Whether FIFOs, devices and sockets can be opened.
-    pub(super) special_files: bool,
+    pub special_files: bool,
 }
 
-/// The configuration, with paths resolved against its directory.
+/// What components are given, with paths resolved against the file's directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Config {
+pub struct Granted {
     /// The most that components are given; a component's own manifest can only ask for less.
-    pub(super) limits: Limits,
-    pub(super) mounts: Vec<ConfiguredMount>,
-    pub(super) env: BTreeMap<String, String>,
-    pub(super) policies: Vec<PathBuf>,
-    pub(super) entities: Vec<PathBuf>,
-    pub(super) trust: Option<PathBuf>,
-    pub(super) audit: Option<PathBuf>,
+    pub limits: Limits,
+    /// Directories.
+    pub mounts: Vec<ConfiguredMount>,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// Policy files.
+    pub policies: Vec<PathBuf>,
+    /// Entity files.
+    pub entities: Vec<PathBuf>,
+    /// The trust file.
+    pub trust: Option<PathBuf>,
+    /// The log.
+    pub audit: Option<PathBuf>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawConfig {
-    #[serde(default)]
-    limits: Limits,
-    #[serde(default)]
-    mount: Vec<RawMount>,
-    #[serde(default)]
-    env: BTreeMap<Spanned<String>, Spanned<String>>,
-    #[serde(default)]
-    policy: Vec<PathBuf>,
-    #[serde(default)]
-    entities: Vec<PathBuf>,
-    trust: Option<PathBuf>,
-    audit: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawMount {
-    host: Spanned<PathBuf>,
-    guest: Spanned<String>,
-    #[serde(default)]
-    read_only: bool,
-    #[serde(default)]
-    cross_devices: bool,
-    #[serde(default)]
-    special_files: bool,
-}
-
-impl Config {
-    /// Reads the text of the configuration that stands at `path`.
-    pub(super) fn parse(text: &str, path: &Path, directory: &Path) -> Result<Config, Box<ConfigError>> {
-        let file = File { text, path };
-        let raw: RawConfig = toml::from_str(text).map_err(|error| {
-            let help =
-                "keys that this version does not know are errors; correct the spelling or remove the line";
-            file.at(error.span().unwrap_or(0..0), error.message(), help)
-        })?;
-        let all = |paths: Vec<PathBuf>| paths.into_iter().map(|path| directory.join(path)).collect();
-        Ok(Config {
-            limits: raw.limits,
-            mounts: raw
-                .mount
-                .into_iter()
-                .map(|mount| file.mount(mount, directory))
-                .collect::<Result<_, _>>()?,
-            env: raw.env.into_iter().map(|pair| file.variable(pair)).collect::<Result<_, _>>()?,
-            policies: all(raw.policy),
-            entities: all(raw.entities),
-            trust: raw.trust.map(|path| directory.join(path)),
-            audit: raw.audit.map(|path| directory.join(path)),
-        })
+impl Granted {
+    /// Reads the text of the configuration of a run, which describes no served system.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with the place.
+    pub fn parse(text: &str, path: &Path, directory: &Path) -> Result<Granted, Box<ConfigError>> {
+        let file = File { text, path, directory };
+        let raw = file.read()?;
+        if let Some((what, span)) = raw.of_a_system() {
+            let help = "start it with `airssys serve --config`, or give the run a configuration without it";
+            return Err(file.at(span, &format!("`{what}` describes a served system"), help));
+        }
+        file.granted(raw)
     }
 }
 
-struct File<'a> {
-    text: &'a str,
-    path: &'a Path,
-}
-
 impl File<'_> {
-    fn mount(&self, raw: RawMount, directory: &Path) -> Result<ConfiguredMount, Box<ConfigError>> {
+    /// The shared part of what was read.
+    pub(super) fn granted(&self, raw: RawFile) -> Result<Granted, Box<ConfigError>> {
+        let all = |paths: Vec<PathBuf>| paths.iter().map(|path| self.directory.join(path)).collect();
+        Ok(Granted {
+            limits: raw.limits,
+            mounts: raw.mount.into_iter().map(|mount| self.mount(mount)).collect::<Result<_, _>>()?,
+            env: raw.env.into_iter().map(|pair| self.variable(pair)).collect::<Result<_, _>>()?,
+            policies: all(raw.policy),
+            entities: all(raw.entities),
+            trust: raw.trust.map(|path| self.directory.join(path)),
+            audit: raw.audit.map(|path| self.directory.join(path)),
+        })
+    }
+
+    fn mount(&self, raw: RawMount) -> Result<ConfiguredMount, Box<ConfigError>> {
         let help = "write a host directory, and for the component an absolute path such as `/data`";
         if raw.host.get_ref().as_os_str().is_empty() {
             return Err(self.at(raw.host.span(), "no host directory is named", help));
         }
         let guest =
             guest_path(raw.guest.get_ref()).map_err(|error| self.at(raw.guest.span(), &error, help))?;
-        let dir = Dir { host: directory.join(raw.host.get_ref()), guest, read_only: raw.read_only };
+        let dir = Dir { host: self.directory.join(raw.host.get_ref()), guest, read_only: raw.read_only };
         Ok(ConfiguredMount { dir, cross_devices: raw.cross_devices, special_files: raw.special_files })
     }
 
@@ -141,20 +91,6 @@ impl File<'_> {
             false => Ok((name.into_inner(), value.into_inner())),
         }
     }
-
-    fn at(&self, span: Range<usize>, message: &str, help: &'static str) -> Box<ConfigError> {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let origin = printable(&self.path.display().to_string());
-        Box::new(ConfigError {
-            line: before.matches('\n').count() + 1,
-            column: before.rsplit('\n').next().unwrap_or(before).chars().count() + 1,
-            message: printable(&message.replace('\n', ", ")),
-            help,
-            text: NamedSource::new(&origin, self.text.to_owned()),
-            span: span.into(),
-            origin,
-        })
-    }
 }
 
 #[cfg(test)]
@@ -162,8 +98,8 @@ mod tests {
     use super::*;
     use std::num::NonZeroU64;
 
-    fn parse(text: &str) -> Result<Config, Box<ConfigError>> {
-        Config::parse(text, Path::new("conf/airssys.toml"), Path::new("conf"))
+    fn parse(text: &str) -> Result<Granted, Box<ConfigError>> {
+        Granted::parse(text, Path::new("conf/airssys.toml"), Path::new("conf"))
     }
 
     #[test]
@@ -176,6 +112,26 @@ mod tests {
                 "conf/airssys.toml:4:1: unknown field `readonly`",
             ),
             ("[network]", "conf/airssys.toml:1:2: unknown field `network`"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_run_does_not_pass_over_what_describes_a_served_system() {
+        for (text, said) in [
+            ("[serve]\nstate = 's'", "conf/airssys.toml:1:1: `[serve]` describes a served system"),
+            ("[[component]]\nname = 'a/b'\nfile = 'f'", "conf/airssys.toml:1:1: `[[component]]` describes"),
+            ("[[operator]]\nuid = 1", "conf/airssys.toml:1:1: `[[operator]]` describes"),
+            (
+                "[[supervisor]]\nname = 'a'\nchildren = []",
+                "conf/airssys.toml:1:1: `[[supervisor]]` describes",
+            ),
+            (
+                "[[links]]\nfrom = 'a/b'\nimport = 'a:b/c'\nto = 'a/c'",
+                "conf/airssys.toml:1:1: `[[links]]` describes",
+            ),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.starts_with(said), "{error}");
@@ -208,7 +164,7 @@ mod tests {
 
     #[test]
     fn an_empty_configuration_gives_nothing() {
-        assert_eq!(parse("").unwrap(), Config::default());
+        assert_eq!(parse("").unwrap(), Granted::default());
     }
 
     #[test]

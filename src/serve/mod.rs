@@ -1,0 +1,31 @@
+//! A served system: components that live, and the operators who tend them.
+//!
+//! Everything here stands around the actor system and does not know how it works: what an operator may ask is the trait
+//! [`control::Controls`], what the process itself asks is [`System`], and what is measured is [`metrics::Gauges`]. This
+//! layer reads the configuration, listens, bounds who waits for what and for how long, and hands on. It decides nothing:
+//! each operation is decided, and recorded, by whoever implements [`control::Controls`].
+//!
+//! ```text
+//! airssys.toml ──config──▶ SystemConfig ──▶ System (actor) ◀── Controls ──control──▶ Unix socket ◀── airssys ps, …
+//!                                              ▲   └── Gauges ──metrics──▶ health ──▶ /healthz /readyz /metrics
+//! SIGTERM, SIGHUP ──run────────────────────────┘
+//! ```
+
+pub mod client;
+pub mod config;
+mod connection;
+pub mod control;
+mod follow;
+mod health;
+pub mod metrics;
+mod name;
+mod run;
+pub(crate) mod text;
+
+pub use connection::Patience;
+pub use follow::{Follow, Followed, Line, Logs};
+pub use name::{BadName, ComponentName};
+pub use run::{Ended, Event, ServeError, Served, System, run};
+
+/// Where the control socket is unless something else is said. It does not depend on who asks, or on where.
+pub const CONTROL: &str = "/run/airssys/control.sock";
