@@ -5,7 +5,8 @@ use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::files::args_ambient;
 use super::{
-    audit_show, audit_verify, call, explain, inspect, keygen, policy_check, run, sign, trace, verify,
+    audit_show, audit_verify, call, explain, inspect, keygen, logs, policy_check, policy_swap, ps, reload,
+    revoke, run, send, sign, status, stop, trace, verify,
 };
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -41,7 +42,14 @@ enum Command {
     Inspect(inspect::Inspect),
     Run(run::Run),
     Call(call::Call),
-    /// Check policies, and explain verdicts.
+    Ps(ps::Ps),
+    Status(status::Status),
+    Send(send::Send),
+    Reload(reload::Reload),
+    Stop(stop::Stop),
+    Revoke(revoke::Revoke),
+    Logs(logs::Logs),
+    /// Check policies, explain verdicts, and put policies in force.
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Policy(Group<PolicyCommand>),
     /// Read a log of verdicts, and prove it whole.
@@ -58,6 +66,7 @@ struct Group<C: Subcommand> {
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
     Check(policy_check::Check),
+    Swap(policy_swap::Swap),
     Explain(Box<explain::Explain>),
 }
 
@@ -119,7 +128,15 @@ impl Command {
             Command::Inspect(command) => command.run(console),
             Command::Run(command) => command.run(console),
             Command::Call(command) => command.run(console),
+            Command::Ps(command) => command.run(console),
+            Command::Status(command) => command.run(console),
+            Command::Send(command) => command.run(console),
+            Command::Reload(command) => command.run(console),
+            Command::Stop(command) => command.run(console),
+            Command::Revoke(command) => command.run(console),
+            Command::Logs(command) => command.run(console),
             Command::Policy(Group { command: PolicyCommand::Check(command) }) => command.run(console),
+            Command::Policy(Group { command: PolicyCommand::Swap(command) }) => command.run(console),
             Command::Policy(Group { command: PolicyCommand::Explain(command) }) => command.run(console),
             Command::Audit(Group { command: AuditCommand::Show(command) }) => command.run(console),
             Command::Audit(Group { command: AuditCommand::Verify(command) }) => command.run(console),

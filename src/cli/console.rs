@@ -50,12 +50,17 @@ impl Console {
 
     /// Prints text as it is, with a line break at its end.
     pub(super) fn lines(self, text: &str) -> Result<(), Failure> {
+        self.is_read(text).map(drop)
+    }
+
+    /// As [`Console::lines`]; whether anybody still reads.
+    pub(super) fn is_read(self, text: &str) -> Result<bool, Failure> {
         let mut out = io::stdout().lock();
         let text = text.trim_end_matches('\n');
         let written = writeln!(out, "{text}").and_then(|()| out.flush());
-        written.or_else(|error| match error.kind() {
+        written.map(|()| true).or_else(|error| match error.kind() {
             // Whoever read it has seen enough.
-            io::ErrorKind::BrokenPipe => Ok(()),
+            io::ErrorKind::BrokenPipe => Ok(false),
             _ => Err(Failure::wrong(
                 format!("the answer cannot be written: {error}"),
                 "make room or write elsewhere",

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! args ──▶ command ──▶ library ──▶ console
-//!            └── settings: flags over airssys.toml        └── exit: the table of statuses
+//!            ├── settings: flags over airssys.toml        └── exit: the table of statuses
+//!            └── served: a running server's control socket
 //! ```
 
 mod args;
@@ -24,11 +25,20 @@ mod grants;
 mod inputs;
 mod inspect;
 mod keygen;
+mod logs;
 mod outcome;
 mod outline;
 mod policy_check;
+mod policy_swap;
+mod ps;
+mod reload;
+mod revoke;
 mod run;
+mod send;
+mod served;
 mod sign;
+mod status;
+mod stop;
 mod trace;
 mod values;
 mod verify;

@@ -188,21 +188,23 @@ impl Client {
         self.post(&format!("/v1/keys/{key_id}/revoke"), Bytes::new(), Some(SLOW)).await
     }
 
-    /// See [`Controls::logs`](super::control::Controls::logs). Hands each line on until there is none, or `each` says no.
+    /// See [`Controls::logs`](super::control::Controls::logs). Hands each line on until there is none, or `each` wants no more.
     ///
     /// # Errors
     /// [`ClientError`], or that of `each`.
     pub async fn logs<E: From<ClientError>>(
         &self,
         wanted: LogsRequest,
-        mut each: impl FnMut(Line) -> Result<(), E>,
+        mut each: impl FnMut(Line) -> Result<bool, E>,
     ) -> Result<(), E> {
         let LogsRequest { last, follow } = wanted;
         let path = format!("/v1/logs?last={last}&follow={follow}");
         let body = self.answered(Method::GET, &path, Bytes::new(), Some(self.quick)).await?.into_body();
         let mut lines = Lines { body, held: BytesMut::new() };
         while let Some(line) = lines.next(self).await? {
-            each(line)?;
+            if !each(line)? {
+                break;
+            }
         }
         Ok(())
     }

@@ -33,11 +33,8 @@ pub(super) struct File<'a> {
 impl File<'_> {
     /// What stands in it, by its grammar alone.
     pub(super) fn read(&self) -> Result<RawFile, Box<ConfigError>> {
-        toml::from_str(self.text).map_err(|error| {
-            let help =
-                "keys that this version does not know are errors; correct the spelling or remove the line";
-            self.at(error.span().unwrap_or(0..0), error.message(), help)
-        })
+        toml::from_str(self.text)
+            .map_err(|error| self.at(error.span().unwrap_or(0..0), error.message(), remedy(error.message())))
     }
 
     /// A mistake at that place.
@@ -54,4 +51,18 @@ impl File<'_> {
             origin,
         })
     }
+}
+
+/// What to do about what the reader of TOML found.
+fn remedy(message: &str) -> &'static str {
+    const REMEDIES: &[(&str, &str)] = &[
+        ("unknown variant", "write one of these"),
+        ("missing field", "add the key"),
+        ("invalid", "correct the value"),
+    ];
+    let found = REMEDIES.iter().find(|(begin, _)| message.starts_with(begin));
+    found.map_or(
+        "keys that this version does not know are errors; correct the spelling or remove the line",
+        |(_, help)| help,
+    )
 }

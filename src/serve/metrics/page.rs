@@ -99,7 +99,7 @@ impl Reading {
     fn latency(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = "airssys_decision_seconds";
         let mut family = to.encode_descriptor(name, "How long deciding took", None, MetricType::Histogram)?;
-        let bounds = BOUNDS.iter().map(|bound| seconds(*bound)).chain([f64::MAX]);
+        let bounds = BOUNDS.iter().map(|bound| seconds(*bound)).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(self.counters.latency.iter().map(load)).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         family.encode_histogram::<NoLabelSet>(
