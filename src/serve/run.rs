@@ -111,8 +111,8 @@ pub async fn run(
     let doors = Doors::open(config, &served).await?;
     tell(Event::Ready { control: config.serve.control.clone(), metrics: doors.metrics });
     attend(&*served.system, &mut signals, tell).await;
-    tell(Event::Ending);
     doors.closing.send_replace(true);
+    tell(Event::Ending);
     let ended = tokio::select! {
         late = served.system.shutdown(config.serve.shutdown) => Ended { aborted: false, late },
         () = told_again(&mut signals) => {
@@ -173,7 +173,7 @@ impl Doors {
             None => None,
         };
         let listener = ControlListener::bind_ambient(&config.serve.control)?;
-        let operators = Operators::own_and_ambient(config.operators.iter().map(|operator| operator.uid));
+        let operators = Operators::with_own_ambient(config.operators.iter().map(|operator| operator.uid));
         let control = ControlServer::new(listener, operators, Arc::clone(&served.controls));
         let control = Arc::new(control.patience(served.patience));
         let (closing, closed) = (watch::Sender::new(false), watch::Sender::new(false));

@@ -122,6 +122,7 @@ pub(crate) const OWNERS: &[Owner] = &[
             "tokio::fs",
             "tokio::net",
             "tokio::process",
+            "tokio::signal",
             "tempfile",
         ],
         except: &[
@@ -157,6 +158,13 @@ pub(crate) const OWNERS: &[Owner] = &[
         homes: &[Home("xtask/src/", "wit-parser's ids index the arenas they came from; no guest is near")],
         reason: "a guest must not be able to end the host",
         tests_may: true,
+    },
+    Owner {
+        names: &["axum", "hyper*", "prometheus_client"],
+        except: &[],
+        homes: &[Home("src/serve/", "speaks to operators and to whoever watches the process")],
+        reason: "one layer speaks HTTP for the host, and no guest's bytes come near it",
+        tests_may: false,
     },
     Owner {
         names: &["airssys_rt"],

@@ -42,7 +42,7 @@ pub struct Operators(BTreeSet<u32>);
 
 impl Operators {
     /// Whoever runs this process, and these users.
-    pub fn own_and_ambient(uids: impl IntoIterator<Item = u32>) -> Operators {
+    pub fn with_own_ambient(uids: impl IntoIterator<Item = u32>) -> Operators {
         Operators(uids.into_iter().chain([own_uid_ambient()]).collect())
     }
 

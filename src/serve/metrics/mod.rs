@@ -6,7 +6,7 @@
 
 mod page;
 
-use crate::serve::control::{ComponentStatus, State};
+use crate::serve::control::ComponentStatus;
 use airssys_osl::gate::Outcome;
 use airssys_osl::{
     ActionId, Ask, Authorizer, Decision, Entry, GuestPath, LimitExceeded, RecordError, Recorder, Subject,
@@ -170,7 +170,7 @@ impl Recorder for Counting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::control::Mailbox;
+    use crate::serve::control::{Mailbox, State};
     use airssys_osl::{Principal, Reasons, Resource, Verdict};
 
     fn component(number: usize) -> ComponentStatus {
