@@ -51,8 +51,11 @@ struct Reader {
 pub struct Followed {
     queue: mpsc::Receiver<Line>,
     missed: Arc<AtomicU64>,
-    wanted: Box<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    wanted: Wanted,
 }
+
+/// Which records a reader wants.
+type Wanted = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
 /// Records of the log: some that there are, and perhaps those that come.
 #[derive(Debug, Default)]

@@ -131,7 +131,7 @@ async fn call(
     let done = async {
         let (name, call) = (named(path)?, desk.json(request).await?);
         let who = caller.who;
-        caller.to_end(async move { desk.controls.call(who, name, call).await }).await
+        caller.finish(async move { desk.controls.call(who, name, call).await }).await
     };
     answer(done.await)
 }
@@ -145,7 +145,7 @@ async fn send(
     let done = async {
         let (name, message) = (named(path)?, desk.json(request).await?);
         let who = caller.who;
-        caller.to_end(async move { desk.controls.send(who, name, message).await }).await
+        caller.finish(async move { desk.controls.send(who, name, message).await }).await
     };
     answer(done.await)
 }
@@ -164,7 +164,7 @@ async fn reload(
             let _room = room;
             desk.controls.reload(who, name, bytes).await
         };
-        caller.to_end(work).await
+        caller.finish(work).await
     };
     answer(done.await)
 }
@@ -178,7 +178,7 @@ async fn stop(
     let done = async {
         let (name, stop): (_, StopRequest) = (named(path)?, desk.json(request).await?);
         let who = caller.who;
-        caller.to_end(async move { desk.controls.stop(who, name, stop).await }).await
+        caller.finish(async move { desk.controls.stop(who, name, stop).await }).await
     };
     answer(done.await)
 }
@@ -196,7 +196,7 @@ async fn policy(
             let _room = room;
             desk.controls.swap_policy(who, policy).await
         };
-        caller.to_end(work).await
+        caller.finish(work).await
     };
     answer(done.await)
 }
@@ -205,7 +205,7 @@ async fn trust(State(desk): State<Desk>, Extension(caller): Extension<Caller>, r
     let done = async {
         desk.nothing(request).await?;
         let who = caller.who;
-        caller.to_end(async move { desk.controls.reload_trust(who).await }).await
+        caller.finish(async move { desk.controls.reload_trust(who).await }).await
     };
     answer(done.await)
 }
@@ -220,7 +220,7 @@ async fn revoke(
         let key_id = key_id(path)?;
         desk.nothing(request).await?;
         let who = caller.who;
-        caller.to_end(async move { desk.controls.revoke_key(who, key_id).await }).await
+        caller.finish(async move { desk.controls.revoke_key(who, key_id).await }).await
     };
     answer(done.await)
 }
@@ -274,7 +274,7 @@ impl Desk {
 
 impl Caller {
     /// Runs an operation to its end, whether or not anybody waits for it. It keeps its place for as long.
-    async fn to_end<T: Send + 'static>(
+    async fn finish<T: Send + 'static>(
         self,
         work: impl Future<Output = Result<T, ControlError>> + Send + 'static,
     ) -> Result<T, ControlError> {
