@@ -67,7 +67,6 @@ pub(super) struct RawServe {
     pub(super) state: Spanned<PathBuf>,
     pub(super) shutdown_ms: Option<NonZeroU64>,
     pub(super) watch: Option<Spanned<PathBuf>>,
-    pub(super) otlp: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]

@@ -56,8 +56,6 @@ pub struct ServeConfig {
     pub shutdown: Duration,
     /// A directory of components which are reloaded when they change.
     pub watch: Option<PathBuf>,
-    /// Where traces are sent.
-    pub otlp: Option<String>,
 }
 
 /// Somebody who may speak to the control socket.
@@ -144,15 +142,13 @@ impl File<'_> {
             let help = "add `[serve]` with at least `state = \"DIRECTORY\"`";
             return Err(self.at(0..0, "there is no `[serve]`: this describes no served system", help));
         };
-        let RawServe { control, metrics, state, shutdown_ms, watch, otlp } = serve.into_inner();
-        let otlp = otlp.map(|otlp| self.otlp(otlp)).transpose()?;
+        let RawServe { control, metrics, state, shutdown_ms, watch } = serve.into_inner();
         Ok(ServeConfig {
             control: control.map_or_else(|| Ok(PathBuf::from(CONTROL)), |path| self.path_of(path))?,
             metrics: metrics.map(|metrics| self.address(&metrics)).transpose()?,
             state: self.path_of(state)?,
             shutdown: shutdown_ms.map_or(SYSTEM_SHUTDOWN, |ms| Duration::from_millis(ms.get())),
             watch: watch.map(|path| self.path_of(path)).transpose()?,
-            otlp,
         })
     }
 
@@ -172,18 +168,6 @@ impl File<'_> {
             let help = "write `ADDRESS:PORT`, such as `127.0.0.1:9000`, or a port for loopback alone";
             self.at(text.span(), &format!("`{said}` is no address to listen at"), help)
         })
-    }
-
-    fn otlp(&self, otlp: Spanned<String>) -> Parsed<String> {
-        if !cfg!(feature = "otel") {
-            let help = "build `airssys` with `--features otel`, or remove the line";
-            return Err(self.at(otlp.span(), "this `airssys` was built without traces", help));
-        }
-        let said = otlp.get_ref();
-        match said.starts_with("http://") || said.starts_with("https://") {
-            true => Ok(otlp.into_inner()),
-            false => Err(self.at(otlp.span(), &format!("`{said}` is no `http://` address"), "write one")),
-        }
     }
 
     fn operators(&self, raw: Vec<Spanned<RawOperator>>) -> Parsed<Vec<OperatorConfig>> {

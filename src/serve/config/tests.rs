@@ -120,12 +120,6 @@ fn mistakes_about_links_are_told_where_they_stand() {
     insta::assert_snapshot!(told(&bad));
 }
 
-#[cfg(not(feature = "otel"))]
-#[test]
-fn traces_are_refused_where_nothing_would_send_them() {
-    insta::assert_snapshot!(told(&["[serve]\nstate = 's'\notlp = 'http://127.0.0.1:4318'".to_owned()]));
-}
-
 #[test]
 fn a_tree_deeper_than_the_bound_is_refused() {
     let mut text = SERVE.to_owned();
@@ -141,7 +135,7 @@ fn a_tree_deeper_than_the_bound_is_refused() {
 fn what_is_not_said_is_closed_and_bounded() {
     let config = parse(TWO).unwrap();
     assert_eq!(config.serve.control, Path::new(crate::serve::CONTROL));
-    assert_eq!((config.serve.metrics, config.serve.watch, config.serve.otlp), (None, None, None));
+    assert_eq!((config.serve.metrics, config.serve.watch), (None, None));
     assert!(config.operators.is_empty() && config.links.is_empty());
     let a = &config.components[0];
     assert_eq!((a.restart, a.mailbox.full, a.mailbox.durable), (Restart::Permanent, Full::Wait, None));
