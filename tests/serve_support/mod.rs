@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Longer than anything that happens here takes.
-pub(crate) const LONG: Duration = Duration::from_secs(30);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 /// A patience that tests can wait out, but for what they name.
 pub(crate) fn hasty() -> Patience {
@@ -117,8 +117,10 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn read(stream: &mut UnixStream) -> Answer {
         let mut bytes = Vec::new();
-        // An end by reset is an end.
-        let _ = stream.read_to_end(&mut bytes);
+        // An end by reset is an end; that nothing comes is none.
+        let read = stream.read_to_end(&mut bytes);
+        let waits = read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!waits, "the server has not hung up");
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
