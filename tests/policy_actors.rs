@@ -42,7 +42,11 @@ fn operator(uid: u32, groups: &[&str]) -> Operator {
 }
 
 fn on_behalf_of(names: &[&str]) -> Chain {
-    Chain::of(names.iter().map(|name| Caller { principal: Arc::new(principal(name)), instance: 9 }))
+    Chain::of(names.iter().map(|name| Caller {
+        principal: Arc::new(principal(name)),
+        instance: 9,
+        waits: true,
+    }))
 }
 
 #[test]

@@ -64,7 +64,8 @@ impl Situation {
 
     fn caller(&self, link: &Link<'_>) -> Result<Caller, String> {
         let principal = Arc::new(self.loaded(&link.component, link.instance)?);
-        Ok(Caller { principal, instance: link.instance })
+        // Who waits for whom is no part of a question.
+        Ok(Caller { principal, instance: link.instance, waits: true })
     }
 
     fn loaded(&self, name: &str, instance: u64) -> Result<Principal, String> {

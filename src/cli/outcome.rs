@@ -18,10 +18,11 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         match error {
             // Written out, so that a new error is given its status on purpose.
-            error @ Error::NotFound(_) => Failure::new(Exit::NotFound, error),
+            error @ (Error::NotFound(_) | Error::Unknown { .. }) => Failure::new(Exit::NotFound, error),
             error @ (Error::Identity(_)
             | Error::Import(_)
             | Error::Unenforceable(_)
+            | Error::Reload(_)
             | Error::Engine(EngineError::Invalid(_))) => Failure::refused(error),
             Error::LimitExceeded(limit) => Failure::new(status_of(&limit), Error::LimitExceeded(limit)),
             Error::Denied(denied) => {
@@ -42,6 +43,7 @@ impl From<Error> for Failure {
             | Error::Record(_)
             | Error::Exited(_)
             | Error::Ended
+            | Error::Unavailable { .. }
             | Error::Guest(_)
             | Error::BlockingInsideAsync
             | Error::Executor(_)) => Failure::own(error),

@@ -1,18 +1,15 @@
 //! One live component: calls queue, a trap ends it, `instantiate` gives another.
 
-use crate::actor::{CallError, recorded};
 use crate::embed::Error;
-use crate::embed::live::Live;
+use crate::embed::live::{Live, Pending};
 use crate::embed::runtime::Shared;
 use crate::embed::value::{self, CallExpr};
-use crate::host::linked::{Links, Target};
-use crate::identity::VerifiedComponent;
-use crate::kernel::{Function, InstanceError, LimitExceeded, Limits, Prepared, Tenure};
-use airssys_osl::{Peer, Principal};
+use crate::embed::version::{Place, Started, Version};
+use crate::kernel::{Function, LimitExceeded, Limits};
+use airssys_osl::Principal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::time::{Duration, Instant as Time};
 use tokio::sync::watch;
 use wasmtime::component::{ComponentNamedList, Lift, Lower, Val};
 
@@ -22,49 +19,25 @@ const RUN: &str = "wasi:cli/run#run";
 /// One live instance of a component.
 pub struct Component {
     pub(in crate::embed) shared: Arc<Shared>,
-    prepared: Prepared,
-    verified: Arc<VerifiedComponent>,
-    /// Who serves its imports.
-    links: Arc<Links>,
+    version: Arc<Version>,
     pub(in crate::embed) live: Arc<Live>,
-    /// When the identity runs out, fixed at loading on the monotonic clock: a wall clock set back revives nothing.
-    until: Option<Time>,
     /// Closed when nothing of the instance is left, also of a call in the background.
     pub(in crate::embed) over: watch::Receiver<()>,
 }
 
 impl Component {
-    pub(crate) async fn load(
+    pub(in crate::embed) async fn start(
         shared: Arc<Shared>,
-        prepared: Prepared,
-        verified: VerifiedComponent,
-        links: Links,
+        version: Arc<Version>,
+        place: Place,
     ) -> Result<Component, Error> {
-        let until = deadline(&verified);
-        Component::start(shared, prepared, Arc::new(verified), Arc::new(links), until).await
+        let started = version.start(&shared, place).await?;
+        Ok(Component::of(&shared, version, started))
     }
 
-    async fn start(
-        shared: Arc<Shared>,
-        prepared: Prepared,
-        verified: Arc<VerifiedComponent>,
-        links: Arc<Links>,
-        until: Option<Time>,
-    ) -> Result<Component, Error> {
-        let limits = shared.limits_for(&verified)?;
-        let principal = Arc::new(verified.principal().clone());
-        let session = shared.open(&verified, &principal, limits)?;
-        let peer = Peer::live(&principal, session.subject().instance());
-        let tenure = Tenure::new(Arc::clone(&session), principal, until);
-        let over = tenure.over();
-        let functions = prepared.compiled().exports();
-        let started = prepared.instantiate(tenure, shared.grants(), limits).await;
-        let instance = started.map_err(|error| match error {
-            InstanceError::Start(failure) => Error::from(recorded(CallError::Failed(failure), &session)),
-        })?;
-        let target = Target { peer, functions, limits };
-        let live = Arc::new(Live::new(shared.actors(), target, session, instance)?);
-        Ok(Component { shared, prepared, verified, links, live, until, over })
+    pub(in crate::embed) fn of(shared: &Arc<Shared>, version: Arc<Version>, started: Started) -> Component {
+        let Started { live, over } = started;
+        Component { shared: Arc::clone(shared), version, live, over }
     }
 
     /// Another instance of the same verified component, with its own memory and its own session, and the same links.
@@ -72,9 +45,7 @@ impl Component {
     /// # Errors
     /// As [`ComponentRuntime::load_component`](crate::embed::ComponentRuntime::load_component) once the code is there.
     pub async fn instantiate(&self) -> Result<Component, Error> {
-        let (shared, verified) = (Arc::clone(&self.shared), Arc::clone(&self.verified));
-        let links = Arc::clone(&self.links);
-        Component::start(shared, self.prepared.clone(), verified, links, self.until).await
+        Component::start(Arc::clone(&self.shared), Arc::clone(&self.version), Place::Nameless).await
     }
 
     /// Calls an export with values that fit its own types: a root export by name, else a unique interface export, else
@@ -87,11 +58,18 @@ impl Component {
         I: Serialize + ?Sized,
         O: DeserializeOwned,
     {
+        self.begin(function, input).await?.answered().await?.lifted()
+    }
+
+    /// Puts such a call into the queue.
+    pub(in crate::embed) async fn begin<I>(&self, function: &str, input: &I) -> Result<Begun, Error>
+    where
+        I: Serialize + ?Sized,
+    {
         let function = value::find_function(self.functions(), function)?;
         value::callable(&function.ty)?;
         let arguments = value::lower(input, &value::params(&function.ty))?;
-        let result = self.invoke(function, arguments).await?;
-        value::lift_result(result, value::result_type(&function.ty).as_ref())?.map_err(Error::Guest)
+        self.begun(function, arguments).await
     }
 
     /// Calls an export with Rust types that the host knows, without any conversion in between.
@@ -113,19 +91,21 @@ impl Component {
     /// # Errors
     /// As [`Component::call`].
     pub async fn call_wave(&self, expression: &str) -> Result<Option<String>, Error> {
+        self.begin_wave(expression).await?.answered().await?.in_wave()
+    }
+
+    /// Puts such a call into the queue.
+    pub(in crate::embed) async fn begin_wave(&self, expression: &str) -> Result<Begun, Error> {
         let parsed: CallExpr = value::parse_call(expression)?;
         let function = value::find_function(self.functions(), &parsed.function)?;
         value::callable(&function.ty)?;
         let arguments = parsed.args(&value::params(&function.ty))?;
-        let result = self.invoke(function, arguments).await?;
-        match result {
-            None => Ok(None),
-            Some(Val::Result(Err(error))) => {
-                let error = error.map(|error| value::to_wave(&error)).transpose()?;
-                Err(Error::Guest(error.unwrap_or_else(|| "err".to_owned())))
-            }
-            Some(result) => Ok(Some(value::to_wave(&result)?)),
-        }
+        self.begun(function, arguments).await
+    }
+
+    async fn begun(&self, function: &Function, arguments: Vec<Val>) -> Result<Begun, Error> {
+        let pending = self.live.begin(function, arguments, Arc::default()).await?;
+        Ok(Begun { pending, function: function.clone() })
     }
 
     /// Runs a command's `wasi:cli/run` and gives its exit status.
@@ -144,7 +124,7 @@ impl Component {
 
     /// The verified identity.
     pub fn principal(&self) -> &Principal {
-        self.verified.principal()
+        self.version.principal()
     }
 
     /// The limits in force for it.
@@ -164,7 +144,7 @@ impl Component {
 
     /// Its links: each imported interface with the name of the component that serves it.
     pub fn links(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.links.each()
+        self.version.links().each()
     }
 
     /// Calls for the host itself, on behalf of nobody.
@@ -173,14 +153,50 @@ impl Component {
     }
 }
 
-/// When the identity runs out, on the monotonic clock.
-fn deadline(verified: &VerifiedComponent) -> Option<Time> {
-    let left = verified.valid_until()?.duration_since(jiff::Timestamp::now());
-    Some(Time::now() + Duration::try_from(left).unwrap_or_default())
+/// A call that stands in the queue.
+pub(in crate::embed) struct Begun {
+    pending: Pending<Option<Val>>,
+    function: Function,
+}
+
+/// What a call has returned.
+pub(in crate::embed) struct Answered {
+    value: Option<Val>,
+    function: Function,
+}
+
+impl Begun {
+    /// Waits for it; who does not ends it.
+    pub(in crate::embed) async fn answered(self) -> Result<Answered, Error> {
+        Ok(Answered { value: self.pending.answer().await?, function: self.function })
+    }
+
+    /// Waits for it; it goes on also when nobody waits any more.
+    pub(in crate::embed) async fn kept(self) -> Result<Answered, Error> {
+        Ok(Answered { value: self.pending.kept().await?, function: self.function })
+    }
+}
+
+impl Answered {
+    pub(in crate::embed) fn lifted<O: DeserializeOwned>(self) -> Result<O, Error> {
+        let ty = value::result_type(&self.function.ty);
+        value::lift_result(self.value, ty.as_ref())?.map_err(Error::Guest)
+    }
+
+    pub(in crate::embed) fn in_wave(self) -> Result<Option<String>, Error> {
+        match self.value {
+            None => Ok(None),
+            Some(Val::Result(Err(error))) => {
+                let error = error.map(|error| value::to_wave(&error)).transpose()?;
+                Err(Error::Guest(error.unwrap_or_else(|| "err".to_owned())))
+            }
+            Some(result) => Ok(Some(value::to_wave(&result)?)),
+        }
+    }
 }
 
 impl std::fmt::Debug for Component {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "component `{}`", self.verified.principal().name)
+        write!(f, "component `{}`", self.version.principal().name)
     }
 }

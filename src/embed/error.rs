@@ -79,6 +79,24 @@ pub enum Error {
     /// The instance has ended; `instantiate` gives another.
     #[error("the instance has ended: make another with `instantiate`")]
     Ended,
+    /// Nobody has that name.
+    #[error("no component is called `{}`", .name.escape_debug())]
+    #[diagnostic(help("start it first, or correct the name"))]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// Whoever has that name is being started again, or was stopped.
+    #[error("`{name}` does not run at the moment")]
+    #[diagnostic(help("try again, or look at why its last instance ended"))]
+    Unavailable {
+        /// The name.
+        name: String,
+    },
+    /// Another version was not put in place.
+    #[error("not reloaded: {0}")]
+    #[diagnostic(help("the version before runs on"))]
+    Reload(String),
     /// A function or a value does not fit the component's types.
     #[error(transparent)]
     Value(#[from] ValueError),

@@ -1,6 +1,7 @@
 //! Loading a component together with those who serve its imports.
 
 use crate::embed::live::Live;
+use crate::embed::version::{Place, Version};
 use crate::embed::{Component, ComponentRuntime, ComponentSource, Error, Inspection};
 use crate::host::linked::{LinkSpec, Links};
 use crate::kernel::{Compiled, LinkError, Prepared};
@@ -61,7 +62,8 @@ impl Linking {
         let shared = &self.runtime.shared;
         let (links, prepared) = prepared(&self.runtime, &compiled, links)
             .map_err(|error| shared.refuse_import(&verified, error))?;
-        Component::load(Arc::clone(shared), prepared, verified, links).await
+        let version = Arc::new(Version::new(prepared, verified, links));
+        Component::start(Arc::clone(shared), version, Place::Nameless).await
     }
 
     /// Verifies and compiles it and tells what it is, links included, without running any of its code.
@@ -84,7 +86,7 @@ impl Linking {
     }
 }
 
-fn prepared(
+pub(in crate::embed) fn prepared(
     runtime: &ComponentRuntime,
     compiled: &Compiled,
     links: Vec<LinkSpec>,

@@ -4,13 +4,16 @@ use crate::actor::{CallError, Job, Left, Resident};
 use crate::embed::Error;
 use crate::embed::value;
 use crate::host::linked::{Answer, Callee, LinkedCall, NotDone, Target};
+use crate::host::runtime::{handler, message};
 use crate::kernel::{Function, Instance};
+use airssys_osl::post::Inbox;
 use airssys_osl::{Chain, Session};
-use airssys_rt::{ActorSystem, Address};
+use airssys_rt::{ActorSystem, Address, Shutdown};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use tokio::task::AbortHandle;
 use wasmtime::component::{ComponentNamedList, Lift, Lower, Val};
 
 /// One live instance, shared by its handle and by those who are linked with it.
@@ -24,6 +27,24 @@ pub(in crate::embed) struct Live {
     actors: ActorSystem,
     address: ArcSwap<Address<Job>>,
     left: Arc<Left>,
+    mailbox: Option<Mailbox>,
+    /// Hands it its messages.
+    driver: Option<AbortHandle>,
+    /// Whose turn it is: that of a message, or of whoever pauses them.
+    turn: Arc<Mutex<()>>,
+}
+
+/// An instance's own mailbox, and who is handed what comes there; none where it takes that itself.
+pub(in crate::embed) struct Mailbox {
+    pub(in crate::embed) inbox: Arc<Inbox>,
+    pub(in crate::embed) handler: Option<Function>,
+}
+
+impl<T: Send + 'static> Pending<T> {
+    /// The same, but the call goes on also when nobody waits for it any more.
+    pub(in crate::embed) async fn kept(self) -> Result<T, Error> {
+        tokio::spawn(self.answer()).await.map_err(|_| Error::Ended)?
+    }
 }
 
 /// An answer that is on its way.
@@ -44,11 +65,76 @@ impl Live {
         target: Target,
         session: Arc<Session>,
         instance: Instance,
+        mailbox: Option<Mailbox>,
     ) -> Result<Live, Error> {
         let left = Arc::new(Left::default());
         let resident = Resident::new(instance, Arc::clone(&session), Arc::clone(&left));
         let (address, gone) = (ArcSwap::from_pointee(spawn(actors, resident)?), AtomicBool::new(false));
-        Ok(Live { target: Arc::new(target), session, gone, actors: actors.clone(), address, left })
+        let actors = actors.clone();
+        let mut live = Live {
+            target: Arc::new(target),
+            session,
+            gone,
+            actors,
+            address,
+            left,
+            mailbox,
+            driver: None,
+            turn: Arc::default(),
+        };
+        live.driver = live.drive();
+        Ok(live)
+    }
+
+    /// Hands it its messages, one after the other, if it has a handler.
+    fn drive(&self) -> Option<AbortHandle> {
+        let Mailbox { inbox, handler } = self.mailbox.as_ref()?;
+        let (inbox, function, session) = (Arc::clone(inbox), handler.clone()?, Arc::clone(&self.session));
+        let (address, turn) = (Address::clone(&self.address.load()), Arc::clone(&self.turn));
+        let driving = async move {
+            loop {
+                inbox.news().await;
+                // Held from before a message is taken until it is dealt with.
+                let _turn = turn.lock().await;
+                let Ok(taken) = inbox.take(&session, handler::HANDLE) else { return };
+                let Some(delivery) = taken else {
+                    tokio::task::yield_now().await;
+                    continue;
+                };
+                let (function, message) = (function.clone(), message(&delivery));
+                let (job, answer) = Job::new(Arc::clone(&delivery.chain), move |instance: &mut Instance| {
+                    Box::pin(async move {
+                        let handled =
+                            instance.call_typed::<handler::Arguments, handler::Answer>(&function, (message,));
+                        handled.await.map_err(CallError::Failed)
+                    })
+                });
+                if address.send(job).await.is_err() {
+                    return;
+                }
+                // Without an answer it has ended, and its mailbox with it.
+                let Ok(Ok(answer)) = answer.await else { return };
+                handler::settle(&inbox, &delivery, answer);
+            }
+        };
+        Some(tokio::spawn(driving).abort_handle())
+    }
+
+    /// Hands it no further message while what is returned is held, and returns when the last one is dealt with.
+    pub(in crate::embed) async fn pause(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.turn).lock_owned().await
+    }
+
+    /// Its mailbox, if it has one.
+    pub(in crate::embed) fn inbox(&self) -> Option<&Inbox> {
+        self.mailbox.as_ref().map(|mailbox| &*mailbox.inbox)
+    }
+
+    /// Takes no message and no call any more, and returns when what it had accepted is done.
+    pub(in crate::embed) async fn finish(&self) {
+        let actor = self.actor();
+        actor.stop(Shutdown::Infinity);
+        actor.ended().await;
     }
 
     /// Calls a function on behalf of that chain.
@@ -133,6 +219,18 @@ impl Live {
         actor.ended().await;
     }
 
+    /// What of a call's outcome another component hears.
+    pub(in crate::embed) fn told(&self, done: Result<Option<Val>, Error>) -> Result<Vec<Val>, NotDone> {
+        match done {
+            Ok(value) => Ok(value.into_iter().collect()),
+            Err(Error::Ended) => Err(NotDone::Ended),
+            Err(error) => {
+                self.tell(&error);
+                Err(NotDone::Failed)
+            }
+        }
+    }
+
     /// Puts into the log why it failed while another component called it: that one is not told, and the host hears only
     /// from that one. Denials and limits are in the log already.
     fn tell(&self, error: &Error) {
@@ -154,6 +252,12 @@ impl Drop for Live {
         // What cannot be written the log's owner hears of.
         let _ = self.session.close();
         self.left.close();
+        if let Some(driver) = &self.driver {
+            driver.abort();
+        }
+        if let Some(inbox) = self.inbox() {
+            inbox.close();
+        }
         self.actor().kill();
     }
 }
@@ -172,14 +276,7 @@ impl Callee for Live {
             if call.to.instance() != self.target.peer.instance() {
                 return Err(NotDone::Replaced(call.arguments));
             }
-            match self.invoke(&call.function, call.arguments, call.chain).await {
-                Ok(value) => Ok(value.into_iter().collect()),
-                Err(Error::Ended) => Err(NotDone::Ended),
-                Err(error) => {
-                    self.tell(&error);
-                    Err(NotDone::Failed)
-                }
-            }
+            self.told(self.invoke(&call.function, call.arguments, call.chain).await)
         })
     }
 }

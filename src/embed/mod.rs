@@ -21,18 +21,23 @@ mod error;
 mod inspect;
 mod linking;
 mod live;
+mod named;
 mod recorder;
 mod revocation;
 mod runtime;
 mod source;
 pub mod value;
+mod version;
 
 pub use component::Component;
 pub use config::Config;
 pub use error::Error;
 pub use inspect::{ExportView, ImportView, Inspection};
 pub use linking::Linking;
+pub use named::{MailboxTerms, Named, Node, Reloaded, Spec, Status, Tree};
 pub use runtime::ComponentRuntime;
 pub use source::ComponentSource;
+
+pub use airssys_rt::{Backoff, Intensity, Report, Restart, Strategy};
 
 pub use crate::host::custom::{Asks, Call, HostInterface};

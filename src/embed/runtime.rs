@@ -1,20 +1,23 @@
 //! The runtime: one engine, one gate, one set of policies for all its components.
 
 use crate::audit::{self, Log, Refused};
+use crate::embed::named::Routes;
 use crate::embed::recorder::TellingRecorder;
 use crate::embed::revocation::Live;
 use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
-use crate::host::linked::Links;
+use crate::host::linked::{Links, Target};
 use crate::identity::{self, IdentityError, Trust, VerifiedComponent, limit_keys};
 use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, LinkError, Mail};
 use crate::policy::{CedarAuthorizer, Policies, Source, Words};
 use crate::{host, policy};
+use airssys_osl::Peer;
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
+use airssys_osl::post::Office;
 use airssys_osl::{Gate, Principal, Session, Subject};
-use airssys_rt::ActorSystem;
+use airssys_rt::{ActorSystem, SupervisorRef};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 
 /// Loads components and keeps what they share. Clones are the same runtime.
 #[derive(Clone)]
@@ -37,6 +40,9 @@ pub(crate) struct Shared {
     live: Live,
     swapping: Mutex<()>,
     actors: ActorSystem,
+    office: Office,
+    routes: Routes,
+    root: OnceLock<SupervisorRef>,
 }
 
 impl ComponentRuntime {
@@ -78,6 +84,9 @@ impl ComponentRuntime {
             live: Live::default(),
             swapping: Mutex::default(),
             actors: ActorSystem::new(),
+            office: Office::new(),
+            routes: Routes::default(),
+            root: OnceLock::new(),
         };
         Ok(ComponentRuntime { shared: Arc::new(shared) })
     }
@@ -263,6 +272,38 @@ impl Shared {
     /// The system in which the instances' actors live.
     pub(crate) fn actors(&self) -> &ActorSystem {
         &self.actors
+    }
+
+    /// Everybody's mailboxes.
+    pub(in crate::embed) fn office(&self) -> &Office {
+        &self.office
+    }
+
+    /// Everybody's names.
+    pub(in crate::embed) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// The supervisor of all.
+    pub(in crate::embed) fn root(&self) -> Option<&SupervisorRef> {
+        self.root.get()
+    }
+
+    /// Makes a supervisor that of all.
+    pub(in crate::embed) fn rooted(&self, root: SupervisorRef) -> Result<(), Error> {
+        let second = |_| Error::Config("this runtime has a tree already".to_owned());
+        self.root.set(root).map_err(second)
+    }
+
+    /// What a component is to those who are linked with it, before it lives.
+    pub(in crate::embed) fn ahead(
+        &self,
+        verified: &VerifiedComponent,
+        compiled: &Compiled,
+    ) -> Result<Target, Error> {
+        let (limits, functions) = (self.limits_for(verified)?, compiled.exports());
+        let peer = Peer::named(&verified.principal().name).ok_or(Error::Ended)?;
+        Ok(Target { peer, functions, limits })
     }
 
     pub(crate) fn grants(&self) -> Grants {

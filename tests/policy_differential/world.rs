@@ -88,5 +88,9 @@ pub(crate) fn parties() -> Vec<Party> {
 
 pub(crate) fn chain_of(places: &[usize]) -> Chain {
     let world = world();
-    Chain::of(places.iter().map(|at| Caller { principal: Arc::new(world[*at].clone()), instance: 1 }))
+    Chain::of(places.iter().map(|at| Caller {
+        principal: Arc::new(world[*at].clone()),
+        instance: 1,
+        waits: true,
+    }))
 }

@@ -22,6 +22,7 @@ pub mod own;
 pub mod post;
 pub mod principal;
 pub mod random;
+pub mod replace;
 pub mod resource;
 pub mod stdio;
 mod steps;

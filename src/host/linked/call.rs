@@ -45,7 +45,7 @@ impl Linked {
             let known = self.known(&target)?;
             let permit = session.authorize::<ComponentCall>(known.name.clone(), self.row.id)?;
             let chain = session.subject().chain_of_callee();
-            if chain.names(target.peer.name()) {
+            if chain.waits_for(target.peer.name()) {
                 // It would wait for itself.
                 return Err(self.fault(Unanswered::Circular).into());
             }

@@ -2,6 +2,7 @@
 
 mod delegation;
 mod fail;
+pub(crate) mod handler;
 mod messaging;
 
 pub(crate) use delegation::{

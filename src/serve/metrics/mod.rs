@@ -260,7 +260,7 @@ mod tests {
         let (subject, resource) = (Subject::new(principal, 1), Resource::parse("Path", "/a").unwrap());
         let ask = Ask { subject: &subject, action: ActionId::FsRead, resource: &resource, import: "x" };
         let verdict = Verdict::Allow(Arc::new(Reasons::default()));
-        let entry = Entry { ask, verdict: &verdict, epoch: 1 };
+        let entry = Entry { ask, verdict: &verdict, epoch: 1, delegated: None };
         assert!(metrics.counting(Arc::new(Full)).decision(&entry).is_err());
         let page = metrics.page(&Many(0));
         assert!(

@@ -49,11 +49,20 @@ impl Subject {
         Subject { party, instance: self.instance, serving: Mutex::new(chain), slot }
     }
 
-    /// The chain of whomever this subject calls now.
+    /// The chain of whomever this subject calls now, and waits for.
     pub fn chain_of_callee(&self) -> Arc<Chain> {
+        self.chain_through(true)
+    }
+
+    /// The chain of whoever takes what this subject sends now, and does not wait for.
+    pub fn chain_of_receiver(&self) -> Arc<Chain> {
+        self.chain_through(false)
+    }
+
+    fn chain_through(&self, waits: bool) -> Arc<Chain> {
         let chain = self.chain();
         match &self.party {
-            Party::Component(principal) => Arc::new(chain.through(principal, self.instance)),
+            Party::Component(principal) => Arc::new(chain.through(principal, self.instance, waits)),
             Party::Operator(_) => chain,
         }
     }
@@ -92,6 +101,8 @@ pub struct Caller {
     pub principal: Arc<Principal>,
     /// Which live instance.
     pub instance: u64,
+    /// Whether it waits for this, and could not be called.
+    pub waits: bool,
 }
 
 impl Chain {
@@ -111,20 +122,22 @@ impl Chain {
     }
 
     /// True when a component of that name waits for this, directly or not.
-    pub fn names(&self, component: &str) -> bool {
-        self.0.iter().any(|caller| caller.principal.name == component)
+    pub fn waits_for(&self, component: &str) -> bool {
+        self.0.iter().any(|caller| caller.waits && caller.principal.name == component)
     }
 
     /// This chain as whoever is called by that component sees it. A component that is in it already moves to the front:
-    /// the chain is never longer than there are components.
-    fn through(&self, principal: &Arc<Principal>, instance: u64) -> Chain {
-        let nearest = Caller { principal: Arc::clone(principal), instance };
-        Chain::of(std::iter::once(nearest).chain(self.0.iter().cloned()))
+    /// the chain is never longer than there are components. Behind one that does not wait nobody waits for this.
+    fn through(&self, principal: &Arc<Principal>, instance: u64, waits: bool) -> Chain {
+        let nearest = Caller { principal: Arc::clone(principal), instance, waits };
+        let others = self.0.iter().cloned().map(|other| Caller { waits: waits && other.waits, ..other });
+        Chain::of(std::iter::once(nearest).chain(others))
     }
 
     fn with_last(mut self, caller: Caller) -> Chain {
-        if !self.names(&caller.principal.name) {
-            self.0.push(caller);
+        match self.0.iter_mut().find(|known| known.principal.name == caller.principal.name) {
+            Some(known) => known.waits |= caller.waits,
+            None => self.0.push(caller),
         }
         self
     }
@@ -145,6 +158,9 @@ mod tests {
         assert_eq!(names(&b.chain_of_callee()), ["acme/b", "acme/a"]);
         a.serve(b.chain_of_callee());
         assert_eq!(names(&a.chain_of_callee()), ["acme/a", "acme/b"]);
-        assert!(a.chain().names("acme/b") && !a.chain().names("acme/c"));
+        assert!(a.chain().waits_for("acme/b") && !a.chain().waits_for("acme/c"));
+        b.serve(a.chain_of_receiver());
+        assert_eq!(names(&b.chain()), ["acme/a", "acme/b"]);
+        assert!(!b.chain().waits_for("acme/a") && b.chain_of_callee().waits_for("acme/b"));
     }
 }

@@ -150,12 +150,33 @@ impl Desk {
         self.queue().taken.remove(&id)
     }
 
-    /// True when that number was taken and its sender waits for an answer.
+    /// True when that number was taken and its sender wanted an answer.
     pub(in crate::post) fn wants_reply(&self, id: u64) -> bool {
-        self.queue()
-            .taken
-            .get(&id)
-            .is_some_and(|reply| reply.as_ref().is_some_and(|reply| !reply.is_closed()))
+        self.queue().taken.get(&id).is_some_and(Option::is_some)
+    }
+
+    /// Takes nothing more and gives away what waits, with the number of events that were missed before it. Whoever waits for
+    /// an answer to what was taken goes on waiting.
+    pub(in crate::post) fn retire(&self) -> (VecDeque<Letter>, u64) {
+        let mut queue = self.queue();
+        queue.closed = true;
+        queue.bytes = 0;
+        let left = (std::mem::take(&mut queue.letters), queue.missed);
+        drop(queue);
+        self.news.notify_waiters();
+        left
+    }
+
+    /// Takes what waited for another before it. It was accepted there, so it is whatever the bounds here are.
+    pub(in crate::post) fn adopt(&self, letters: VecDeque<Letter>, missed: u64) {
+        let mut queue = self.queue();
+        for letter in letters.into_iter().rev() {
+            queue.bytes = queue.bytes.saturating_add(cost(letter.body.len() as u64));
+            queue.letters.push_front(letter);
+        }
+        queue.missed = queue.missed.saturating_add(missed);
+        drop(queue);
+        self.news.notify_one();
     }
 
     /// Takes nothing more; whoever waits for an answer hears that there will be none.

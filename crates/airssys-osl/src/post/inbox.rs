@@ -70,6 +70,33 @@ impl Inbox {
         }
     }
 
+    /// Returns when something waits, or nothing comes any more.
+    pub async fn news(&self) {
+        loop {
+            let news = self.desk.news.notified();
+            if self.desk.depth() > 0 || self.desk.is_closed() {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    /// The next message that the receiver may hear, if there is one now; an error when nothing comes any more.
+    ///
+    /// # Errors
+    /// [`PostError::Ended`].
+    pub fn take(&self, session: &Arc<Session>, import: &'static str) -> Result<Option<Delivery>, PostError> {
+        match self.try_next(session, import) {
+            Ok(None) if self.desk.is_closed() => Err(PostError::Ended),
+            Ok(taken) => Ok(taken),
+            Err(Busy) => Ok(None),
+        }
+    }
+
+    pub(in crate::post) fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
     /// The next message, if there is one now.
     fn try_next(&self, session: &Arc<Session>, import: &'static str) -> Result<Option<Delivery>, Busy> {
         for _ in 0..REFUSED_AT_ONCE {

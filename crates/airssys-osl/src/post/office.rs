@@ -50,12 +50,21 @@ impl Office {
         Ok(Inbox::new(desk, self.clone()))
     }
 
-    /// Opens a mailbox in the place of whoever has the name: what is sent from now on comes here, and what lies in the
-    /// other is still taken from there. For a change of version.
-    pub fn succeed(&self, principal: &Arc<Principal>, instance: u64, terms: Terms) -> Inbox {
-        let desk = Arc::new(Desk::new(Arc::clone(principal), instance, terms));
-        self.write().desks.insert(principal.name.as_str().into(), Arc::clone(&desk));
-        Inbox::new(desk, self.clone())
+    /// A mailbox that nobody can send to yet, for an instance that is to take another's place.
+    pub fn waiting(&self, principal: &Arc<Principal>, instance: u64, terms: Terms) -> Inbox {
+        Inbox::new(Arc::new(Desk::new(Arc::clone(principal), instance, terms)), self.clone())
+    }
+
+    /// Puts a mailbox in the place of the one that has its owner's name: what comes from now on comes here, and so does
+    /// what waits there, in its order. What was taken from there can still be answered there.
+    pub fn succeed(&self, inbox: &Inbox) {
+        let desk = inbox.desk();
+        let mut book = self.write();
+        let before = book.desks.insert(desk.principal.name.as_str().into(), Arc::clone(desk));
+        let left = before.filter(|before| !Arc::ptr_eq(before, desk)).map(|before| before.retire());
+        if let Some((letters, missed)) = left {
+            desk.adopt(letters, missed);
+        }
     }
 
     /// The component of that name, as it lives now if it does. None for what is no name.

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+/// How often a message is sent again because its receiver was replaced meanwhile.
+const MAX_CHANGES: usize = 16;
+
 /// What a sender says itself; everything else is stamped.
 #[derive(Debug)]
 pub struct Draft {
@@ -31,12 +34,22 @@ pub fn send(
     draft: Draft,
     import: &'static str,
 ) -> Result<(), PostError> {
-    let (desk, peer) = addressed(office, target)?;
-    let mut permit: Permit<MsgSend> = session.authorize(peer, import)?;
-    let desk = desk.ok_or(PostError::Unreachable)?;
-    let _begun = permit.begin()?;
-    let letter = letter(session, draft, permit.into_lease(), ActionId::MsgSend, import)?;
-    desk.put(letter).map_err(PostError::from)
+    let body: Arc<[u8]> = draft.body.into();
+    for _ in 0..MAX_CHANGES {
+        let (desk, peer) = addressed(office, target)?;
+        let mut permit: Permit<MsgSend> = session.authorize(peer, import)?;
+        let desk = desk.ok_or(PostError::Unreachable)?;
+        let _begun = permit.begin()?;
+        let mut letter = letter(session, permit.into_lease(), ActionId::MsgSend, import)?;
+        letter.body = Arc::clone(&body);
+        letter.expires = draft.time_to_live.and_then(|time| Instant::now().checked_add(time));
+        match desk.put(letter) {
+            // Another version has taken its place since: that one is asked about.
+            Err(Refused::Closed) => {}
+            put => return put.map_err(PostError::from),
+        }
+    }
+    Err(PostError::Unreachable)
 }
 
 /// Sends a message and waits for its answer, no longer than `most`. When the permission is lost, the wait is over.
@@ -51,22 +64,7 @@ pub async fn request(
     most: Duration,
     import: &'static str,
 ) -> Result<Vec<u8>, PostError> {
-    let (desk, peer) = addressed(office, target)?;
-    let mut permit: Permit<MsgRequest> = session.authorize(peer, import)?;
-    let desk = desk.ok_or(PostError::Unreachable)?;
-    if session.subject().chain_of_callee().names(target) {
-        return Err(PostError::Circular);
-    }
-    let (tell, told) = oneshot::channel();
-    let lease = {
-        let _begun = permit.begin()?;
-        let lease = permit.into_lease();
-        let draft = Draft { body, time_to_live: Some(most) };
-        let mut letter = letter(session, draft, lease.clone(), ActionId::MsgRequest, import)?;
-        letter.reply = Some(tell);
-        desk.put(letter)?;
-        lease
-    };
+    let (lease, told) = asked(office, session, target, body.into(), most, import)?;
     tokio::select! {
         biased;
         () = lease.lost(ActionId::MsgRequest, import) => {
@@ -82,6 +80,36 @@ pub async fn request(
             Ok(Ok(Answer::Refused)) => Err(PostError::Unreachable),
         },
     }
+}
+
+/// Puts a request down: what it rests on, and where its answer comes.
+fn asked(
+    office: &Office,
+    session: &Arc<Session>,
+    target: &str,
+    body: Arc<[u8]>,
+    most: Duration,
+    import: &'static str,
+) -> Result<(Lease, oneshot::Receiver<Answer>), PostError> {
+    for _ in 0..MAX_CHANGES {
+        let (desk, peer) = addressed(office, target)?;
+        let mut permit: Permit<MsgRequest> = session.authorize(peer, import)?;
+        let desk = desk.ok_or(PostError::Unreachable)?;
+        if session.subject().chain_of_callee().waits_for(target) {
+            return Err(PostError::Circular);
+        }
+        let (tell, told) = oneshot::channel();
+        let _begun = permit.begin()?;
+        let lease = permit.into_lease();
+        let mut letter = letter(session, lease.clone(), ActionId::MsgRequest, import)?;
+        (letter.body, letter.reply) = (Arc::clone(&body), Some(tell));
+        letter.expires = Instant::now().checked_add(most);
+        match desk.put(letter) {
+            Err(Refused::Closed) => {}
+            put => return put.map(|()| (lease, told)).map_err(PostError::from),
+        }
+    }
+    Err(PostError::Unreachable)
 }
 
 /// Tells everyone who subscribes to a topic or to one that it lies in. Who has no room misses it, and counts that.
@@ -102,16 +130,21 @@ pub fn publish(
     // One body for all who hear of it.
     let body: Arc<[u8]> = body.into();
     for (desk, subscription) in office.audience(&topic) {
-        let draft = Draft { body: Vec::new(), time_to_live: None };
-        let mut letter = letter(session, draft, lease.clone(), ActionId::MsgPublish, import)?;
+        let mut letter = letter(session, lease.clone(), ActionId::MsgPublish, import)?;
         (letter.body, letter.topic) = (Arc::clone(&body), Some(topic.clone()));
-        letter.subscription = Some(subscription);
+        letter.subscription = Some(subscription.clone());
         match desk.put(letter) {
             Ok(()) | Err(Refused::Closed) => {}
-            Err(Refused::Full | Refused::TooLarge(_)) => desk.miss(),
+            // Who may not hear of it is not told that there was something either.
+            Err(Refused::Full | Refused::TooLarge(_)) if may_hear(&subscription, import) => desk.miss(),
+            Err(Refused::Full | Refused::TooLarge(_)) => {}
         }
     }
     Ok(())
+}
+
+fn may_hear(subscription: &Lease, import: &'static str) -> bool {
+    subscription.permits(ActionId::MsgSubscribe, import).is_ok()
 }
 
 /// A topic by its text.
@@ -129,7 +162,6 @@ fn addressed(office: &Office, target: &str) -> Result<(Option<Arc<Desk>>, Peer),
 
 fn letter(
     session: &Arc<Session>,
-    draft: Draft,
     lease: Lease,
     action: ActionId,
     import: &'static str,
@@ -139,10 +171,14 @@ fn letter(
     let principal = subject.component().ok_or(PostError::Unreachable)?;
     Ok(Letter {
         sender: Peer::live(principal, subject.instance()),
-        chain: subject.chain_of_callee(),
+        chain: if action == ActionId::MsgRequest {
+            subject.chain_of_callee()
+        } else {
+            subject.chain_of_receiver()
+        },
         topic: None,
-        body: draft.body.into(),
-        expires: draft.time_to_live.and_then(|time| Instant::now().checked_add(time)),
+        body: Arc::default(),
+        expires: None,
         lease,
         action,
         import,

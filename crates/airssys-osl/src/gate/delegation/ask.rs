@@ -58,7 +58,7 @@ impl Session {
             let decision = self.gate.decide(&ask);
             epoch = epoch.min(decision.epoch);
             let principal = Arc::clone(subject.component()?);
-            lenders.push(Caller { principal, instance: subject.instance() });
+            lenders.push(Caller { principal, instance: subject.instance(), waits: false });
             match (&node.from, decision.verdict) {
                 (None, verdict @ Verdict::Allow(_)) => {
                     let told = Arc::new(Delegated { id: holding.node.number, lenders });

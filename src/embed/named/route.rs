@@ -1,0 +1,144 @@
+//! The way to a named component, whoever lives there.
+
+use crate::embed::version::Version;
+use crate::embed::{Component, Error};
+use crate::host::linked::{Answer, Callee, LinkedCall, NotDone, Target};
+use airssys_osl::Principal;
+use airssys_osl::post::Terms;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::RwLock as Gate;
+
+/// All names of a runtime.
+#[derive(Default)]
+pub(in crate::embed) struct Routes(RwLock<BTreeMap<Arc<str>, Arc<Route>>>);
+
+impl Routes {
+    /// Who has that name.
+    pub(in crate::embed) fn find(&self, name: &str) -> Result<Arc<Route>, Error> {
+        let found = self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        found.ok_or_else(|| Error::Unknown { name: name.to_owned() })
+    }
+
+    /// All of them, by name.
+    pub(in crate::embed) fn all(&self) -> Vec<Arc<Route>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Gives out a name.
+    pub(in crate::embed) fn add(&self, route: Arc<Route>) -> Result<(), Error> {
+        let mut routes = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if routes.contains_key(&route.name) {
+            return Err(Error::Config(format!("`{}` is there already", route.name)));
+        }
+        routes.insert(Arc::clone(&route.name), route);
+        Ok(())
+    }
+
+    /// Takes a name back.
+    pub(in crate::embed) fn remove(&self, name: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+}
+
+/// The way to one.
+pub(in crate::embed) struct Route {
+    pub(in crate::embed) name: Arc<str>,
+    /// What its next instance is made of.
+    pub(in crate::embed) version: ArcSwapOption<Version>,
+    /// Who lives there; none while it is started again.
+    pub(in crate::embed) current: ArcSwapOption<Component>,
+    /// Open for whoever begins a call, closed for a change of version.
+    pub(in crate::embed) gate: Gate<()>,
+    /// One change of version at a time.
+    pub(in crate::embed) reloading: tokio::sync::Mutex<()>,
+    pub(in crate::embed) terms: Terms,
+    /// Imports and the names of those who serve them.
+    pub(in crate::embed) links: Vec<(String, String)>,
+    /// What it is before it lives.
+    ahead: ArcSwap<Target>,
+    /// It is not started again.
+    pub(in crate::embed) gone: AtomicBool,
+    pub(in crate::embed) calls: AtomicU64,
+    pub(in crate::embed) starts: AtomicU64,
+    pub(in crate::embed) last_end: Mutex<Option<String>>,
+    /// The highest release that was ever here.
+    pub(in crate::embed) highest: AtomicU64,
+}
+
+impl Route {
+    pub(in crate::embed) fn new(
+        principal: &Principal,
+        ahead: Target,
+        terms: Terms,
+        links: Vec<(String, String)>,
+    ) -> Route {
+        Route {
+            name: principal.name.as_str().into(),
+            version: ArcSwapOption::empty(),
+            current: ArcSwapOption::empty(),
+            gate: Gate::default(),
+            reloading: tokio::sync::Mutex::default(),
+            terms,
+            links,
+            ahead: ArcSwap::from_pointee(ahead),
+            gone: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+            starts: AtomicU64::new(0),
+            last_end: Mutex::default(),
+            highest: AtomicU64::new(principal.release),
+        }
+    }
+
+    /// Who lives there now.
+    pub(in crate::embed) fn living(&self) -> Result<Arc<Component>, Error> {
+        self.current.load_full().ok_or_else(|| Error::Unavailable { name: self.name.to_string() })
+    }
+
+    /// Puts another version in place, for this and each later start.
+    pub(in crate::embed) fn becomes(&self, version: Arc<Version>, ahead: Target, living: Arc<Component>) {
+        self.highest.fetch_max(version.principal().release, Ordering::SeqCst);
+        self.version.store(Some(version));
+        self.ahead.store(Arc::new(ahead));
+        self.current.store(Some(living));
+    }
+
+    /// Puts down how an instance ended.
+    pub(in crate::embed) fn ended(&self, how: String) {
+        self.current.store(None);
+        *self.last_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(how);
+    }
+}
+
+impl Callee for Route {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn now(&self) -> Option<Arc<Target>> {
+        match self.current.load_full() {
+            Some(living) => living.live.now(),
+            None if self.gone.load(Ordering::SeqCst) => None,
+            None => Some(self.ahead.load_full()),
+        }
+    }
+
+    fn call(&self, call: LinkedCall) -> Answer<'_> {
+        Box::pin(async move {
+            let open = self.gate.read().await;
+            let Some(living) = self.current.load_full() else { return Err(NotDone::Ended) };
+            if call.to.instance() != living.live.target.peer.instance() {
+                return Err(NotDone::Replaced(call.arguments));
+            }
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            let begun = living.live.begin(&call.function, call.arguments, call.chain).await;
+            drop(open);
+            living.live.told(match begun {
+                Ok(pending) => pending.answer().await,
+                Err(error) => Err(error),
+            })
+        })
+    }
+}

@@ -1,0 +1,291 @@
+//! Which components live, who starts them again, and in which order they end.
+
+use crate::embed::linking::prepared;
+use crate::embed::named::seat::Seat;
+use crate::embed::named::{Named, Route};
+use crate::embed::version::Version;
+use crate::embed::{ComponentRuntime, ComponentSource, Error};
+use crate::host::linked::{Callee, LinkSpec};
+use crate::identity::VerifiedComponent;
+use crate::kernel::Compiled;
+use airssys_osl::post::Terms;
+use airssys_rt::{
+    ActorSystem, Backoff, ChildSpec, Intensity, Report, Restart, Shutdown, Strategy, Supervisor,
+    SupervisorRef,
+};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// A component that is to have a name: that of its own manifest.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Spec {
+    source: ComponentSource,
+    name: Option<String>,
+    links: Vec<(String, String)>,
+    restart: Restart,
+    shutdown: Duration,
+    backoff: Backoff,
+    mailbox: MailboxTerms,
+}
+
+/// The bounds of a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailboxTerms {
+    /// Most messages that wait.
+    pub messages: u32,
+    /// Most bytes of all that wait, each with 256 beside its body.
+    pub bytes: u64,
+}
+
+impl Default for MailboxTerms {
+    fn default() -> MailboxTerms {
+        MailboxTerms { messages: 64, bytes: 16 << 20 }
+    }
+}
+
+impl Spec {
+    /// A component that is started again however it ended, and has five seconds to end.
+    pub fn new(source: impl Into<ComponentSource>) -> Spec {
+        Spec {
+            source: source.into(),
+            name: None,
+            links: Vec::new(),
+            restart: Restart::Permanent,
+            shutdown: Duration::from_secs(5),
+            backoff: Backoff::default(),
+            mailbox: MailboxTerms::default(),
+        }
+    }
+
+    /// Refuses it unless it has that name.
+    pub fn named(mut self, name: impl Into<String>) -> Spec {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Has the component `to` serve the interface `import`, by its name with version.
+    pub fn link(mut self, import: impl Into<String>, to: impl Into<String>) -> Spec {
+        self.links.push((import.into(), to.into()));
+        self
+    }
+
+    /// When it is started again.
+    pub fn restart(mut self, restart: Restart) -> Spec {
+        self.restart = restart;
+        self
+    }
+
+    /// How long it may take to finish what it has accepted when it is told to end.
+    pub fn shutdown(mut self, most: Duration) -> Spec {
+        self.shutdown = most;
+        self
+    }
+
+    /// How long to wait before it is started again.
+    pub fn backoff(mut self, backoff: Backoff) -> Spec {
+        self.backoff = backoff;
+        self
+    }
+
+    /// The bounds of its mailbox.
+    pub fn mailbox(mut self, terms: MailboxTerms) -> Spec {
+        self.mailbox = terms;
+        self
+    }
+
+    fn child(&self, runtime: &ComponentRuntime, route: &Arc<Route>) -> ChildSpec {
+        let (shared, own) = (Arc::downgrade(&runtime.shared), Arc::clone(route));
+        ChildSpec::new(Arc::clone(&route.name), move || Seat::new(shared.clone(), Arc::clone(&own)))
+            .restart(self.restart)
+            .shutdown(Shutdown::Graceful(self.shutdown))
+            .backoff(self.backoff)
+    }
+
+    fn terms(&self) -> Terms {
+        let MailboxTerms { messages, bytes } = self.mailbox;
+        Terms { messages: usize::try_from(messages).unwrap_or(usize::MAX), body_bytes: bytes, bytes }
+    }
+}
+
+/// A supervisor and its children, in the order in which they are started. They end in reverse.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// Its name, among those of all supervisors.
+    pub name: String,
+    /// Whom it starts again when a child failed.
+    pub strategy: Strategy,
+    /// How many faults in how long are too many: then it ends its children and fails itself.
+    pub intensity: Intensity,
+    /// Its children.
+    pub children: Vec<Node>,
+}
+
+/// A child.
+#[derive(Debug, Clone)]
+pub enum Node {
+    /// A component.
+    Component(Spec),
+    /// Another supervisor.
+    Supervisor(Tree),
+}
+
+/// A component that is verified and compiled, and has its name.
+struct Ready {
+    spec: Spec,
+    verified: VerifiedComponent,
+    compiled: Compiled,
+    route: Arc<Route>,
+}
+
+/// A supervisor whose components are verified, compiled and linked.
+#[derive(Clone)]
+struct Branch {
+    name: String,
+    strategy: Strategy,
+    intensity: Intensity,
+    children: Vec<ChildSpec>,
+}
+
+impl ComponentRuntime {
+    /// Verifies, compiles and links all components of a tree, and starts them under their supervisors. A runtime has one
+    /// tree; it lives until [`ComponentRuntime::shutdown`].
+    ///
+    /// # Errors
+    /// As [`ComponentRuntime::load_component`] for each component, before any is started; [`Error::Config`] for a name that
+    /// is there twice, a link to nobody, and a second tree.
+    pub async fn supervise(&self, tree: Tree) -> Result<(), Error> {
+        let mut ready = Vec::new();
+        let prepared = self.prepare_all(&tree, &mut ready).await;
+        let names: Vec<_> = ready.iter().map(|one: &Ready| Arc::clone(&one.route.name)).collect();
+        let children: Vec<_> = ready.iter().map(|one| one.spec.child(self, &one.route)).collect();
+        if let Err(error) = prepared.and_then(|()| self.link_all(ready)) {
+            names.iter().for_each(|name| self.shared.routes().remove(name));
+            return Err(error);
+        }
+        let root = branch(&tree, &mut children.into_iter());
+        let started = root.supervisor().spawn(self.shared.actors(), root.name.clone());
+        let started = started.map_err(|error| Error::Config(error.to_string()))?;
+        self.shared.rooted(started)
+    }
+
+    /// Starts a component under its own name, supervised one by one.
+    ///
+    /// # Errors
+    /// As [`ComponentRuntime::supervise`].
+    pub async fn spawn(&self, spec: Spec) -> Result<Named, Error> {
+        let root = self.root()?;
+        let ready = self.ready(&spec).await?;
+        let (route, child) = (Arc::clone(&ready.route), spec.child(self, &ready.route));
+        if let Err(error) = self.link_all(vec![ready]) {
+            self.shared.routes().remove(&route.name);
+            return Err(error);
+        }
+        let started = root.start_child(child).await;
+        if let Err(error) = started {
+            // What failed once would be tried again; whoever asked hears of it instead.
+            let _ = root.terminate_child(&route.name).await;
+            let _ = root.delete_child(&route.name).await;
+            self.shared.routes().remove(&route.name);
+            return Err(Error::Config(error.to_string()));
+        }
+        Ok(Named { route })
+    }
+
+    fn root(&self) -> Result<SupervisorRef, Error> {
+        if let Some(root) = self.shared.root() {
+            return Ok(root.clone());
+        }
+        let root = Supervisor::new(Strategy::OneForOne).spawn(self.shared.actors(), "root");
+        let root = root.map_err(|error| Error::Config(error.to_string()))?;
+        self.shared.rooted(root.clone())?;
+        Ok(root)
+    }
+
+    async fn prepare_all(&self, tree: &Tree, into: &mut Vec<Ready>) -> Result<(), Error> {
+        for node in &tree.children {
+            match node {
+                Node::Component(spec) => into.push(self.ready(spec).await?),
+                Node::Supervisor(tree) => Box::pin(self.prepare_all(tree, into)).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Verifies and compiles a component, and gives it its name. Its links come when all names are there.
+    async fn ready(&self, spec: &Spec) -> Result<Ready, Error> {
+        let (verified, compiled) = self.prepare(spec.source.clone()).await?;
+        let name = &verified.principal().name;
+        if let Some(wanted) = spec.name.as_ref().filter(|wanted| *wanted != name) {
+            let shown = wanted.escape_debug();
+            return Err(Error::Config(format!("`{shown}` is to be started, and its file is `{name}`")));
+        }
+        let ahead = self.shared.ahead(&verified, &compiled)?;
+        let route = Route::new(verified.principal(), ahead, spec.terms(), spec.links.clone());
+        let route = Arc::new(route);
+        self.shared.routes().add(Arc::clone(&route))?;
+        Ok(Ready { spec: spec.clone(), verified, compiled, route })
+    }
+
+    fn link_all(&self, ready: Vec<Ready>) -> Result<(), Error> {
+        ready.into_iter().try_for_each(|Ready { verified, compiled, route, .. }| {
+            route.version.store(Some(Arc::new(self.version(verified, &compiled, &route.links)?)));
+            Ok(())
+        })
+    }
+
+    /// A version of a component whose imports those names serve.
+    pub(in crate::embed) fn version(
+        &self,
+        verified: VerifiedComponent,
+        compiled: &Compiled,
+        links: &[(String, String)],
+    ) -> Result<Version, Error> {
+        let spec = |(import, to): &(String, String)| {
+            let to: Arc<dyn Callee> = self.shared.routes().find(to)?;
+            Ok::<_, Error>(LinkSpec { import: import.clone(), to })
+        };
+        let specs = links.iter().map(spec).collect::<Result<Vec<_>, _>>()?;
+        let (links, prepared) =
+            prepared(self, compiled, specs).map_err(|error| self.shared.refuse_import(&verified, error))?;
+        Ok(Version::new(prepared, verified, links))
+    }
+
+    /// Ends everything that has a name, in reverse order of its start, within that time; who had not ended by then was
+    /// killed, and is told.
+    pub async fn shutdown(&self, most: Duration) -> Report {
+        self.shared.routes().all().iter().for_each(|route| route.gone.store(true, Ordering::SeqCst));
+        let actors: &ActorSystem = self.shared.actors();
+        actors.shutdown(most).await
+    }
+
+    /// Returns when the supervisor of all has ended, and says why: it has when too many of its children failed.
+    pub async fn over(&self) -> Option<String> {
+        let root = self.shared.root()?.actor();
+        Some(root.ended().await.to_string())
+    }
+}
+
+/// The supervisors of a tree over the children that were made of its components, in the order in which they stand.
+fn branch(tree: &Tree, ready: &mut impl Iterator<Item = ChildSpec>) -> Branch {
+    let mut children = Vec::new();
+    for node in &tree.children {
+        match node {
+            Node::Component(_) => children.extend(ready.next()),
+            Node::Supervisor(tree) => children.push(branch(tree, ready).child()),
+        }
+    }
+    Branch { name: tree.name.clone(), strategy: tree.strategy, intensity: tree.intensity, children }
+}
+
+impl Branch {
+    fn supervisor(&self) -> Supervisor {
+        let empty = Supervisor::with_intensity(self.strategy, self.intensity);
+        self.children.iter().cloned().fold(empty, Supervisor::child)
+    }
+
+    fn child(self) -> ChildSpec {
+        ChildSpec::supervisor(self.name.clone(), move || self.supervisor())
+    }
+}
