@@ -89,7 +89,7 @@ static void read_path(const char *path) {
 
 /* The errors by their names, in the order of the interface. */
 static const char *const errors[] = {"unreachable", "full", "too-large", "timed-out", "ended", "failed",
-                                     "circular", "no-such-message", "invalid"};
+                                     "circular", "not-found", "invalid"};
 
 static void forward(const char *to, size_t size) {
   const char *body = memchr(to, '=', size);

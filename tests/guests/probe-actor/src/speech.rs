@@ -21,7 +21,8 @@ pub(crate) fn run(verb: &str, argument: &str) -> Option<Result<String, String>> 
         "subscribe" => done(messaging::subscribe_to_events(&topics(argument))),
         "unsubscribe" => done(messaging::unsubscribe_from_events(&topics(argument))),
         "receive" => number(argument).and_then(receive),
-        "reply" => pair(argument, "=").and_then(|(id, body)| reply(id, body)),
+        "reply" => pair(argument, "=").and_then(|(id, body)| reply(id, Ok(body.as_bytes()))),
+        "reply-error" => pair(argument, "=").and_then(|(id, why)| reply(id, Err(why))),
         "ack" => id(argument).and_then(|id| done(messaging::acknowledge(id))),
         "heard" => Ok(memory::heard()),
         _ => return None,
@@ -50,7 +51,7 @@ pub(crate) fn told(error: Error) -> String {
         Error::Ended => "ended".to_string(),
         Error::Failed(why) => format!("failed({why})"),
         Error::Circular => "circular".to_string(),
-        Error::NoSuchMessage => "no-such-message".to_string(),
+        Error::NotFound => "not-found".to_string(),
         Error::Invalid(what) => format!("invalid({what})"),
     }
 }
@@ -74,8 +75,8 @@ fn receive(wait_ms: u64) -> Result<String, String> {
     Ok(message.as_ref().map_or_else(|| "none".to_string(), line))
 }
 
-fn reply(to: &str, body: &str) -> Result<String, String> {
-    done(messaging::reply(id(to)?, body.as_bytes()))
+fn reply(to: &str, answer: Result<&[u8], &str>) -> Result<String, String> {
+    done(messaging::reply(id(to)?, answer))
 }
 
 /// A message's number, or `this` for the one that came last.

@@ -48,7 +48,7 @@ fn poll() -> Result<(), Error> {
 /// Answers, which acknowledges as well, or else acknowledges.
 fn finish(message: &Message, answer: &[u8]) -> Result<(), Error> {
     if message.wants_reply {
-        messaging::reply(message.id, answer)
+        messaging::reply(message.id, Ok(answer))
     } else {
         messaging::acknowledge(message.id)
     }

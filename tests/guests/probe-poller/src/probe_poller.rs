@@ -19,7 +19,8 @@ pub mod airssys {
       /// Why something was not done.
       #[derive(Clone)]
       pub enum Error {
-        /// Nobody has that name, or who had it has ended, or the policies do not permit it: these answer alike.
+        /// Nobody has that name, or who had it has ended, or the policies do not permit it: these answer alike. So does a
+        /// topic that the policies do not permit.
         Unreachable,
         /// The receiver's mailbox is full. Nothing was sent.
         Full,
@@ -33,8 +34,8 @@ pub mod airssys {
         Failed(_rt::String),
         /// The receiver waits, directly or not, for this very call: it could never answer.
         Circular,
-        /// There is no such message, or it was answered or acknowledged already.
-        NoSuchMessage,
+        /// There is no such message, or it was answered or acknowledged already; no such delegation, or it has ended.
+        NotFound,
         /// A name that is none, terms that are none; what about it is wrong.
         Invalid(_rt::String),
       }
@@ -62,8 +63,8 @@ pub mod airssys {
             Error::Circular => {
               f.debug_tuple("Error::Circular").finish()
             }
-            Error::NoSuchMessage => {
-              f.debug_tuple("Error::NoSuchMessage").finish()
+            Error::NotFound => {
+              f.debug_tuple("Error::NotFound").finish()
             }
             Error::Invalid(e) => {
               f.debug_tuple("Error::Invalid").field(e).finish()
@@ -226,7 +227,7 @@ pub mod airssys {
                     V14::Circular
                   }
                   7 => {
-                    V14::NoSuchMessage
+                    V14::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -329,7 +330,7 @@ pub mod airssys {
                     V16::Circular
                   }
                   7 => {
-                    V16::NoSuchMessage
+                    V16::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -482,7 +483,7 @@ pub mod airssys {
                     V28::Circular
                   }
                   7 => {
-                    V28::NoSuchMessage
+                    V28::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -508,97 +509,109 @@ pub mod airssys {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Answers a message that wants a reply, and acknowledges it.
+      /// Answers a message that wants a reply, with a body or with why there is none, and acknowledges it.
       #[allow(async_fn_in_trait)]
-      pub fn reply(id: u64,body: &[u8],) -> ::core::result::Result<(),Error>{
+      pub fn reply(id: u64,answer: ::core::result::Result<&[u8],&str>,) -> ::core::result::Result<(),Error>{
         unsafe {
 
           #[repr(align(8))]
           struct RetArea([::core::mem::MaybeUninit::<u8>; 16+2*::core::mem::size_of::<*const u8>()]);
           let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 16+2*::core::mem::size_of::<*const u8>()]);
-          let vec0 = body;
-          let ptr0 = vec0.as_ptr().cast::<u8>();
-          let len0 = vec0.len();
-          let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+          let (result2_0,result2_1,result2_2,) = match answer {
+            Ok(e) => { {
+              let vec0 = e;
+              let ptr0 = vec0.as_ptr().cast::<u8>();
+              let len0 = vec0.len();
+
+              (0i32, ptr0.cast_mut(), len0)
+            } },
+            Err(e) => { {
+              let vec1 = e;
+              let ptr1 = vec1.as_ptr().cast::<u8>();
+              let len1 = vec1.len();
+
+              (1i32, ptr1.cast_mut(), len1)
+            } },
+          };let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
           #[cfg(target_arch = "wasm32")]
           #[link(wasm_import_module = "airssys:runtime/messaging@0.1.0")]
           unsafe extern "C" {
             #[link_name = "reply"]
-            fn wit_import2(_: i64, _: *mut u8, _: usize, _: *mut u8, );
+            fn wit_import4(_: i64, _: i32, _: *mut u8, _: usize, _: *mut u8, );
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: i64, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
-          wit_import2(_rt::as_i64(&id), ptr0.cast_mut(), len0, ptr1);
-          let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-          let result13 = match l3 {
+          unsafe extern "C" fn wit_import4(_: i64, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          wit_import4(_rt::as_i64(&id), result2_0, result2_1, result2_2, ptr3);
+          let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+          let result15 = match l5 {
             0 => {
               let e = ();
               Ok(e)
             }
             1 => {
               let e = {
-                let l4 = i32::from(*ptr1.add(8).cast::<u8>());
-                use super::super::super::airssys::runtime::types::Error as V12;
-                let v12 = match l4 {
+                let l6 = i32::from(*ptr3.add(8).cast::<u8>());
+                use super::super::super::airssys::runtime::types::Error as V14;
+                let v14 = match l6 {
                   0 => {
-                    V12::Unreachable
+                    V14::Unreachable
                   }
                   1 => {
-                    V12::Full
+                    V14::Full
                   }
                   2 => {
-                    let e12 = {
-                      let l5 = *ptr1.add(16).cast::<i64>();
+                    let e14 = {
+                      let l7 = *ptr3.add(16).cast::<i64>();
 
-                      l5 as u64
+                      l7 as u64
                     };
-                    V12::TooLarge(e12)
+                    V14::TooLarge(e14)
                   }
                   3 => {
-                    V12::TimedOut
+                    V14::TimedOut
                   }
                   4 => {
-                    V12::Ended
+                    V14::Ended
                   }
                   5 => {
-                    let e12 = {
-                      let l6 = *ptr1.add(16).cast::<*mut u8>();
-                      let l7 = *ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                      let len8 = l7;
-                      let bytes8 = _rt::Vec::from_raw_parts(l6.cast(), len8, len8);
+                    let e14 = {
+                      let l8 = *ptr3.add(16).cast::<*mut u8>();
+                      let l9 = *ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len10 = l9;
+                      let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
 
-                      _rt::string_lift(bytes8)
+                      _rt::string_lift(bytes10)
                     };
-                    V12::Failed(e12)
+                    V14::Failed(e14)
                   }
                   6 => {
-                    V12::Circular
+                    V14::Circular
                   }
                   7 => {
-                    V12::NoSuchMessage
+                    V14::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
-                    let e12 = {
-                      let l9 = *ptr1.add(16).cast::<*mut u8>();
-                      let l10 = *ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                      let len11 = l10;
-                      let bytes11 = _rt::Vec::from_raw_parts(l9.cast(), len11, len11);
+                    let e14 = {
+                      let l11 = *ptr3.add(16).cast::<*mut u8>();
+                      let l12 = *ptr3.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len13 = l12;
+                      let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
 
-                      _rt::string_lift(bytes11)
+                      _rt::string_lift(bytes13)
                     };
-                    V12::Invalid(e12)
+                    V14::Invalid(e14)
                   }
                 };
 
-                v12
+                v14
               };
               Err(e)
             }
             _ => _rt::invalid_enum_discriminant(),
           };
-          result13
+          result15
         }
       }
       #[allow(unused_unsafe, clippy::all)]
@@ -667,7 +680,7 @@ pub mod airssys {
                     V11::Circular
                   }
                   7 => {
-                    V11::NoSuchMessage
+                    V11::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -771,7 +784,7 @@ pub mod airssys {
                     V13::Circular
                   }
                   7 => {
-                    V13::NoSuchMessage
+                    V13::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -875,7 +888,7 @@ pub mod airssys {
                     V13::Circular
                   }
                   7 => {
-                    V13::NoSuchMessage
+                    V13::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -973,7 +986,7 @@ pub mod airssys {
                     V13::Circular
                   }
                   7 => {
-                    V13::NoSuchMessage
+                    V13::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -1172,7 +1185,7 @@ pub mod airssys {
                     V18::Circular
                   }
                   7 => {
-                    V18::NoSuchMessage
+                    V18::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -1263,7 +1276,7 @@ pub mod airssys {
                     V11::Circular
                   }
                   7 => {
-                    V11::NoSuchMessage
+                    V11::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -1289,7 +1302,7 @@ pub mod airssys {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Accepts what was lent to this component.
+      /// Accepts what was lent to this component, as often as it likes while that is in force.
       #[allow(async_fn_in_trait)]
       pub fn accept(id: u64,) -> ::core::result::Result<Accepted,Error>{
         unsafe {
@@ -1358,7 +1371,7 @@ pub mod airssys {
                     V12::Circular
                   }
                   7 => {
-                    V12::NoSuchMessage
+                    V12::NotFound
                   }
                   n => {
                     debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -1385,7 +1398,7 @@ pub mod airssys {
       }
       impl Accepted {
         #[allow(unused_unsafe, clippy::all)]
-        /// What was lent.
+        /// What is left of what was lent: the lifetime counts down.
         #[allow(async_fn_in_trait)]
         pub fn terms(&self,) -> Terms{
           unsafe {
@@ -1537,7 +1550,7 @@ pub mod airssys {
                       V18::Circular
                     }
                     7 => {
-                      V18::NoSuchMessage
+                      V18::NotFound
                     }
                     n => {
                       debug_assert_eq!(n, 8, "invalid enum discriminant");
@@ -1808,37 +1821,37 @@ mod _rt {
 #[unsafe(link_section = "component-type:wit-bindgen:0.62.0:airssys:speak@0.1.0:probe-poller:encoded world")]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1278] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfb\x08\x01A\x02\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1280] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfd\x08\x01A\x02\x01\
 A\x0a\x01B\x0b\x01s\x04\0\x0ccomponent-id\x03\0\0\x01s\x04\0\x05topic\x03\0\x02\x01\
 q\x09\x0bunreachable\0\0\x04full\0\0\x09too-large\x01w\0\x09timed-out\0\0\x05end\
-ed\0\0\x06failed\x01s\0\x08circular\0\0\x0fno-such-message\0\0\x07invalid\x01s\0\
-\x04\0\x05error\x03\0\x04\x01k\x03\x01kw\x01p}\x01r\x08\x02idw\x06sender\x01\x05\
-topic\x06\x0bwants-reply\x7f\x0ftime-to-live-ms\x07\x0adeliveriesy\x06missedw\x04\
-body\x08\x04\0\x07message\x03\0\x09\x03\0\x1bairssys:runtime/types@0.1.0\x05\0\x02\
-\x03\0\0\x0ccomponent-id\x02\x03\0\0\x05topic\x02\x03\0\0\x05error\x02\x03\0\0\x07\
-message\x01B\x20\x02\x03\x02\x01\x01\x04\0\x0ccomponent-id\x03\0\0\x02\x03\x02\x01\
-\x02\x04\0\x05topic\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05error\x03\0\x04\x02\x03\
-\x02\x01\x04\x04\0\x07message\x03\0\x06\x01@\0\0\x01\x04\0\x04self\x01\x08\x01p}\
-\x01kw\x01j\0\x01\x05\x01@\x03\x06target\x01\x04body\x09\x0ftime-to-live-ms\x0a\0\
-\x0b\x04\0\x0csend-message\x01\x0c\x01j\x01\x09\x01\x05\x01@\x03\x06target\x01\x04\
-body\x09\x0btime-out-msw\0\x0d\x04\0\x07request\x01\x0e\x01k\x07\x01j\x01\x0f\x01\
-\x05\x01@\x01\x07wait-msw\0\x10\x04\0\x0freceive-message\x01\x11\x01@\x02\x02idw\
-\x04body\x09\0\x0b\x04\0\x05reply\x01\x12\x01@\x01\x02idw\0\x0b\x04\0\x0backnowl\
-edge\x01\x13\x01p\x03\x01@\x01\x06topics\x14\0\x0b\x04\0\x13subscribe-to-events\x01\
-\x15\x04\0\x17unsubscribe-from-events\x01\x15\x01@\x02\x05topic\x03\x04body\x09\0\
-\x0b\x04\0\x0dpublish-event\x01\x16\x03\0\x1fairssys:runtime/messaging@0.1.0\x05\
-\x05\x01B\x17\x02\x03\x02\x01\x01\x04\0\x0ccomponent-id\x03\0\0\x02\x03\x02\x01\x03\
-\x04\0\x05error\x03\0\x02\x01ps\x01r\x05\x07actions\x04\x04kinds\x02ids\x0blifet\
-ime-msw\x05depthy\x04\0\x05terms\x03\0\x05\x04\0\x08accepted\x03\x01\x01h\x07\x01\
-@\x01\x04self\x08\0\x06\x04\0\x16[method]accepted.terms\x01\x09\x01j\x01w\x01\x03\
-\x01@\x03\x04self\x08\x02to\x01\x05terms\x06\0\x0a\x04\0\x19[method]accepted.del\
-egate\x01\x0b\x01@\x02\x02to\x01\x05terms\x06\0\x0a\x04\0\x08delegate\x01\x0c\x01\
-j\0\x01\x03\x01@\x01\x02idw\0\x0d\x04\0\x08withdraw\x01\x0e\x01i\x07\x01j\x01\x0f\
-\x01\x03\x01@\x01\x02idw\0\x10\x04\0\x06accept\x01\x11\x03\0\x20airssys:runtime/\
-delegation@0.1.0\x05\x06\x04\0\x20airssys:speak/probe-poller@0.1.0\x04\0\x0b\x12\
-\x01\0\x0cprobe-poller\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-co\
-mponent\x070.259.0\x10wit-bindgen-rust\x060.62.0";
+ed\0\0\x06failed\x01s\0\x08circular\0\0\x09not-found\0\0\x07invalid\x01s\0\x04\0\
+\x05error\x03\0\x04\x01k\x03\x01kw\x01p}\x01r\x08\x02idw\x06sender\x01\x05topic\x06\
+\x0bwants-reply\x7f\x0ftime-to-live-ms\x07\x0adeliveriesy\x06missedw\x04body\x08\
+\x04\0\x07message\x03\0\x09\x03\0\x1bairssys:runtime/types@0.1.0\x05\0\x02\x03\0\
+\0\x0ccomponent-id\x02\x03\0\0\x05topic\x02\x03\0\0\x05error\x02\x03\0\0\x07mess\
+age\x01B!\x02\x03\x02\x01\x01\x04\0\x0ccomponent-id\x03\0\0\x02\x03\x02\x01\x02\x04\
+\0\x05topic\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05error\x03\0\x04\x02\x03\x02\x01\
+\x04\x04\0\x07message\x03\0\x06\x01@\0\0\x01\x04\0\x04self\x01\x08\x01p}\x01kw\x01\
+j\0\x01\x05\x01@\x03\x06target\x01\x04body\x09\x0ftime-to-live-ms\x0a\0\x0b\x04\0\
+\x0csend-message\x01\x0c\x01j\x01\x09\x01\x05\x01@\x03\x06target\x01\x04body\x09\
+\x0btime-out-msw\0\x0d\x04\0\x07request\x01\x0e\x01k\x07\x01j\x01\x0f\x01\x05\x01\
+@\x01\x07wait-msw\0\x10\x04\0\x0freceive-message\x01\x11\x01j\x01\x09\x01s\x01@\x02\
+\x02idw\x06answer\x12\0\x0b\x04\0\x05reply\x01\x13\x01@\x01\x02idw\0\x0b\x04\0\x0b\
+acknowledge\x01\x14\x01p\x03\x01@\x01\x06topics\x15\0\x0b\x04\0\x13subscribe-to-\
+events\x01\x16\x04\0\x17unsubscribe-from-events\x01\x16\x01@\x02\x05topic\x03\x04\
+body\x09\0\x0b\x04\0\x0dpublish-event\x01\x17\x03\0\x1fairssys:runtime/messaging\
+@0.1.0\x05\x05\x01B\x17\x02\x03\x02\x01\x01\x04\0\x0ccomponent-id\x03\0\0\x02\x03\
+\x02\x01\x03\x04\0\x05error\x03\0\x02\x01ps\x01r\x05\x07actions\x04\x04kinds\x02\
+ids\x0blifetime-msw\x05depthy\x04\0\x05terms\x03\0\x05\x04\0\x08accepted\x03\x01\
+\x01h\x07\x01@\x01\x04self\x08\0\x06\x04\0\x16[method]accepted.terms\x01\x09\x01\
+j\x01w\x01\x03\x01@\x03\x04self\x08\x02to\x01\x05terms\x06\0\x0a\x04\0\x19[metho\
+d]accepted.delegate\x01\x0b\x01@\x02\x02to\x01\x05terms\x06\0\x0a\x04\0\x08deleg\
+ate\x01\x0c\x01j\0\x01\x03\x01@\x01\x02idw\0\x0d\x04\0\x08withdraw\x01\x0e\x01i\x07\
+\x01j\x01\x0f\x01\x03\x01@\x01\x02idw\0\x10\x04\0\x06accept\x01\x11\x03\0\x20air\
+ssys:runtime/delegation@0.1.0\x05\x06\x04\0\x20airssys:speak/probe-poller@0.1.0\x04\
+\0\x0b\x12\x01\0\x0cprobe-poller\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
+\x0dwit-component\x070.259.0\x10wit-bindgen-rust\x060.62.0";
 
 #[inline(never)]
 #[doc(hidden)]
