@@ -62,7 +62,9 @@ impl Mailbox {
                 Some(message) => some_ok(Val::Option(Some(Box::new(message)))),
                 None => error("ended", None),
             },
-            ("reply", [Val::U64(id), Val::Result(Ok(Some(body)))]) => done(format!("reply {id} {}", text(body))),
+            ("reply", [Val::U64(id), Val::Result(Ok(Some(body)))]) => {
+                done(format!("reply {id} {}", text(body)))
+            }
             ("acknowledge", [Val::U64(id)]) => done(format!("acknowledge {id}")),
             ("subscribe-to-events", [topics]) => done(format!("subscribe {topics:?}")),
             other => panic!("the stub has no {other:?}"),

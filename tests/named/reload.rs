@@ -1,0 +1,138 @@
+//! Another version in the place of one that runs.
+
+use crate::support::{self, ALLOW_ALL};
+use crate::world::{actor, ask, runtime, told, until, version};
+use crate::{guests, support::of_kind};
+use airssys_wasm::embed::{Error, Spec};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Everything but one action.
+fn without(action: &str) -> String {
+    format!("{ALLOW_ALL} @id(\"no\") forbid (principal, action == Action::\"{action}\", resource);")
+}
+
+fn refused(error: &Error, says: &str) {
+    assert!(error.to_string().contains(says), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_not_permitted_older_or_another_leaves_the_one_before_running() {
+    let (runtime, _) = runtime(&without("component:reload"));
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    assert_eq!(told(&a, "count:").await, "1");
+    let denied = runtime.reload("acme/a", version("a", "probe-actor-2", 8)).await.unwrap_err();
+    assert!(matches!(denied, Error::Denied(_)), "{denied}");
+    let older = runtime.reload("acme/a", version("a", "probe-actor-2", 6)).await.unwrap_err();
+    refused(&older, "older than release 7");
+    let other = runtime.reload("acme/a", version("b", "probe-actor-2", 8)).await.unwrap_err();
+    refused(&other, "another component");
+    let unknown = runtime.reload("acme/z", version("z", "probe-actor-2", 8)).await.unwrap_err();
+    assert!(matches!(unknown, Error::Unknown { .. }));
+    let unsigned = runtime.reload("acme/a", guests::component("probe-actor-2")).await.unwrap_err();
+    assert!(matches!(unsigned, Error::Identity(_)), "{unsigned}");
+    assert_eq!(told(&a, "all:version:;;count:").await, "1\n2");
+}
+
+#[tokio::test]
+async fn a_version_that_imports_more_needs_to_be_permitted_that_too() {
+    let (runtime, log) = runtime(&without("component:widen"));
+    let spec = Spec::new(support::signed("a", &guests::text("process")));
+    runtime.spawn(spec).await.unwrap();
+    let wider = runtime.reload("acme/a", version("a", "probe-actor", 8)).await.unwrap_err();
+    refused(&wider, "imports `");
+    let denied = of_kind(&log, "decision");
+    let denied = denied.iter().find(|record| record["verdict"] == "deny").unwrap();
+    assert_eq!(
+        (denied["action"].as_str(), denied["subject"].as_str()),
+        (Some("component:widen"), Some("acme/a"))
+    );
+    let (runtime, _) = crate::world::runtime(ALLOW_ALL);
+    runtime.spawn(Spec::new(support::signed("a", &guests::text("process")))).await.unwrap();
+    let reloaded = runtime.reload("acme/a", version("a", "probe-actor", 8)).await.unwrap();
+    assert!(!reloaded.widened.is_empty());
+}
+
+#[tokio::test]
+async fn the_state_goes_over_and_one_that_is_refused_changes_nothing() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    assert_eq!(told(&a, "all:count:;;count:").await, "1\n2");
+    assert_eq!(told(&a, "state:bad").await, "ok");
+    let refusal = runtime.reload("acme/a", version("a", "probe-actor-2", 8)).await.unwrap_err();
+    refused(&refusal, "the state was not handed over");
+    assert_eq!(told(&a, "version:").await, "1");
+    assert_eq!(told(&a, "state:5").await, "ok");
+    let reloaded = runtime.reload("acme/a", version("a", "probe-actor-2", 8)).await.unwrap();
+    assert!(reloaded.state_handed_over);
+    assert_eq!((reloaded.from.1, reloaded.to.1), (7, 8));
+    assert_eq!(told(&a, "all:version:;;count:").await, "2\n6");
+    let older = runtime.reload("acme/a", version("a", "probe-actor", 7)).await.unwrap_err();
+    refused(&older, "older than release 8");
+}
+
+#[tokio::test]
+async fn a_call_under_way_ends_on_the_version_it_began_on() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a =
+        runtime.spawn(Spec::new(support::signed("a", &guests::component("probe-process")))).await.unwrap();
+    let slow = tokio::spawn({
+        let a = a.clone();
+        async move { a.call::<_, Vec<u8>>("process-data", &b"sleep:1500".to_vec()).await }
+    });
+    until(async || a.status().calls == 1).await;
+    let new = version("a", "probe-process", 8);
+    let begun = std::time::Instant::now();
+    let reloaded = runtime.reload("acme/a", new).await.unwrap();
+    assert!(begun.elapsed() < std::time::Duration::from_millis(1400), "nobody waits for the old one");
+    assert!(!reloaded.state_handed_over);
+    let answer: Vec<u8> = a.call("process-data", &b"echo:new".to_vec()).await.unwrap();
+    assert_eq!(answer, b"new");
+    slow.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn after_a_trap_the_version_that_was_put_in_place_is_started_again() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    runtime.reload("acme/a", version("a", "probe-actor-2", 8)).await.unwrap();
+    assert!(ask(&a, "panic:").await.is_err());
+    until(async || a.status().running && a.status().restarts == 1).await;
+    assert_eq!(told(&a, "version:").await, "2");
+}
+
+/// Every call and every message is answered once, by one version, while versions change. `AIRSSYS_RELOADS` soaks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_call_and_message_is_answered_once_while_versions_change() {
+    let reloads = std::env::var("AIRSSYS_RELOADS").map_or(50, |n| n.parse().unwrap());
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    let caller = runtime.spawn(actor("caller")).await.unwrap();
+    let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    // The count is the state: handed over each time, it says how many were answered in all.
+    let load = |named: airssys_wasm::embed::Named, verb: &'static str| {
+        let (done, stop) = (Arc::clone(&done), Arc::clone(&stop));
+        tokio::spawn(async move {
+            while stop.load(Ordering::SeqCst) == 0 {
+                told(&named, verb).await;
+                done.fetch_add(1, Ordering::SeqCst);
+            }
+        })
+    };
+    let tasks = [
+        load(a.clone(), "count:"),
+        load(a.clone(), "count:"),
+        load(caller.clone(), "request:acme/a,30000=count:"),
+    ];
+    for n in 0..reloads {
+        let guest = if n % 2 == 0 { "probe-actor-2" } else { "probe-actor" };
+        runtime.reload("acme/a", version("a", guest, 8)).await.unwrap();
+    }
+    stop.store(1, Ordering::SeqCst);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let answered = done.load(Ordering::SeqCst);
+    assert_eq!(told(&a, "count:").await, (answered + 1).to_string());
+    assert!(answered > reloads, "{answered} answers and {reloads} changes");
+}

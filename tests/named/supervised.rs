@@ -1,0 +1,128 @@
+//! Components that end, and who starts them again.
+
+use crate::support::ALLOW_ALL;
+use crate::world::{AT_LAST, actor, ask, runtime, told, until};
+use airssys_wasm::embed::{Backoff, Error, Intensity, Node, Restart, Strategy, Tree};
+use std::time::Duration;
+
+fn at_once() -> Backoff {
+    Backoff { first: Duration::from_millis(1), most: Duration::from_millis(5), ..Backoff::default() }
+}
+
+#[tokio::test]
+async fn a_name_is_given_once_and_must_be_the_components_own() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let wrong = runtime.spawn(actor("a").named("acme/b")).await.unwrap_err();
+    assert!(matches!(&wrong, Error::Config(text) if text.contains("acme/a")), "{wrong}");
+    runtime.spawn(actor("a")).await.unwrap();
+    assert!(matches!(runtime.spawn(actor("a")).await.unwrap_err(), Error::Config(_)));
+    assert!(matches!(runtime.named("acme/z").unwrap_err(), Error::Unknown { .. }));
+}
+
+#[tokio::test]
+async fn a_component_that_trapped_is_started_again_with_nothing_of_the_broken_one() {
+    let (runtime, log) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a").backoff(at_once())).await.unwrap();
+    assert_eq!(told(&a, "all:count:;;count:").await, "1\n2");
+    assert!(matches!(ask(&a, "panic:").await.unwrap_err(), Error::Trap(_)));
+    until(async || a.status().running && a.status().restarts == 1).await;
+    assert_eq!(told(&a, "count:").await, "1");
+    assert!(a.status().last_end.unwrap().contains("trapped"));
+    let loads = crate::support::of_kind(&log, "load");
+    assert_eq!(loads.len(), 2, "each instance has its own session");
+    assert_ne!(loads[0]["instance"], loads[1]["instance"]);
+}
+
+#[tokio::test]
+async fn a_temporary_component_is_not_started_again_and_who_asks_is_told() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a").restart(Restart::Temporary)).await.unwrap();
+    let b = runtime.spawn(actor("b")).await.unwrap();
+    assert!(ask(&a, "panic:").await.is_err());
+    until(async || !a.status().running).await;
+    assert!(matches!(ask(&a, "echo:x").await.unwrap_err(), Error::Unavailable { .. }));
+    let gone = ask(&b, "send:acme/a=x").await.unwrap_err().to_string();
+    assert!(gone.contains("unreachable"), "{gone}");
+}
+
+#[tokio::test]
+async fn who_waits_for_one_that_ends_is_told_at_once() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    let _b = runtime.spawn(actor("b").backoff(at_once())).await.unwrap();
+    let ended = ask(&a, "request:acme/b,30000=panic:").await.unwrap_err().to_string();
+    assert!(ended.contains("ended"), "{ended}");
+}
+
+#[tokio::test]
+async fn all_of_a_group_are_started_anew_when_one_of_them_fails() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let child = |name: &str| Node::Component(actor(name).backoff(at_once()));
+    let inner = Tree {
+        name: "pair".to_owned(),
+        strategy: Strategy::OneForAll,
+        intensity: Intensity::default(),
+        children: vec![child("b"), child("c")],
+    };
+    let tree = Tree {
+        name: "root".to_owned(),
+        strategy: Strategy::OneForOne,
+        intensity: Intensity::default(),
+        children: vec![child("a"), Node::Supervisor(inner)],
+    };
+    runtime.supervise(tree).await.unwrap();
+    let named = |name: &str| runtime.named(name).unwrap();
+    let [a, b, c] = ["acme/a", "acme/b", "acme/c"].map(named);
+    until(async || [&a, &b, &c].iter().all(|one| one.status().running)).await;
+    for one in [&a, &b, &c] {
+        assert_eq!(told(one, "count:").await, "1");
+    }
+    assert!(ask(&b, "panic:").await.is_err());
+    until(async || [&b, &c].iter().all(|one| one.status().running && one.status().restarts == 1)).await;
+    assert_eq!(
+        [told(&a, "count:").await, told(&b, "count:").await, told(&c, "count:").await],
+        ["2", "1", "1"]
+    );
+}
+
+#[tokio::test]
+async fn too_many_faults_end_the_supervisor_and_everything_under_it() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let tree = Tree {
+        name: "root".to_owned(),
+        strategy: Strategy::OneForOne,
+        intensity: Intensity { faults: 1, window: Duration::from_secs(600) },
+        children: ["a", "b"].map(|name| Node::Component(actor(name).backoff(at_once()))).into(),
+    };
+    runtime.supervise(tree).await.unwrap();
+    let (a, b) = (runtime.named("acme/a").unwrap(), runtime.named("acme/b").unwrap());
+    until(async || a.status().running && b.status().running).await;
+    for _ in 0..2 {
+        until(async || a.status().running).await;
+        assert!(ask(&a, "panic:").await.is_err());
+    }
+    let why = tokio::time::timeout(AT_LAST, runtime.over()).await.expect("it ends").unwrap();
+    assert!(!why.is_empty());
+    until(async || !a.status().running && !b.status().running).await;
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_what_was_begun_finish_and_names_who_does_not() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a").shutdown(AT_LAST)).await.unwrap();
+    let b = runtime.spawn(actor("b").shutdown(Duration::from_millis(50))).await.unwrap();
+    let slow = tokio::spawn({
+        let a = a.clone();
+        async move { ask(&a, "sleep:500").await }
+    });
+    let endless = tokio::spawn({
+        let b = b.clone();
+        async move { ask(&b, "sleep:60000").await }
+    });
+    until(async || a.status().calls == 1 && b.status().calls == 1).await;
+    let report = tokio::time::timeout(AT_LAST, runtime.shutdown(Duration::from_secs(20))).await.unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    slow.await.unwrap().unwrap();
+    assert!(matches!(endless.await.unwrap().unwrap_err(), Error::Ended));
+    assert!(matches!(ask(&a, "echo:x").await.unwrap_err(), Error::Unavailable { .. }));
+}
