@@ -25,6 +25,10 @@ use support::probe::{Offered, Plan, build, build_with, offered};
 /// Rows that neither decide nor record, by name: a change here is a change of what the kernel promises.
 const FREE: &[&str] = &[
     "airssys:runtime/delegation#[method]accepted.terms",
+    "airssys:runtime/messaging#acknowledge",
+    "airssys:runtime/messaging#reply",
+    "airssys:runtime/messaging#self",
+    "airssys:runtime/messaging#unsubscribe-from-events",
     "wasi:cli/environment#initial-cwd",
     "wasi:cli/terminal-stderr#get-terminal-stderr",
     "wasi:cli/terminal-stdin#get-terminal-stdin",
@@ -80,7 +84,12 @@ const FREE: &[&str] = &[
 
 /// Functions that no component can be brought to call alone, by what their names contain: nobody lends to himself. What
 /// they do, `tests/delegation.rs` shows.
-const NOT_ALONE: &[&str] = &["[method]accepted."];
+const NOT_ALONE: &[&str] = &[
+    "[method]accepted.",
+    // Without a name there is no mailbox, and without somebody who sends nothing in it: `tests/named`.
+    "messaging#receive-message",
+    "messaging#subscribe-to-events",
+];
 
 fn alone(id: &str) -> bool {
     !NOT_ALONE.iter().any(|part| id.contains(part))
@@ -93,7 +102,7 @@ const ACCESS_DENIED: u32 = 1001;
 /// `stream-error::last-operation-failed`.
 const LAST_OPERATION_FAILED: u32 = 1000;
 
-/// `error::no-such-message` of the runtime's own interfaces.
+/// `error::not-found` of the runtime's own interfaces.
 const NO_SUCH: u32 = 1007;
 
 #[test]

@@ -45,6 +45,7 @@ pub struct Config {
     pub(crate) on_exceeded: Option<OnExceeded>,
     pub(crate) protected: Vec<PathBuf>,
     pub(crate) interfaces: Vec<Arc<dyn Offer>>,
+    pub(crate) state: Option<PathBuf>,
 }
 
 impl Config {
@@ -212,6 +213,16 @@ impl Config {
     pub fn on_exceeded(mut self, tell: impl Fn(&Subject, &LimitExceeded) + Send + Sync + 'static) -> Config {
         self.on_exceeded = Some(Arc::new(tell));
         self
+    }
+
+    /// Keeps in a directory what must outlive a restart: the highest release that ran under each name, which no older one
+    /// follows, the keys that were revoked, and the latest time of day, before which none is believed. It is made if it is not
+    /// there; one process has it at a time.
+    #[must_use]
+    pub fn state_dir(mut self, directory: impl Into<PathBuf>) -> Config {
+        let directory = directory.into();
+        self.state = Some(directory.clone());
+        self.protect(directory)
     }
 
     /// A file of the host's that no guest may be able to write: a writable mount that reaches it is refused. Files

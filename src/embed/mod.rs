@@ -26,6 +26,7 @@ mod recorder;
 mod revocation;
 mod runtime;
 mod source;
+mod state;
 pub mod value;
 mod version;
 

@@ -31,7 +31,8 @@ impl Live {
 impl ComponentRuntime {
     /// Revokes a publisher's key, by its id as `airssys keygen` prints it: what it signed is refused from now on, and
     /// each live instance of it is denied everything. Returns how many instances that were. A barrier, see
-    /// [`ComponentRuntime::swap_policy`]; it lasts as long as this runtime, so write it into the trust file as well.
+    /// [`ComponentRuntime::swap_policy`]; it lasts as long as this runtime, and with
+    /// [`Config::state_dir`](crate::embed::Config::state_dir) beyond; write it into the trust file as well.
     ///
     /// # Errors
     /// [`Error::Config`] when no trusted key has that id; [`Error::Record`] when it was done and could not be recorded.
@@ -44,12 +45,15 @@ impl ComponentRuntime {
                 "no trusted key has the id `{id}`: `airssys verify` prints it"
             )));
         }
+        // Done in any case; that it would not outlive a restart is told.
+        let kept = self.shared.state().map_or(Ok(()), |state| state.revoke(key_id));
         let recorded = self.shared.log().revoke(None, &format!("key {key_id} is revoked"));
         let sessions = self.shared.live().of_key(key_id);
         // First all, then the waits: one instance's effect must not lengthen another's permission.
         sessions.iter().for_each(|session| session.revoke());
         sessions.iter().for_each(|session| session.end());
         recorded?;
+        kept?;
         Ok(sessions.len())
     }
 }

@@ -4,6 +4,7 @@ use crate::audit::{self, Log, Refused};
 use crate::embed::named::Routes;
 use crate::embed::recorder::TellingRecorder;
 use crate::embed::revocation::Live;
+use crate::embed::state::State;
 use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
 use crate::host::linked::{Links, Target};
 use crate::identity::{self, IdentityError, Trust, VerifiedComponent, limit_keys};
@@ -16,6 +17,7 @@ use airssys_osl::fs::Mounts;
 use airssys_osl::post::Office;
 use airssys_osl::{Gate, Principal, Session, Subject};
 use airssys_rt::{ActorSystem, SupervisorRef};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 
@@ -39,6 +41,13 @@ pub(crate) struct Shared {
     instances: AtomicU64,
     live: Live,
     swapping: Mutex<()>,
+    society: Society,
+    state: Option<State>,
+}
+
+/// Who lives with whom.
+#[derive(Default)]
+struct Society {
     actors: ActorSystem,
     office: Office,
     routes: Routes,
@@ -69,7 +78,8 @@ impl ComponentRuntime {
             on_exceeded: config.on_exceeded,
         });
         let gate = Gate::new(Arc::clone(&authorizer) as _, recorder);
-        let (trust, limits, instances) = (config.trust, config.limits, AtomicU64::new(1));
+        let (state, trust) = kept(config.state.as_deref(), config.trust)?;
+        let (limits, instances) = (config.limits, AtomicU64::new(1));
         let shared = Shared {
             engine,
             imports,
@@ -83,10 +93,8 @@ impl ComponentRuntime {
             instances,
             live: Live::default(),
             swapping: Mutex::default(),
-            actors: ActorSystem::new(),
-            office: Office::new(),
-            routes: Routes::default(),
-            root: OnceLock::new(),
+            society: Society::default(),
+            state,
         };
         Ok(ComponentRuntime { shared: Arc::new(shared) })
     }
@@ -159,6 +167,28 @@ impl ComponentRuntime {
 }
 
 impl Shared {
+    /// The time of day, never before the latest that was ever seen.
+    fn now(&self) -> Result<jiff::Timestamp, Error> {
+        self.state.as_ref().map_or_else(|| Ok(jiff::Timestamp::now()), State::now)
+    }
+
+    /// What outlives a restart, if anything does.
+    pub(in crate::embed) fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// Refuses a release that is older than one that ran under its name, also before a restart.
+    fn refuse_older(&self, verified: &VerifiedComponent) -> Result<(), Error> {
+        let Some(Err(reason)) = self.state.as_ref().map(|state| state.check(verified)) else { return Ok(()) };
+        self.log.refused(&Refused {
+            claimed: Some(&verified.principal().name),
+            file_digest: Some(verified.file_digest()),
+            import: None,
+            reason: &reason,
+        })?;
+        Err(Error::Reload(reason))
+    }
+
     /// Records that an import cannot be had.
     pub(crate) fn refuse_import(&self, verified: &VerifiedComponent, error: LinkError) -> Error {
         let import = match &error {
@@ -199,7 +229,7 @@ impl Shared {
         let claimed = claims.as_ref().map(|claims| claims.manifest.principal_name());
         let verified = {
             let trust = self.trust.read().unwrap_or_else(PoisonError::into_inner);
-            identity::verify(bytes, &trust, jiff::Timestamp::now())
+            identity::verify(bytes, &trust, self.now()?)
         };
         verified.map_err(|error| {
             let refused = Refused {
@@ -228,6 +258,10 @@ impl Shared {
         let snapshot = self.authorizer.snapshot();
         self.live.add(verified.key_id(), &session);
         self.refuse_revoked(verified)?;
+        self.refuse_older(verified)?;
+        if let Some(state) = &self.state {
+            state.runs(verified)?;
+        }
         let load = audit::Load {
             key_id: verified.key_id(),
             file_digest: verified.file_digest(),
@@ -271,28 +305,28 @@ impl Shared {
 
     /// The system in which the instances' actors live.
     pub(crate) fn actors(&self) -> &ActorSystem {
-        &self.actors
+        &self.society.actors
     }
 
     /// Everybody's mailboxes.
     pub(in crate::embed) fn office(&self) -> &Office {
-        &self.office
+        &self.society.office
     }
 
     /// Everybody's names.
     pub(in crate::embed) fn routes(&self) -> &Routes {
-        &self.routes
+        &self.society.routes
     }
 
     /// The supervisor of all.
     pub(in crate::embed) fn root(&self) -> Option<&SupervisorRef> {
-        self.root.get()
+        self.society.root.get()
     }
 
     /// Makes a supervisor that of all.
     pub(in crate::embed) fn rooted(&self, root: SupervisorRef) -> Result<(), Error> {
         let second = |_| Error::Config("this runtime has a tree already".to_owned());
-        self.root.set(root).map_err(second)
+        self.society.root.set(root).map_err(second)
     }
 
     /// What a component is to those who are linked with it, before it lives.
@@ -329,6 +363,15 @@ impl Shared {
             }
         })
     }
+}
+
+/// What outlives a restart, and the trust that is left by it.
+fn kept(directory: Option<&Path>, mut trust: Trust) -> Result<(Option<State>, Trust), Error> {
+    let state = directory.map(State::open).transpose()?;
+    if let Some(state) = &state {
+        state.revoke_again(&mut trust);
+    }
+    Ok((state, trust))
 }
 
 /// What policies may speak of; a schema that several interfaces bring counts once.

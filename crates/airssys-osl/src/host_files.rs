@@ -257,6 +257,40 @@ pub fn create_dir_all_ambient(path: &Path) -> Result<(), HostFileError> {
     builder.create(path).map_err(writing(path))
 }
 
+/// A database in a directory of the host's own, which is made, private, if it is not there.
+///
+/// # Errors
+/// [`HostFileError::Write`].
+pub fn database_ambient(directory: &Path, name: &str) -> Result<redb::backends::FileBackend, HostFileError> {
+    let path = directory.join(name);
+    let wrong = |source| HostFileError::Write { path: path.clone(), source };
+    if !directory.is_dir() {
+        private_directory().recursive(true).create(directory).map_err(wrong)?;
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    private(&mut options);
+    let file = options.open(&path).map_err(wrong)?;
+    redb::backends::FileBackend::new(file).map_err(|error| wrong(io::Error::other(error)))
+}
+
+/// A builder of directories that only their owner may enter.
+fn private_directory() -> std::fs::DirBuilder {
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "there is no mode elsewhere"))]
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// A file that only its owner may read.
+fn private(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
 /// The entries of a directory, by name.
 ///
 /// # Errors

@@ -331,6 +331,7 @@ async fn a_request_to_whoever_waits_for_it_is_refused_also_through_others() {
     assert_eq!(told(&ask(Arc::clone(&a.session), "acme/a").await.unwrap_err()), "circular");
     let (answer, ()) = tokio::join!(ask(Arc::clone(&a.session), "acme/b"), async {
         let delivery = b.next().await;
+        b.session.subject().serve(Arc::clone(&delivery.chain));
         let back = ask(Arc::clone(&b.session), "acme/a").await;
         b.inbox.reply(delivery.id, Ok(told(&back.unwrap_err()).as_bytes().to_vec())).unwrap();
     });

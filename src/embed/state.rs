@@ -1,0 +1,81 @@
+//! What outlives a restart: the highest releases, the revoked keys, the latest time.
+//!
+//! *Invariant:* none of it ever goes back. A clock that was set back makes nothing valid again that had run out, a restart
+//! brings no revoked key back, and no release runs that is older than one that ran under its name.
+
+use crate::embed::Error;
+use crate::identity::{Trust, VerifiedComponent};
+use airssys_osl::host_files;
+use airssys_rt::durable::{Marks, RaiseError, Store, StoreError};
+use jiff::Timestamp;
+use std::path::Path;
+
+/// Kinds of marks.
+const RELEASE: &str = "release";
+const REVOKED: &str = "revoked-key";
+const CLOCK: &str = "clock";
+const WALL: &str = "wall";
+
+/// The file in the state's directory.
+const FILE: &str = "state.redb";
+
+/// What a state directory holds.
+pub(in crate::embed) struct State {
+    marks: Marks,
+    /// Ends with this: it is what writes.
+    _store: Store,
+}
+
+impl State {
+    /// Opens the state in a directory, which is made if it is not there. No second process has it meanwhile.
+    pub(in crate::embed) fn open(directory: &Path) -> Result<State, Error> {
+        let wrong =
+            |error: StoreError| Error::Config(format!("state directory `{}`: {error}", directory.display()));
+        let backend = host_files::database_ambient(directory, FILE)?;
+        let store = Store::open_blocking(backend).map_err(wrong)?;
+        Ok(State { marks: store.marks(), _store: store })
+    }
+
+    /// Takes back in a trust file what was revoked before.
+    pub(in crate::embed) fn revoke_again(&self, trust: &mut Trust) {
+        for key in self.marks.all(REVOKED) {
+            // A key that the file no longer knows is not trusted anyway.
+            trust.revoke_key(&key);
+        }
+    }
+
+    /// Keeps a key revoked.
+    pub(in crate::embed) fn revoke(&self, key_id: &str) -> Result<(), Error> {
+        self.marks.add_blocking(REVOKED, key_id).map(drop).map_err(unkept)
+    }
+
+    /// The time of day, never before the latest that was ever seen here.
+    pub(in crate::embed) fn now(&self) -> Result<Timestamp, Error> {
+        let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+        let latest = self.marks.raise_blocking(CLOCK, WALL, now).map_err(unkept)?;
+        let latest = i64::try_from(latest).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        latest.ok_or_else(|| Error::Config("the latest time in the state directory is none".to_owned()))
+    }
+
+    /// Refuses a release that is older than one that ran under its name.
+    pub(in crate::embed) fn check(&self, verified: &VerifiedComponent) -> Result<(), String> {
+        let principal = verified.principal();
+        match self.marks.highest(RELEASE, &principal.name) {
+            Some(highest) if principal.release < highest => Err(format!(
+                "release {} of `{}` is older than release {highest}, which ran here",
+                principal.release, principal.name
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Puts down that a release is about to run.
+    pub(in crate::embed) fn runs(&self, verified: &VerifiedComponent) -> Result<(), Error> {
+        let principal = verified.principal();
+        self.marks.raise_blocking(RELEASE, &principal.name, principal.release).map(drop).map_err(unkept)
+    }
+}
+
+fn unkept(error: RaiseError) -> Error {
+    Error::Config(format!("the state directory cannot be written: {error}"))
+}

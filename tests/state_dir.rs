@@ -1,0 +1,104 @@
+//! What outlives a restart: releases, revocations and time do not go back.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test"
+)]
+
+mod guests;
+mod support;
+
+use airssys_wasm::embed::{ComponentRuntime, Error};
+use airssys_wasm::identity::{IdentityError, sign};
+use std::path::Path;
+use support::{ALLOW_ALL, KEY};
+
+/// A runtime over that state. Whoever had it before in this process ends a moment after it was dropped.
+fn runtime(state: &Path) -> ComponentRuntime {
+    soon(|| ComponentRuntime::new(support::config(ALLOW_ALL).0.state_dir(state)))
+}
+
+fn soon<T, E: std::fmt::Display>(open: impl Fn() -> Result<T, E>) -> T {
+    let begun = std::time::Instant::now();
+    loop {
+        match open() {
+            Ok(opened) => return opened,
+            Err(error) => assert!(begun.elapsed().as_secs() < 20, "{error}"),
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+fn release(release: u64, more: &str) -> Vec<u8> {
+    let manifest = format!(
+        "[component]\nname = \"a\"\npublisher = \"acme\"\nversion = \"1.0.0\"\nrelease = {release}\n{more}"
+    );
+    sign(&guests::text("tiny"), &manifest, &KEY).unwrap()
+}
+
+fn is_older(error: &Error) {
+    assert!(matches!(error, Error::Reload(text) if text.contains("older than release 8")), "{error}");
+}
+
+#[tokio::test]
+async fn an_older_release_is_refused_also_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let first = runtime(&state);
+    first.load_component(release(7, "")).await.unwrap();
+    first.load_component(release(8, "")).await.unwrap();
+    is_older(&first.load_component(release(7, "")).await.unwrap_err());
+    drop(first);
+    let second = runtime(&state);
+    is_older(&second.load_component(release(7, "")).await.unwrap_err());
+    second.load_component(release(8, "")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_revoked_key_stays_revoked_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = runtime(directory.path());
+    first.load_component(release(1, "")).await.unwrap();
+    first.revoke_key(&KEY.public_key().key_id()).unwrap();
+    drop(first);
+    let error = runtime(directory.path()).load_component(release(1, "")).await.unwrap_err();
+    assert!(matches!(error, Error::Identity(IdentityError::RevokedKey { .. })), "{error}");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_nothing_valid_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let in_an_hour = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let expiring = release(1, &format!("expires = \"{in_an_hour}\"\n"));
+    let first = runtime(directory.path());
+    first.load_component(expiring.clone()).await.unwrap();
+    drop(first);
+    // What a host whose clock is two hours ahead of this one would have left there.
+    let later = (in_an_hour + jiff::SignedDuration::from_hours(1)).as_millisecond() as u64;
+    let store = soon(|| {
+        let backend = airssys_osl::host_files::database_ambient(directory.path(), "state.redb").unwrap();
+        airssys_rt::durable::Store::open_blocking(backend)
+    });
+    store.marks().raise_blocking("clock", "wall", later).unwrap();
+    store.close().await;
+    let error = runtime(directory.path()).load_component(expiring).await.unwrap_err();
+    assert!(matches!(error, Error::Identity(IdentityError::Expired { .. })), "{error}");
+}
+
+#[tokio::test]
+async fn one_process_has_the_state_at_a_time_and_a_foreign_file_is_refused_untouched() {
+    let directory = tempfile::tempdir().unwrap();
+    let _first = runtime(directory.path());
+    let second = ComponentRuntime::new(support::config(ALLOW_ALL).0.state_dir(directory.path())).unwrap_err();
+    assert!(matches!(&second, Error::Config(text) if text.contains("state directory")), "{second}");
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("state.redb"), "something else entirely").unwrap();
+    let foreign = ComponentRuntime::new(support::config(ALLOW_ALL).0.state_dir(other.path())).unwrap_err();
+    assert!(matches!(foreign, Error::Config(_)), "{foreign}");
+    assert_eq!(std::fs::read(other.path().join("state.redb")).unwrap(), b"something else entirely");
+}
