@@ -34,6 +34,7 @@ const EXAMPLES: &str = "Examples:
   airssys run thumb.signed.wasm --trust trust.toml --policy policy.cedar --dir ./photos::/photos:ro
   airssys policy explain --policy policy.cedar --audit audit.jsonl --seq 7";
 
+// What speaks to a running server is hidden until there is `airssys serve` to speak to.
 #[derive(Debug, Subcommand)]
 enum Command {
     Keygen(keygen::Keygen),
@@ -42,12 +43,19 @@ enum Command {
     Inspect(inspect::Inspect),
     Run(run::Run),
     Call(call::Call),
+    #[command(hide = true)]
     Ps(ps::Ps),
+    #[command(hide = true)]
     Status(status::Status),
+    #[command(hide = true)]
     Send(send::Send),
+    #[command(hide = true)]
     Reload(reload::Reload),
+    #[command(hide = true)]
     Stop(stop::Stop),
+    #[command(hide = true)]
     Revoke(revoke::Revoke),
+    #[command(hide = true)]
     Logs(logs::Logs),
     /// Check policies, explain verdicts, and put policies in force.
     #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -66,6 +74,7 @@ struct Group<C: Subcommand> {
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
     Check(policy_check::Check),
+    #[command(hide = true)]
     Swap(policy_swap::Swap),
     Explain(Box<explain::Explain>),
 }

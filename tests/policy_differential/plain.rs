@@ -160,13 +160,16 @@ fn stranger<'a>(peer: &Peer, about: &Resource) -> (Value, Option<&'a Schema>) {
 /// Decision, determining policies, policies that erred.
 pub(crate) type Told = (Decision, BTreeSet<String>, BTreeSet<String>);
 
+/// Who asks, about which component or function if it is about one, and on whose behalf: what the world shows.
+type Shown = (usize, Option<usize>, usize);
+
 pub(crate) struct Plain {
     schema: Schema,
     /// Those that read the context, to which callers are shown, and the others, to which they are not.
     policies: [PolicySet; 2],
     all: Entities,
     parties: Vec<Party>,
-    shown: RefCell<BTreeMap<(usize, Option<usize>, usize), Entities>>,
+    shown: RefCell<BTreeMap<Shown, Entities>>,
 }
 
 impl Plain {

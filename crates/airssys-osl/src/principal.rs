@@ -63,7 +63,7 @@ pub enum Party {
     /// A component.
     Component(Arc<Principal>),
     /// An operator.
-    Operator(Operator),
+    Operator(Arc<Operator>),
 }
 
 impl Party {
@@ -106,7 +106,7 @@ impl From<Arc<Principal>> for Party {
 
 impl From<Operator> for Party {
     fn from(operator: Operator) -> Party {
-        Party::Operator(operator)
+        Party::Operator(Arc::new(operator))
     }
 }
 
