@@ -94,27 +94,19 @@ impl Live {
         let driving = async move {
             loop {
                 inbox.news().await;
-                // Held from before a message is taken until it is dealt with.
+                // Held until a message is dealt with.
                 let _turn = turn.lock().await;
-                let Ok(taken) = inbox.take(&session, handler::HANDLE) else { return };
-                let Some(delivery) = taken else {
-                    tokio::task::yield_now().await;
-                    continue;
-                };
-                let (function, message) = (function.clone(), message(&delivery));
-                let (job, answer) = Job::new(Arc::clone(&delivery.chain), move |instance: &mut Instance| {
-                    Box::pin(async move {
-                        let handled =
-                            instance.call_typed::<handler::Arguments, handler::Answer>(&function, (message,));
-                        handled.await.map_err(CallError::Failed)
-                    })
+                let (inbox, session, function) = (Arc::clone(&inbox), Arc::clone(&session), function.clone());
+                // Taken when its turn has come and not before: until then it lies in the mailbox, and it is decided on
+                // behalf of nobody else.
+                let (job, dealt_with) = Job::new(Arc::default(), move |instance: &mut Instance| {
+                    Box::pin(async move { next_message(&inbox, &session, &function, instance).await })
                 });
                 if address.send(job).await.is_err() {
                     return;
                 }
                 // Without an answer it has ended, and its mailbox with it.
-                let Ok(Ok(answer)) = answer.await else { return };
-                handler::settle(&inbox, &delivery, answer);
+                let Ok(Ok(true)) = dealt_with.await else { return };
             }
         };
         Some(tokio::spawn(driving).abort_handle())
@@ -240,6 +232,21 @@ impl Live {
             other => drop(self.session.note("component:call", &other.to_string())),
         }
     }
+}
+
+/// Hands the next message over, if there is one that may be. False when nothing comes any more.
+async fn next_message(
+    inbox: &Inbox,
+    session: &Arc<Session>,
+    function: &Function,
+    instance: &mut Instance,
+) -> Result<bool, CallError> {
+    let Ok(taken) = inbox.take(session, handler::HANDLE) else { return Ok(false) };
+    let Some(delivery) = taken else { return Ok(true) };
+    session.subject().serve(Arc::clone(&delivery.chain));
+    let handled = instance.call_typed::<handler::Arguments, handler::Answer>(function, (message(&delivery),));
+    handler::settle(inbox, &delivery, handled.await.map_err(CallError::Failed)?);
+    Ok(true)
 }
 
 fn spawn(actors: &ActorSystem, resident: Resident) -> Result<Address<Job>, Error> {
