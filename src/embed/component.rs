@@ -104,7 +104,7 @@ impl Component {
     }
 
     async fn begun(&self, function: &Function, arguments: Vec<Val>) -> Result<Begun, Error> {
-        let pending = self.live.begin(function, arguments, Arc::default()).await?;
+        let pending = self.live.begin(function, arguments, Arc::default(), None).await?;
         Ok(Begun { pending, function: function.clone() })
     }
 

@@ -6,6 +6,7 @@ use crate::embed::value;
 use crate::host::linked::{Answer, Callee, LinkedCall, NotDone, Target};
 use crate::host::runtime::{handler, message};
 use crate::kernel::{Function, Instance};
+use airssys_osl::calls::Under;
 use airssys_osl::post::Inbox;
 use airssys_osl::{Chain, Session};
 use airssys_rt::{ActorSystem, Address, Shutdown};
@@ -23,7 +24,7 @@ pub(in crate::embed) struct Live {
     pub(in crate::embed) target: Arc<Target>,
     pub(in crate::embed) session: Arc<Session>,
     /// True once it was unloaded.
-    gone: AtomicBool,
+    gone: Arc<AtomicBool>,
     actors: ActorSystem,
     address: ArcSwap<Address<Job>>,
     left: Arc<Left>,
@@ -48,13 +49,20 @@ impl<T: Send + 'static> Pending<T> {
 }
 
 /// An answer that is on its way.
-pub(in crate::embed) struct Pending<T>(oneshot::Receiver<Result<T, CallError>>);
+pub(in crate::embed) struct Pending<T> {
+    answer: oneshot::Receiver<Result<T, CallError>>,
+    /// True once the instance was unloaded.
+    gone: Arc<AtomicBool>,
+}
 
 impl<T> Pending<T> {
     /// Waits for it. Whoever does not ends the call, and the instance with it.
     pub(in crate::embed) async fn answer(self) -> Result<T, Error> {
         // Without an answer it ended before it came to this, or in the middle, being unloaded.
-        self.0.await.map_err(|_| Error::Ended)?.map_err(Error::from)
+        let done = self.answer.await.map_err(|_| Error::Ended)?;
+        // Being unloaded, it may still have met the denials that come of that. Those tell nothing but this.
+        let end = |error| if self.gone.load(Ordering::SeqCst) { Error::Ended } else { Error::from(error) };
+        done.map_err(end)
     }
 }
 
@@ -69,7 +77,7 @@ impl Live {
     ) -> Result<Live, Error> {
         let left = Arc::new(Left::default());
         let resident = Resident::new(instance, Arc::clone(&session), Arc::clone(&left));
-        let (address, gone) = (ArcSwap::from_pointee(spawn(actors, resident)?), AtomicBool::new(false));
+        let (address, gone) = (ArcSwap::from_pointee(spawn(actors, resident)?), Arc::default());
         let actors = actors.clone();
         let mut live = Live {
             target: Arc::new(target),
@@ -136,22 +144,31 @@ impl Live {
         arguments: Vec<Val>,
         chain: Arc<Chain>,
     ) -> Result<Option<Val>, Error> {
-        self.begin(function, arguments, chain).await?.answer().await
+        self.begin(function, arguments, chain, None).await?.answer().await
     }
 
-    /// The same in two steps: when this has returned, the call stands in the queue.
+    /// The same in two steps: when this has returned, the call stands in the queue. What is called under a permission goes
+    /// on only while that stands.
     pub(in crate::embed) async fn begin(
         &self,
         function: &Function,
         arguments: Vec<Val>,
         chain: Arc<Chain>,
+        under: Option<Under>,
     ) -> Result<Pending<Option<Val>>, Error> {
         let function = function.clone();
         let (job, answer) = Job::new(chain, move |instance: &mut Instance| {
-            Box::pin(async move { instance.call(&function, arguments).await.map_err(CallError::Failed) })
+            Box::pin(async move {
+                let call = instance.call(&function, arguments);
+                let done = match under {
+                    Some(under) => under.steps(call).await.ok_or(CallError::Ended)?,
+                    None => call.await,
+                };
+                done.map_err(CallError::Failed)
+            })
         });
         self.put(job).await?;
-        Ok(Pending(answer))
+        Ok(self.pending(answer))
     }
 
     /// Calls a function with types that the host knows, and for the host itself.
@@ -175,7 +192,11 @@ impl Live {
             })
         });
         self.put(job).await?;
-        Pending(answer).answer().await
+        self.pending(answer).answer().await
+    }
+
+    fn pending<T>(&self, answer: oneshot::Receiver<Result<T, CallError>>) -> Pending<T> {
+        Pending { answer, gone: Arc::clone(&self.gone) }
     }
 
     async fn put(&self, job: Job) -> Result<(), Error> {
@@ -283,7 +304,11 @@ impl Callee for Live {
             if call.to.instance() != self.target.peer.instance() {
                 return Err(NotDone::Replaced(call.arguments));
             }
-            self.told(self.invoke(&call.function, call.arguments, call.chain).await)
+            let LinkedCall { function, arguments, chain, under, .. } = call;
+            self.told(match self.begin(&function, arguments, chain, Some(under)).await {
+                Ok(pending) => pending.answer().await,
+                Err(error) => Err(error),
+            })
         })
     }
 }

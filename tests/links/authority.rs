@@ -1,5 +1,6 @@
 //! Who may call, and by whose authority something is done.
 
+use crate::ends::is_given_up;
 use crate::guests;
 use crate::support::{self, ALLOW_ALL};
 use crate::world::{AT_LAST, NO_CALLS, SHOUT, World, linked, number, own_count, unanswered};
@@ -8,7 +9,6 @@ use airssys_wasm::kernel::Unanswered;
 use airssys_wasm::policy::Source;
 use serde_json::json;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 #[tokio::test]
 async fn a_denied_call_traps_is_recorded_once_and_nothing_is_done() {
@@ -138,11 +138,7 @@ async fn a_call_under_way_ends_when_its_permission_is_lost_and_no_change_waits_f
         let done = tokio::time::timeout(AT_LAST, waiting).await.unwrap().unwrap();
         let by_callee = way == "key" && matches!(&done, Err(Error::Unanswered(_)));
         assert!(matches!(&done, Err(Error::Denied(_))) || by_callee, "{way}: {done:?}");
-        assert_eq!(world.gate.dropped.load(Ordering::SeqCst), 1, "{way}");
-        assert!(
-            matches!(number(&callee, "own-open").await, Err(Error::Ended)),
-            "{way}: given up in the middle"
-        );
+        is_given_up(&world, &callee).await;
         let denied = world.calls().iter().filter(|record| record["verdict"] != "allow").count();
         assert_eq!(denied, usize::from(!by_callee), "{way}");
     }

@@ -8,8 +8,8 @@ use airssys_wasm::kernel::Unanswered;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Waits until nothing of the component's call is left at the gate.
-async fn is_given_up(world: &World, callee: &Component) {
+/// Waits until nothing of the component's call is left at the gate: it was given up in the middle, and has ended.
+pub(crate) async fn is_given_up(world: &World, callee: &Component) {
     let begun = std::time::Instant::now();
     while world.gate.dropped.load(Ordering::SeqCst) == 0 && begun.elapsed() < AT_LAST {
         tokio::task::yield_now().await;

@@ -58,6 +58,22 @@ pub(crate) async fn while_permitted<F: Future>(
     }
 }
 
+/// The same for work that somebody else waits for by [`while_permitted`], and is told of its loss there: none when the
+/// permission was lost before the work was done. It does not wake by itself for that.
+pub(crate) async fn under<F: Future>(
+    lease: &Lease,
+    action: ActionId,
+    import: &'static str,
+    work: F,
+) -> Option<F::Output> {
+    let mut steps = pin!(Steps { lease, action, import, work: Box::pin(work) });
+    std::future::poll_fn(|context| match lease.stands(action, import) {
+        false => Poll::Ready(None),
+        true => steps.as_mut().poll(context).map(Result::ok),
+    })
+    .await
+}
+
 /// Work whose every step enters the lease.
 struct Steps<'a, F> {
     lease: &'a Lease,

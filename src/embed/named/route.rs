@@ -133,7 +133,8 @@ impl Callee for Route {
                 return Err(NotDone::Replaced(call.arguments));
             }
             self.calls.fetch_add(1, Ordering::Relaxed);
-            let begun = living.live.begin(&call.function, call.arguments, call.chain).await;
+            let LinkedCall { function, arguments, chain, under, .. } = call;
+            let begun = living.live.begin(&function, arguments, chain, Some(under)).await;
             drop(open);
             living.live.told(match begun {
                 Ok(pending) => pending.answer().await,

@@ -51,9 +51,9 @@ impl Linked {
             }
             let arguments = came_back.take().unwrap_or_else(|| given.to_vec());
             self.takes(&target, &arguments)?;
-            let work = |name: &FunctionName| {
+            let work = |name: &FunctionName, under| {
                 let (to, function) = (name.peer().clone(), known.function.clone());
-                self.to.call(LinkedCall { to, function, arguments, chain })
+                self.to.call(LinkedCall { to, function, arguments, chain, under })
             };
             match calls::call(permit, self.row.id, work).await? {
                 Ok(values) if held(&values) <= limits.host_call_bytes.get() => return Ok(values),

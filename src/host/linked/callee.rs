@@ -1,6 +1,7 @@
 //! What serves a link.
 
 use crate::kernel::{Function, Limits};
+use airssys_osl::calls::Under;
 use airssys_osl::{Chain, Peer};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub(crate) struct LinkedCall {
     pub(crate) arguments: Vec<Val>,
     /// Everybody who waits for it.
     pub(crate) chain: Arc<Chain>,
+    /// The permission by which each of its steps is taken.
+    pub(crate) under: Under,
 }
 
 /// Why there is no answer.

@@ -297,6 +297,14 @@ impl Lease {
         }
     }
 
+    /// Whether a step under `action` would be permitted. Only weighed: whoever waits for the step records what comes of it.
+    pub(crate) fn stands(&self, action: ActionId, import: &'static str) -> bool {
+        let session = &self.0.session;
+        let Some(right) = self.0.rights.iter().find(|r| r.action == action) else { return false };
+        let asked = right.asked.load(Ordering::SeqCst) == session.gate().current_epoch();
+        !self.is_revoked() && (asked || session.would_allow(action, &self.0.resource, import))
+    }
+
     /// Whether what is open under `action` may stay. That it may starts nothing, so it is only weighed, and the next use
     /// takes and records the verdict; that it may not ends something, and is recorded.
     fn still_permits(&self, action: ActionId, import: &'static str) -> bool {
