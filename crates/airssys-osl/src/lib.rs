@@ -18,6 +18,7 @@ pub mod host_files;
 pub mod host_signals;
 pub mod host_sockets;
 pub mod net;
+pub mod operate;
 pub mod own;
 pub mod post;
 pub mod principal;

@@ -15,6 +15,8 @@ use std::sync::{Arc, OnceLock};
 pub enum Sink {
     /// To the process's own stream of the same name.
     Inherit,
+    /// To the process's standard output, whichever of the two it is: standard error is then the process's own alone.
+    Stdout,
     /// Into memory.
     Memory(Memory),
     /// Nowhere.
@@ -72,16 +74,21 @@ impl Output {
         match sink {
             Sink::Inherit => {
                 let which = *permit.resource();
-                if let Some(file) = kept(own_file(which)?, || Stream::own_ambient(which).ok()) {
-                    return Ok(Output { own: Some(which), ..Output::of(permit, Target::File(file)) });
-                }
-                let stream = Stream::own_ambient(which)?;
-                let writer = writer_ambient(which, &stream);
-                Ok(Output { own: Some(which), ..Output::onto(permit, stream, writer) })
+                Output::onto_own(permit, which)
             }
+            Sink::Stdout => Output::onto_own(permit, Stdio::Stdout),
             Sink::Memory(memory) => Ok(Output::of(permit, Target::Memory(memory))),
             Sink::Null => Ok(Output::of(permit, Target::Null)),
         }
+    }
+
+    fn onto_own(permit: Permit<StdioWrite>, which: Stdio) -> Result<Output, StdioError> {
+        if let Some(file) = kept(own_file(which)?, || Stream::own_ambient(which).ok()) {
+            return Ok(Output { own: Some(which), ..Output::of(permit, Target::File(file)) });
+        }
+        let stream = Stream::own_ambient(which)?;
+        let writer = writer_ambient(which, &stream);
+        Ok(Output { own: Some(which), ..Output::onto(permit, stream, writer) })
     }
 
     pub(in crate::stdio) fn onto(

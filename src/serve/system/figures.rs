@@ -1,0 +1,41 @@
+//! How a component is, in the words of the control plane.
+
+use crate::embed::{Condition, Status};
+use crate::serve::control::{ComponentStatus, Mailbox, State};
+
+/// That status for operators; none for a name that is none.
+pub(super) fn of(status: &Status) -> Option<ComponentStatus> {
+    let (major, minor, patch) = status.version;
+    Some(ComponentStatus {
+        name: status.name.parse().ok()?,
+        state: state(status.condition),
+        version: format!("{major}.{minor}.{patch}"),
+        release: status.release,
+        digest: status.digest.clone(),
+        supervisor: status.supervisor.clone(),
+        restarts: status.restarts,
+        last_end: status.last_end.clone(),
+        mailbox: Mailbox {
+            depth: status.waiting,
+            capacity: status.capacity,
+            dropped: status.dropped,
+            durable: false,
+            dead_letters: 0,
+        },
+        memory_bytes: 0,
+        calls: status.calls,
+        denials: 0,
+        since_unix_ms: 0,
+    })
+}
+
+fn state(condition: Condition) -> State {
+    match condition {
+        Condition::Starting => State::Starting,
+        Condition::Running => State::Running,
+        Condition::Reloading => State::Reloading,
+        Condition::Waiting => State::Waiting,
+        Condition::Stopped => State::Stopped,
+        Condition::Failed => State::Failed,
+    }
+}

@@ -1,0 +1,159 @@
+//! A server's life: how it begins, reads anew, and ends.
+
+use crate::support;
+use crate::world::{ALL, HEAD, Server, actor, component, desk, records, trust, two};
+use rustix::process::Signal;
+
+#[test]
+fn what_cannot_be_served_is_told_in_one_sentence_and_nothing_is_begun() {
+    for (what, status, change) in [
+        (
+            "there is no `[serve]`",
+            125,
+            Box::new(|desk: &crate::cli_support::Desk| desk.write("airssys.toml", "policy = []"))
+                as Box<dyn Fn(&crate::cli_support::Desk)>,
+        ),
+        (
+            "unknown field `watches`",
+            125,
+            Box::new(|desk| desk.write("airssys.toml", two() + "watches = 'x'\n")),
+        ),
+        ("policy.cedar", 125, Box::new(|desk| desk.write("policy.cedar", "permit (principal, action"))),
+        ("trust.toml", 125, Box::new(|desk| desk.write("trust.toml", "[[publisher]]\nname = 'acme'"))),
+        ("a.wasm", 127, Box::new(|desk| std::fs::remove_file(desk.path("a.wasm")).unwrap())),
+        (
+            "`acme/a` is to be started, and its file is `acme/b`",
+            125,
+            Box::new(|desk| desk.write("a.wasm", actor("b", "probe-actor", 7))),
+        ),
+        (
+            "signed by no key",
+            126,
+            Box::new(|desk| {
+                desk.write("trust.toml", "[[publisher]]\nname = 'acme'\nnames = ['*']\n[[publisher.key]]\nkey = 'ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'\n")
+            }),
+        ),
+        ("audit.jsonl", 125, Box::new(|desk| desk.write("audit.jsonl", "nothing of ours\n"))),
+    ] {
+        let desk = desk(ALL, &two());
+        change(&desk);
+        let said = desk.run(&["serve", "--config", "airssys.toml"]);
+        if what != "signed by no key" {
+            assert!(said.err.contains(what), "{what}: {said:?}");
+        }
+        assert!(said.status == status || what == "signed by no key" && said.status != 0, "{what}: {said:?}");
+        assert!(!desk.path("control.sock").exists(), "{what}");
+    }
+    let said = desk(ALL, &two()).run(&["serve", "--config", "nowhere.toml"]);
+    assert!(said.err.contains("configuration `nowhere.toml` cannot be read"), "{said:?}");
+}
+
+#[test]
+fn a_second_server_does_not_begin_and_the_first_goes_on() {
+    let server = Server::new(ALL, &two());
+    let second = server.desk.run(&["serve", "--config", "airssys.toml"]);
+    assert_eq!(second.status, 125, "{second:?}");
+    assert_eq!(server.told("acme/a", "echo:still"), "still");
+}
+
+#[test]
+fn it_ends_in_order_and_what_was_begun_is_finished() {
+    let mut server = Server::new(ALL, &two());
+    let begun = {
+        let mut command = server.desk.command();
+        command.args(["call", "acme/a", "ask(\"sleep:1500\")", "--socket", "control.sock"]);
+        std::thread::spawn(move || command.output().unwrap())
+    };
+    server.until(|server| server.status("acme/a")["calls"] == 1);
+    server.signal(Signal::TERM);
+    assert_eq!(server.event()["event"], "ending");
+    assert_eq!(server.event()["event"], "ended");
+    let (status, desk) = server.ended();
+    assert_eq!(status, 0);
+    assert!(!desk.path("control.sock").exists());
+    let answer = begun.join().unwrap();
+    assert!(answer.status.success(), "{answer:?}");
+    let verified = desk.run(&["audit", "verify", "audit.jsonl"]);
+    assert_eq!(verified.status, 0, "{verified:?}");
+}
+
+#[test]
+fn what_does_not_end_in_time_is_stopped_and_named() {
+    let mut server = Server::new(ALL, &two().replace("20000", "500"));
+    let _ = server.ask(&["call", "acme/a", "ask(\"spin:\")", "--timeout-ms", "100"]);
+    server.signal(Signal::TERM);
+    assert_eq!(server.event()["event"], "ending");
+    let told = server.event();
+    assert!(told["error"]["message"].as_str().unwrap().contains("acme/a"), "{told}");
+    assert_eq!(server.ended().0, 124);
+}
+
+#[test]
+fn a_system_whose_components_fail_too_often_gives_up() {
+    let config = format!(
+        "{HEAD}{}[[supervisor]]\nname = 'root'\nrestarts = 1\nbackoff = {{ first_ms = 1, most_ms = 1 }}\n",
+        component("a", "")
+    );
+    let mut server = Server::new(ALL, &config);
+    server.ask(&["call", "acme/a", "ask(\"panic:\")"]);
+    server.until(|server| server.status("acme/a")["state"] == "running");
+    server.ask(&["call", "acme/a", "ask(\"panic:\")"]);
+    assert_eq!(server.event()["event"], "failed");
+    let told = server.event();
+    assert!(told["error"]["message"].as_str().unwrap().contains("gave up"), "{told}");
+    assert_eq!(server.ended().0, 125);
+}
+
+#[test]
+fn on_sighup_policies_and_trust_are_read_anew_or_all_is_as_it_was() {
+    let mut server = Server::new(ALL, &two());
+    server.desk.write("policy.cedar", "permit (principal, action");
+    server.signal(Signal::HUP);
+    let told = server.event();
+    assert_eq!(told["event"], "not-reloaded", "{told}");
+    assert_eq!(server.told("acme/a", "send:acme/b=x"), "ok");
+    server.desk.write(
+        "policy.cedar",
+        format!("{ALL} forbid (principal is Component, action == Action::\"msg:send\", resource);"),
+    );
+    server.signal(Signal::HUP);
+    assert_eq!(server.event()["event"], "reloaded");
+    assert_eq!(server.verb("acme/a", "send:acme/b=x").status, 1);
+
+    // What the trust file no longer names is stopped, and the rest goes on.
+    server.desk.write("trust.toml", trust("").replace("['*']", "['b']"));
+    server.signal(Signal::HUP);
+    assert_eq!(server.event()["event"], "reloaded");
+    assert_eq!(server.status("acme/a")["state"], "stopped");
+    assert_eq!(server.told("acme/b", "version:"), "1");
+    let refused = server.ask(&["reload", "acme/b", "a.wasm"]);
+    assert_eq!(refused.status, 126, "{refused:?}");
+}
+
+#[test]
+fn a_revoked_key_stays_revoked_when_the_server_is_started_again() {
+    let server = Server::new(ALL, &two());
+    let unknown = server.ask(&["revoke", &"0".repeat(24)]);
+    assert_eq!(unknown.status, 125, "{unknown:?}");
+    let revoked = server.json(&["revoke", &support::KEY.public_key().key_id()]);
+    assert_eq!(revoked["instances"], 2);
+    assert_eq!(server.status("acme/a")["state"], "stopped");
+    let desk = server.end();
+    let said = desk.run(&["serve", "--config", "airssys.toml"]);
+    assert!(said.status == 126 && said.err.contains("is revoked"), "{said:?}");
+}
+
+#[test]
+fn an_older_release_does_not_come_back_with_a_restart() {
+    let server = Server::new(ALL, &two());
+    server.desk.write("a8.wasm", actor("a", "probe-actor", 8));
+    server.json(&["reload", "acme/a", "a8.wasm"]);
+    let desk = server.end();
+    let said = desk.run(&["serve", "--config", "airssys.toml"]);
+    assert!(said.status == 125 && said.err.contains("`acme/a` was not started: "), "{said:?}");
+    assert!(said.err.contains("older than release 8"), "{said:?}");
+    let refused = records(&desk).into_iter().find(|one| one["kind"] == "refused");
+    assert!(refused.unwrap()["reason"].as_str().unwrap().contains("older than release 8"));
+    desk.write("a.wasm", actor("a", "probe-actor", 8));
+    assert_eq!(Server::on(desk).told("acme/a", "version:"), "1");
+}

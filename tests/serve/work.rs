@@ -1,0 +1,151 @@
+//! What operators do with a server's components.
+
+use crate::world::{ALL, HEAD, Server, actor, component, two};
+use crate::{guests, support};
+use airssys_wasm::identity::sign;
+
+#[test]
+fn components_are_called_stopped_and_replaced_by_their_names() {
+    let server = Server::new(ALL, &two());
+    assert_eq!(server.told("acme/a", "echo:hello"), "hello");
+    assert_eq!(server.told("acme/a", "request:acme/b,5000=echo:there"), "there");
+    let failed = server.verb("acme/a", "fail:on purpose");
+    assert_eq!(
+        (failed.status, failed.json()["error"]["value"].as_str().unwrap().contains("on purpose")),
+        (1, true),
+        "{failed:?}"
+    );
+    assert_eq!(server.ask(&["call", "acme/a", "nothing()"]).status, 125);
+
+    server.told("acme/a", "count:");
+    server.desk.write("a8.wasm", actor("a", "probe-actor-2", 8));
+    let reloaded = server.json(&["reload", "acme/a", "a8.wasm"]);
+    assert_eq!(
+        (&reloaded["from_release"], &reloaded["release"], &reloaded["state_handed_over"]),
+        (&7.into(), &8.into(), &true.into())
+    );
+    assert_eq!(
+        (server.told("acme/a", "version:"), server.told("acme/a", "count:")),
+        ("2".into(), "2".into())
+    );
+    let older = server.ask(&["reload", "acme/a", "a.wasm"]);
+    assert!(older.is_one_sentence(126).contains("older than release 8"), "{older:?}");
+    let other = server.ask(&["reload", "acme/a", "b.wasm"]);
+    assert!(other.is_one_sentence(126).contains("another component"), "{other:?}");
+    assert_eq!(server.told("acme/a", "version:"), "2");
+
+    let stopped = server.json(&["stop", "acme/a"]);
+    assert_eq!((&stopped["in_time"], &stopped["left"]), (&true.into(), &0.into()));
+    assert_eq!(server.status("acme/a")["state"], "stopped");
+    let gone = server.ask(&["call", "acme/a", "ask(\"version:\")"]);
+    assert_eq!(gone.status, 134, "{gone:?}");
+    assert_eq!(server.told("acme/b", "version:"), "1");
+    let status = server.json(&["status"]);
+    assert_eq!(
+        (&status["components"], &status["running"], &status["ready"]),
+        (&2.into(), &1.into(), &true.into())
+    );
+}
+
+#[test]
+fn a_call_ends_with_its_time_and_a_stop_ends_a_call() {
+    let server = Server::new(ALL, &two());
+    let late = server.ask(&["call", "acme/a", "ask(\"spin:\")", "--timeout-ms", "100"]);
+    assert!(late.is_one_sentence(124).contains("no answer within 100 ms"), "{late:?}");
+    let stopped = server.json(&["stop", "acme/a", "--grace-ms", "0"]);
+    assert_eq!(stopped["in_time"], false);
+    let trapped = server.ask(&["call", "acme/b", "ask(\"panic:\")"]);
+    assert!(trapped.is_one_sentence(134).contains("trapped"), "{trapped:?}");
+    server.until(|server| server.status("acme/b")["state"] == "running");
+    let again = server.status("acme/b");
+    assert_eq!(again["restarts"], 1);
+    assert!(again["last_end"].as_str().unwrap().contains("trapped"), "{again}");
+}
+
+#[test]
+fn a_component_serves_anothers_import_over_a_link() {
+    let link = |interface: &str| {
+        format!(
+            "[[links]]\nfrom = 'acme/caller'\nimport = 'acme:text/{interface}@1.0.0'\nto = 'acme/callee'\n"
+        )
+    };
+    let config = format!(
+        "{HEAD}{}{}{}{}",
+        component("callee", ""),
+        component("caller", "limits = { wall_ms = 5000 }"),
+        link("shout"),
+        link("greet")
+    );
+    let desk = crate::world::desk(ALL, &config);
+    for (name, bytes) in
+        [("callee", guests::component("probe-callee")), ("caller", guests::component("probe-caller"))]
+    {
+        desk.write(&format!("{name}.wasm"), support::signed(name, &bytes));
+    }
+    let server = Server::on(desk);
+    assert_eq!(server.told("acme/caller", "count:"), "1");
+    let call = server
+        .records()
+        .into_iter()
+        .find(|one| one["subject"] == "acme/caller" && one["action"] == "component:call");
+    assert_eq!(call.unwrap()["resource"]["id"], "acme/callee#acme:text/shout.count");
+    let loads = server.records();
+    let limit = |name: &str| {
+        loads.iter().find(|one| one["kind"] == "load" && one["subject"] == name).unwrap()["limits"]["wall_ms"]
+            .clone()
+    };
+    assert_eq!(limit("acme/caller"), 5000, "its own limit");
+    assert_ne!(limit("acme/callee"), 5000);
+}
+
+#[test]
+fn what_is_wider_than_before_needs_a_permission_of_its_own() {
+    let policy =
+        format!("{ALL} @id(\"no\") forbid (principal, action == Action::\"component:widen\", resource);");
+    let server = Server::new(&policy, &two());
+    // The poller imports what the actor does not.
+    let manifest = "[component]\nname = \"a\"\npublisher = \"acme\"\nversion = \"9.0.0\"\nrelease = 9\n";
+    server.desk.write("a9.wasm", sign(&guests::component("probe-process"), manifest, &support::KEY).unwrap());
+    let said = server.ask(&["reload", "acme/a", "a9.wasm"]);
+    assert!(said.status == 126 && said.err.contains("imports `"), "{said:?}");
+    assert_eq!(server.told("acme/a", "version:"), "1");
+}
+
+#[test]
+fn what_is_measured_is_what_was_done() {
+    let server = Server::new(
+        &format!(
+            "{ALL} @id(\"no\") forbid (principal is Component, action == Action::\"msg:send\", resource);"
+        ),
+        &two(),
+    );
+    assert!(server.health("/healthz").contains("200 OK") && server.health("/readyz").contains("200 OK"));
+    server.verb("acme/a", "send:acme/b=hello");
+    server.ask(&["call", "acme/b", "ask(\"panic:\")"]);
+    server.until(|server| server.status("acme/b")["state"] == "running");
+    let page = server.health("/metrics");
+    for line in [
+        "airssys_decisions_total{action=\"msg:send\",verdict=\"deny\"} 1",
+        "airssys_decisions_total{action=\"component:call\",verdict=\"allow\"} 2",
+        "airssys_component_restarts_total{component=\"acme/b\"} 1",
+        "airssys_component_mailbox_depth{component=\"acme/a\"} 0",
+    ] {
+        assert!(page.contains(line), "{line}\n{page}");
+    }
+    let memory =
+        page.lines().find(|line| line.starts_with("airssys_component_memory_bytes{component=\"acme/a\"}"));
+    assert!(memory.unwrap().rsplit(' ').next().unwrap().parse::<u64>().unwrap() >= 65_536, "{memory:?}");
+    let denials =
+        page.lines().find(|line| line.starts_with("airssys_component_denials_total{component=\"acme/a\"}"));
+    assert!(denials.unwrap().ends_with(" 1"), "{denials:?}");
+    assert!(page.contains("airssys_decision_duration_seconds_count"), "{page}");
+}
+
+#[test]
+fn what_components_print_does_not_pass_for_what_the_server_tells() {
+    let mut server = Server::new(ALL, &two());
+    // The panic of a component goes to its standard error.
+    server.ask(&["call", "acme/a", "ask(\"panic:\")"]);
+    server.signal(rustix::process::Signal::TERM);
+    assert_eq!(server.event()["event"], "ending", "and nothing before it");
+}
