@@ -6,7 +6,8 @@ use crate::embed::runtime::Shared;
 use crate::embed::value::{self, CallExpr};
 use crate::embed::version::{Place, Started, Version};
 use crate::kernel::{Function, LimitExceeded, Limits};
-use airssys_osl::Principal;
+use airssys_osl::calls::Under;
+use airssys_osl::{Chain, Principal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -105,6 +106,18 @@ impl Component {
 
     async fn begun(&self, function: &Function, arguments: Vec<Val>) -> Result<Begun, Error> {
         let pending = self.live.begin(function, arguments, Arc::default(), None).await?;
+        Ok(Begun { pending, function: function.clone() })
+    }
+
+    /// Puts a call into the queue that goes on only under that permission.
+    pub(in crate::embed) async fn begin_under(
+        &self,
+        function: &Function,
+        arguments: Vec<Val>,
+        chain: Arc<Chain>,
+        under: Under,
+    ) -> Result<Begun, Error> {
+        let pending = self.live.begin(function, arguments, chain, Some(under)).await?;
         Ok(Begun { pending, function: function.clone() })
     }
 

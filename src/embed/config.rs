@@ -2,9 +2,9 @@
 
 use crate::audit::Log;
 use crate::embed::Error;
-use crate::embed::recorder::{OnDenied, OnExceeded};
+use crate::embed::recorder::{OnDenied, OnExceeded, Watched};
 use crate::host::custom::{HostInterface, Offer};
-use crate::identity::Trust;
+use crate::identity::{self, Trust};
 use crate::kernel::{LimitExceeded, Limits};
 use crate::policy::Source;
 use airssys_osl::fs::MountSpec;
@@ -46,6 +46,8 @@ pub struct Config {
     pub(crate) protected: Vec<PathBuf>,
     pub(crate) interfaces: Vec<Arc<dyn Offer>>,
     pub(crate) state: Option<PathBuf>,
+    pub(crate) watched: Option<Watched>,
+    pub(crate) own_limits: BTreeMap<String, identity::Limits>,
 }
 
 impl Config {
@@ -223,6 +225,21 @@ impl Config {
         let directory = directory.into();
         self.state = Some(directory.clone());
         self.protect(directory)
+    }
+
+    /// Grants one component limits of its own, by its name `publisher/component`: in place of those of all where they are
+    /// said. Its manifest can only ask for less.
+    #[must_use]
+    pub fn limits_of(mut self, component: impl Into<String>, limits: identity::Limits) -> Config {
+        self.own_limits.insert(component.into(), limits);
+        self
+    }
+
+    /// Has decisions and records watched.
+    #[must_use]
+    pub(crate) fn watched(mut self, watched: Watched) -> Config {
+        self.watched = Some(watched);
+        self
     }
 
     /// A file of the host's that no guest may be able to write: a writable mount that reaches it is refused. Files

@@ -35,7 +35,8 @@ pub use config::Config;
 pub use error::Error;
 pub use inspect::{ExportView, ImportView, Inspection};
 pub use linking::Linking;
-pub use named::{MailboxTerms, Named, Node, Reloaded, Spec, Status, Tree};
+pub use named::{Condition, MailboxTerms, Named, Node, Reloaded, Spec, Status, Stopped, Tree};
+pub(crate) use recorder::Watched;
 pub use runtime::ComponentRuntime;
 pub use source::ComponentSource;
 

@@ -6,26 +6,35 @@
 
 use crate::embed::runtime::outside_effects;
 use crate::embed::{Component, ComponentRuntime, Error};
+use crate::identity::{Standing, Trust};
 use airssys_osl::Session;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// The sessions of live instances, by the key that signed their component.
+/// The sessions of live instances, with what the identity of their component rests on.
 #[derive(Debug, Default)]
-pub(crate) struct Live(Mutex<Vec<(String, Weak<Session>)>>);
+pub(crate) struct Live(Mutex<Vec<(Arc<Standing>, Weak<Session>)>>);
 
 impl Live {
-    pub(crate) fn add(&self, key_id: &str, session: &Arc<Session>) {
+    pub(crate) fn add(&self, standing: &Arc<Standing>, session: &Arc<Session>) {
         let mut live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if live.len() == live.capacity() {
             live.retain(|(_, session)| session.strong_count() > 0);
         }
-        live.push((key_id.to_owned(), Arc::downgrade(session)));
+        live.push((Arc::clone(standing), Arc::downgrade(session)));
     }
 
-    fn of_key(&self, key_id: &str) -> Vec<Arc<Session>> {
+    fn of(&self, which: impl Fn(&Standing) -> bool) -> Vec<Arc<Session>> {
         let live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        live.iter().filter(|(id, _)| id == key_id).filter_map(|(_, session)| session.upgrade()).collect()
+        let wanted = live.iter().filter(|(standing, _)| which(standing));
+        wanted.filter_map(|(_, session)| session.upgrade()).collect()
     }
+}
+
+/// Takes back what these sessions hold: first all, then the waits. One instance's effect must not lengthen another's
+/// permission.
+fn end(sessions: &[Arc<Session>]) {
+    sessions.iter().for_each(|session| session.revoke());
+    sessions.iter().for_each(|session| session.end());
 }
 
 impl ComponentRuntime {
@@ -48,13 +57,42 @@ impl ComponentRuntime {
         // Done in any case; that it would not outlive a restart is told.
         let kept = self.shared.state().map_or(Ok(()), |state| state.revoke(key_id));
         let recorded = self.shared.log().revoke(None, &format!("key {key_id} is revoked"));
-        let sessions = self.shared.live().of_key(key_id);
-        // First all, then the waits: one instance's effect must not lengthen another's permission.
-        sessions.iter().for_each(|session| session.revoke());
-        sessions.iter().for_each(|session| session.end());
+        let sessions = self.shared.live().of(|standing| standing.key_id() == key_id);
+        end(&sessions);
         recorded?;
         kept?;
         Ok(sessions.len())
+    }
+
+    /// Trusts whom `trust` names from now on, and nobody else. Each live instance of which it does not say what was said when
+    /// that was verified (its publisher, key, times, name and groups) is denied everything; returns how many those were. Keys
+    /// that this runtime has revoked, and those that its state directory holds, stay revoked. A barrier, see
+    /// [`ComponentRuntime::swap_policy`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the latest time cannot be kept: nothing was done. [`Error::Record`] when it was done and could
+    /// not be recorded.
+    pub fn swap_trust(&self, mut trust: Trust) -> Result<usize, Error> {
+        outside_effects()?;
+        let now = self.shared.now()?;
+        {
+            let mut current = self.shared.trust();
+            for key in current.revoked_keys() {
+                trust.revoke_key(&key);
+            }
+            if let Some(state) = self.shared.state() {
+                state.revoke_again(&mut trust);
+            }
+            *current = trust.clone();
+        }
+        let sessions = self.shared.live().of(|standing| !standing.holds(&trust, now));
+        end(&sessions);
+        let (publishers, instances) = (trust.publishers().count(), sessions.len());
+        let text = format!(
+            "{publishers} publishers are trusted from now on; {instances} instances lost their permissions"
+        );
+        self.shared.log().revoke(None, &text)?;
+        Ok(instances)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::embed::revocation::Live;
 use crate::embed::state::State;
 use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
 use crate::host::linked::{Links, Target};
-use crate::identity::{self, IdentityError, Trust, VerifiedComponent, limit_keys};
+use crate::identity::{self, IdentityError, Standing, Trust, VerifiedComponent, limit_keys};
 use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, LinkError, Mail};
 use crate::policy::{CedarAuthorizer, Policies, Source, Words};
 use crate::{host, policy};
@@ -17,6 +17,7 @@ use airssys_osl::fs::Mounts;
 use airssys_osl::post::Office;
 use airssys_osl::{Gate, Principal, Session, Subject};
 use airssys_rt::{ActorSystem, SupervisorRef};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     log: Arc<Log>,
     trust: RwLock<Trust>,
     limits: Limits,
+    own_limits: BTreeMap<String, identity::Limits>,
     grants: Grants,
     instances: AtomicU64,
     live: Live,
@@ -63,7 +65,7 @@ impl ComponentRuntime {
         let words = words(&config)?;
         let policies = Policies::load_over(&words, &config.policies, &config.entities)?;
         let grants = grants(&config)?;
-        config.limits.check().map_err(|error| Error::Config(error.to_string()))?;
+        check_limits(&config)?;
         let engine = Engine::new(config.limits.stack_kib, config.background_threads)?;
         let mut imports = Imports::none(&engine);
         host::wasi::offer(&mut imports)?;
@@ -77,7 +79,8 @@ impl ComponentRuntime {
             on_denied: config.on_denied,
             on_exceeded: config.on_exceeded,
         });
-        let gate = Gate::new(Arc::clone(&authorizer) as _, recorder);
+        let watched = config.watched.unwrap_or_default();
+        let gate = Gate::new(watched.authorizer(Arc::clone(&authorizer) as _), watched.recorder(recorder));
         let (state, trust) = kept(config.state.as_deref(), config.trust)?;
         let (limits, instances) = (config.limits, AtomicU64::new(1));
         let shared = Shared {
@@ -89,6 +92,7 @@ impl ComponentRuntime {
             log,
             trust: RwLock::new(trust),
             limits,
+            own_limits: config.own_limits,
             grants,
             instances,
             live: Live::default(),
@@ -143,6 +147,11 @@ impl ComponentRuntime {
         self.shared.authorizer.snapshot().policies().clone()
     }
 
+    /// The epoch of the policies in force: it grows with each change.
+    pub fn epoch(&self) -> u64 {
+        self.shared.authorizer.snapshot().epoch()
+    }
+
     /// The audit log.
     pub fn audit(&self) -> &Arc<Log> {
         &self.shared.log
@@ -168,8 +177,18 @@ impl ComponentRuntime {
 
 impl Shared {
     /// The time of day, never before the latest that was ever seen.
-    fn now(&self) -> Result<jiff::Timestamp, Error> {
+    pub(in crate::embed) fn now(&self) -> Result<jiff::Timestamp, Error> {
         self.state.as_ref().map_or_else(|| Ok(jiff::Timestamp::now()), State::now)
+    }
+
+    /// The gate at which everything is decided.
+    pub(in crate::embed) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The number of the next instance.
+    pub(in crate::embed) fn next_instance(&self) -> u64 {
+        self.instances.fetch_add(1, Ordering::Relaxed)
     }
 
     /// What outlives a restart, if anything does.
@@ -252,12 +271,12 @@ impl Shared {
         principal: &Arc<Principal>,
         limits: Limits,
     ) -> Result<Arc<Session>, Error> {
-        let number = self.instances.fetch_add(1, Ordering::Relaxed);
-        let subject = Subject::new(Arc::clone(principal), number);
+        let subject = Subject::new(Arc::clone(principal), self.next_instance());
         let session = self.gate.session_within(subject, limits.allowance());
         let snapshot = self.authorizer.snapshot();
-        self.live.add(verified.key_id(), &session);
-        self.refuse_revoked(verified)?;
+        let standing = Arc::new(Standing::of(verified));
+        self.live.add(&standing, &session);
+        self.refuse_distrusted(verified, &standing)?;
         self.refuse_older(verified)?;
         if let Some(state) = &self.state {
             state.runs(verified)?;
@@ -273,17 +292,24 @@ impl Shared {
         Ok(session)
     }
 
-    /// Refuses what a key signed that was revoked between verification and start. Asked after the session is among the
-    /// live ones: whoever revokes the key either is seen here or sees the session.
-    fn refuse_revoked(&self, verified: &VerifiedComponent) -> Result<(), Error> {
-        let (principal, key_id) = (verified.principal(), verified.key_id());
-        if !self.trust.read().unwrap_or_else(PoisonError::into_inner).is_key_revoked(key_id) {
+    /// Refuses what is no longer trusted as it was when it was verified. Asked after the session is among the live ones:
+    /// whoever takes the trust back either is seen here or sees the session.
+    fn refuse_distrusted(&self, verified: &VerifiedComponent, standing: &Standing) -> Result<(), Error> {
+        // By the clock as it is: set back, it lets fewer keys count.
+        let now = jiff::Timestamp::now();
+        let (holds, revoked) = {
+            let trust = self.trust.read().unwrap_or_else(PoisonError::into_inner);
+            (standing.holds(&trust, now), trust.is_key_revoked(verified.key_id()))
+        };
+        if holds {
             return Ok(());
         }
-        let error = IdentityError::RevokedKey {
-            component: principal.name.clone(),
-            publisher: principal.publisher.clone(),
-            key_id: key_id.to_owned(),
+        let principal = verified.principal();
+        let (component, publisher, key_id) =
+            (principal.name.clone(), principal.publisher.clone(), verified.key_id().to_owned());
+        let error = match revoked {
+            true => IdentityError::RevokedKey { component, publisher, key_id },
+            false => IdentityError::Distrusted { component, publisher, key_id },
         };
         self.log.refused(&Refused {
             claimed: Some(&principal.name),
@@ -350,7 +376,9 @@ impl Shared {
 
     /// What is in force for a component. One that declares a limit which cannot be kept is refused.
     pub(crate) fn limits_for(&self, verified: &VerifiedComponent) -> Result<Limits, Error> {
-        self.limits.capped_by_request(&verified.manifest().limits).map_err(|error| {
+        let own = self.own_limits.get(&verified.principal().name);
+        let granted = own.map_or(self.limits, |own| self.limits.replaced_by(own));
+        granted.capped_by_request(&verified.manifest().limits).map_err(|error| {
             let refused = Refused {
                 claimed: Some(&verified.principal().name),
                 file_digest: Some(verified.file_digest()),
@@ -395,6 +423,19 @@ pub(crate) fn outside_effects() -> Result<(), Error> {
         return Err(Error::Config(text.to_owned()));
     }
     Ok(())
+}
+
+/// Checks that what is granted can be kept, to each component.
+fn check_limits(config: &Config) -> Result<(), Error> {
+    config.limits.check().map_err(|error| Error::Config(error.to_string()))?;
+    config.own_limits.iter().try_for_each(|(name, own)| {
+        let wrong = |error: String| Error::Config(format!("limits of `{}`: {error}", name.escape_debug()));
+        config.limits.replaced_by(own).check().map_err(|error| wrong(error.to_string()))?;
+        match own.stack_kib.is_some_and(|own| own != config.limits.stack_kib) {
+            true => Err(wrong("`stack_kib` is one for all components of a runtime".to_owned())),
+            false => Ok(()),
+        }
+    })
 }
 
 fn policy_set(policies: &Policies) -> audit::PolicySet {

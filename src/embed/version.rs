@@ -6,7 +6,7 @@ use crate::embed::live::{Live, Mailbox};
 use crate::embed::runtime::Shared;
 use crate::host::linked::{Links, Target};
 use crate::host::runtime::handler;
-use crate::identity::VerifiedComponent;
+use crate::identity::{Standing, VerifiedComponent};
 use crate::kernel::{Function, InstanceError, Limits, Mail, Prepared, Tenure};
 use airssys_osl::post::{Office, Terms};
 use airssys_osl::{Peer, Principal, Session};
@@ -129,6 +129,11 @@ impl Version {
     pub(in crate::embed) fn imports(&self) -> BTreeSet<String> {
         let shown = |import: Function| format!("{}#{}", import.interface.unwrap_or_default(), import.name);
         self.prepared.compiled().imported_functions().into_iter().map(shown).collect()
+    }
+
+    /// What its identity rests on.
+    pub(in crate::embed) fn standing(&self) -> Standing {
+        Standing::of(&self.verified)
     }
 
     /// The limits it would have.

@@ -218,6 +218,19 @@ pub enum IdentityError {
         /// The key.
         key_id: String,
     },
+    /// The trust file says something else of it than when it was verified.
+    #[error(
+        "`{component}` is no longer trusted as it was when it was loaded: the trust file says something else of `{publisher}` and key {key_id} by now"
+    )]
+    #[diagnostic(help("load it anew: it is then judged by what the trust file says now"))]
+    Distrusted {
+        /// The component.
+        component: String,
+        /// The publisher.
+        publisher: String,
+        /// The key.
+        key_id: String,
+    },
     /// The key is not valid yet.
     #[error(
         "key {key_id} of `{publisher}`, which signed component `{component}`, is not valid before {from}"

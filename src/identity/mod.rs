@@ -50,10 +50,12 @@ mod manifest;
 mod moment;
 mod names;
 mod sign;
+mod standing;
 mod trust;
 mod verify;
 
 pub(crate) use limits::limit_keys;
+pub(crate) use standing::Standing;
 
 pub use error::IdentityError;
 pub use file::{FileError, FileProblem};

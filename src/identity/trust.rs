@@ -114,6 +114,12 @@ impl Trust {
         keys.any(|key| key.revoked && key.public.key_id() == key_id)
     }
 
+    /// The ids of all keys that are revoked.
+    pub(crate) fn revoked_keys(&self) -> impl Iterator<Item = String> {
+        let keys = self.publishers.values().flat_map(|publisher| &publisher.keys);
+        keys.filter(|key| key.revoked).map(|key| key.public.key_id())
+    }
+
     /// The publisher of that name.
     pub fn publisher(&self, name: &Name) -> Option<&Publisher> {
         self.publishers.get(name)

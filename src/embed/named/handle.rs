@@ -1,6 +1,6 @@
 //! A named component as the host speaks to it.
 
-use crate::embed::named::Route;
+use crate::embed::named::{Condition, Route};
 use crate::embed::{Component, ComponentRuntime, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +19,10 @@ pub struct Named {
 pub struct Status {
     /// Its name.
     pub name: String,
+    /// How it stands with its supervisor.
+    pub condition: Condition,
+    /// Whose child it is.
+    pub supervisor: String,
     /// Whether an instance lives.
     pub running: bool,
     /// The version that is in place.
@@ -48,6 +52,14 @@ impl ComponentRuntime {
     /// [`Error::Unknown`].
     pub fn named(&self, name: &str) -> Result<Named, Error> {
         Ok(Named { route: self.shared.routes().find(name)? })
+    }
+
+    /// Returns when each named component was started for the first time, or will not be. One that cannot be started keeps
+    /// this waiting until its supervisor gives up, which [`ComponentRuntime::over`] tells.
+    pub async fn settled(&self) {
+        for route in self.shared.routes().all() {
+            route.settles().await;
+        }
     }
 
     /// All named components, by name.
@@ -104,6 +116,8 @@ impl Named {
         let inbox = living.as_ref().and_then(|living| living.live.inbox());
         Status {
             name: route.name.to_string(),
+            condition: route.condition(),
+            supervisor: route.supervisor.to_string(),
             running: living.is_some(),
             version: principal.map_or((0, 0, 0), |principal| principal.version),
             release: principal.map_or(0, |principal| principal.release),

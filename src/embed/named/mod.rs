@@ -8,12 +8,14 @@
 //! the instance, ends with it, and is started anew with another.
 
 mod handle;
+mod operate;
 mod reload;
 mod route;
 mod seat;
 mod tree;
 
 pub use handle::{Named, Status};
+pub use operate::{Condition, Stopped};
 pub use reload::Reloaded;
 pub(in crate::embed) use route::{Route, Routes};
 pub use tree::{MailboxTerms, Node, Spec, Tree};

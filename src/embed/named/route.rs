@@ -1,15 +1,16 @@
 //! The way to a named component, whoever lives there.
 
+use crate::embed::named::Condition;
 use crate::embed::version::Version;
-use crate::embed::{Component, Error};
+use crate::embed::{Component, Error, Restart};
 use crate::host::linked::{Answer, Callee, LinkedCall, NotDone, Target};
 use airssys_osl::Principal;
 use airssys_osl::post::Terms;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use tokio::sync::RwLock as Gate;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::sync::{RwLock as Gate, watch};
 
 /// All names of a runtime.
 #[derive(Default)]
@@ -59,8 +60,16 @@ pub(in crate::embed) struct Route {
     pub(in crate::embed) links: Vec<(String, String)>,
     /// What it is before it lives.
     ahead: ArcSwap<Target>,
+    /// Whose child it is.
+    pub(in crate::embed) supervisor: Arc<str>,
+    /// When it is started again.
+    restart: Restart,
     /// It is not started again.
     pub(in crate::embed) gone: AtomicBool,
+    /// How it rests, if it does.
+    rest: Mutex<Option<Condition>>,
+    /// True once it was started, or will not be.
+    settled: watch::Sender<bool>,
     pub(in crate::embed) calls: AtomicU64,
     pub(in crate::embed) starts: AtomicU64,
     pub(in crate::embed) last_end: Mutex<Option<String>>,
@@ -74,6 +83,7 @@ impl Route {
         ahead: Target,
         terms: Terms,
         links: Vec<(String, String)>,
+        (supervisor, restart): (Arc<str>, Restart),
     ) -> Route {
         Route {
             name: principal.name.as_str().into(),
@@ -84,7 +94,11 @@ impl Route {
             terms,
             links,
             ahead: ArcSwap::from_pointee(ahead),
+            supervisor,
+            restart,
             gone: AtomicBool::new(false),
+            rest: Mutex::default(),
+            settled: watch::Sender::new(false),
             calls: AtomicU64::new(0),
             starts: AtomicU64::new(0),
             last_end: Mutex::default(),
@@ -103,6 +117,52 @@ impl Route {
         self.version.store(Some(version));
         self.ahead.store(Arc::new(ahead));
         self.current.store(Some(living));
+    }
+
+    /// An instance has the name: how the one before ended no longer counts.
+    pub(in crate::embed) fn lives(&self, component: &Arc<Component>) {
+        *self.rest() = None;
+        self.current.store(Some(Arc::clone(component)));
+        self.settled.send_replace(true);
+    }
+
+    /// Returns when it was started for the first time, or will not be.
+    pub(in crate::embed) async fn settles(&self) {
+        // The sender is here.
+        let _ = self.settled.subscribe().wait_for(|settled| *settled).await;
+    }
+
+    /// Nobody starts it again.
+    pub(in crate::embed) fn rests(&self, how: Condition) {
+        self.gone.store(true, Ordering::SeqCst);
+        *self.rest() = Some(how);
+        self.settled.send_replace(true);
+    }
+
+    /// An instance ended by itself: whether it is started again is its supervisor's affair, who goes by the same.
+    pub(in crate::embed) fn ended_by_itself(&self, how: String, failed: bool) {
+        self.ended(how);
+        match (self.restart, failed) {
+            (Restart::Permanent, _) | (Restart::Transient, true) => {}
+            (Restart::Temporary, true) => self.rests(Condition::Failed),
+            (Restart::Transient | Restart::Temporary, false) => self.rests(Condition::Stopped),
+        }
+    }
+
+    /// How it stands with its supervisor.
+    pub(in crate::embed) fn condition(&self) -> Condition {
+        let running = self.current.load().is_some();
+        match *self.rest() {
+            Some(rest) => rest,
+            None if running && self.reloading.try_lock().is_err() => Condition::Reloading,
+            None if running => Condition::Running,
+            None if self.starts.load(Ordering::Relaxed) == 0 => Condition::Starting,
+            None => Condition::Waiting,
+        }
+    }
+
+    fn rest(&self) -> MutexGuard<'_, Option<Condition>> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts down how an instance ended.

@@ -31,7 +31,10 @@ impl Seat {
         let shared = shared.upgrade().ok_or_else(|| Failure::new("its runtime has gone"))?;
         let version = route.version.load_full().ok_or_else(|| Failure::new("it is not linked yet"))?;
         let started = Component::start(shared, version, Place::Named(route.terms)).await;
-        let component = Arc::new(started.map_err(|error| told(&error))?);
+        let component = Arc::new(started.map_err(|error| {
+            route.ended_by_itself(error.to_string(), true);
+            told(&error)
+        })?);
         route.starts.fetch_add(1, Ordering::Relaxed);
         Ok(Seat { route, component, monitor: None })
     }
@@ -50,7 +53,7 @@ impl Actor for Seat {
 
     async fn started(&mut self, context: &mut Context<Seat>) -> Result<(), Failure> {
         self.watch(context);
-        self.route.current.store(Some(Arc::clone(&self.component)));
+        self.route.lives(&self.component);
         Ok(())
     }
 
@@ -70,7 +73,7 @@ impl Actor for Seat {
         if down.id != self.component.live.actor().id() {
             return Ok(());
         }
-        self.route.ended(down.reason.to_string());
+        self.route.ended_by_itself(down.reason.to_string(), down.reason.is_abnormal());
         if down.reason.is_abnormal() {
             return Err(Failure::new(down.reason.to_string()));
         }

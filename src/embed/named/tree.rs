@@ -176,7 +176,8 @@ impl ComponentRuntime {
     /// As [`ComponentRuntime::supervise`].
     pub async fn spawn(&self, spec: Spec) -> Result<Named, Error> {
         let root = self.root()?;
-        let ready = self.ready(&spec).await?;
+        let supervisor: Arc<str> = root.actor().name().unwrap_or_default().into();
+        let ready = self.ready(&spec, &supervisor).await?;
         let (route, child) = (Arc::clone(&ready.route), spec.child(self, &ready.route));
         if let Err(error) = self.link_all(vec![ready]) {
             self.shared.routes().remove(&route.name);
@@ -204,9 +205,10 @@ impl ComponentRuntime {
     }
 
     async fn prepare_all(&self, tree: &Tree, into: &mut Vec<Ready>) -> Result<(), Error> {
+        let supervisor: Arc<str> = tree.name.as_str().into();
         for node in &tree.children {
             match node {
-                Node::Component(spec) => into.push(self.ready(spec).await?),
+                Node::Component(spec) => into.push(self.ready(spec, &supervisor).await?),
                 Node::Supervisor(tree) => Box::pin(self.prepare_all(tree, into)).await?,
             }
         }
@@ -214,7 +216,7 @@ impl ComponentRuntime {
     }
 
     /// Verifies and compiles a component, and gives it its name. Its links come when all names are there.
-    async fn ready(&self, spec: &Spec) -> Result<Ready, Error> {
+    async fn ready(&self, spec: &Spec, supervisor: &Arc<str>) -> Result<Ready, Error> {
         let (verified, compiled) = self.prepare(spec.source.clone()).await?;
         let name = &verified.principal().name;
         if let Some(wanted) = spec.name.as_ref().filter(|wanted| *wanted != name) {
@@ -222,7 +224,8 @@ impl ComponentRuntime {
             return Err(Error::Config(format!("`{shown}` is to be started, and its file is `{name}`")));
         }
         let ahead = self.shared.ahead(&verified, &compiled)?;
-        let route = Route::new(verified.principal(), ahead, spec.terms(), spec.links.clone());
+        let place = (Arc::clone(supervisor), spec.restart);
+        let route = Route::new(verified.principal(), ahead, spec.terms(), spec.links.clone(), place);
         let route = Arc::new(route);
         self.shared.routes().add(Arc::clone(&route))?;
         Ok(Ready { spec: spec.clone(), verified, compiled, route })
