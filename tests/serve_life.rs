@@ -117,7 +117,7 @@ fn a_second_sigterm_ends_at_once_what_does_not_end() {
     server.signal(Signal::HUP);
     server.signal(Signal::TERM);
     assert_eq!(server.event(), "Aborting");
-    assert_eq!(server.event(), "Ok(Ended { aborted: true, late: [] })");
+    assert_eq!(server.event(), "Ok(Ended { aborted: true, late: [], failed: None })");
     assert!(server.child.wait().unwrap().success());
 }
 
@@ -126,7 +126,7 @@ fn what_does_not_end_in_time_is_named() {
     let mut server = Server::start(100, "stuck");
     server.signal(Signal::TERM);
     assert_eq!(server.event(), "Ending");
-    assert_eq!(server.event(), "Ok(Ended { aborted: false, late: [\"acme/thumb\"] })");
+    assert_eq!(server.event(), "Ok(Ended { aborted: false, late: [\"acme/thumb\"], failed: None })");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_server_is_ready_reads_anew_on_sighup_and_ends_in_order_on_sigterm() {
     assert_eq!(server.event(), "Reloaded(\"all of it\")");
     server.signal(Signal::TERM);
     assert_eq!(server.event(), "Ending");
-    assert_eq!(server.event(), "Ok(Ended { aborted: false, late: [] })");
+    assert_eq!(server.event(), "Ok(Ended { aborted: false, late: [], failed: None })");
     assert!(server.child.wait().unwrap().success());
     assert!(!server.directory.path().join("c").exists(), "the socket's name is taken away");
 }

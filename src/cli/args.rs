@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::files::args_ambient;
 use super::{
     audit_show, audit_verify, call, explain, inspect, keygen, logs, policy_check, policy_swap, ps, reload,
-    revoke, run, send, sign, status, stop, trace, verify,
+    revoke, run, send, serve, sign, status, stop, trace, verify,
 };
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -32,9 +32,9 @@ const EXAMPLES: &str = "Examples:
   airssys sign thumb.wasm --manifest plugin.toml --key author.key -o thumb.signed.wasm
   airssys inspect thumb.signed.wasm --trust trust.toml --policy policy.cedar
   airssys run thumb.signed.wasm --trust trust.toml --policy policy.cedar --dir ./photos::/photos:ro
+  airssys serve --config airssys.toml
   airssys policy explain --policy policy.cedar --audit audit.jsonl --seq 7";
 
-// What speaks to a running server is hidden until there is `airssys serve` to speak to.
 #[derive(Debug, Subcommand)]
 enum Command {
     Keygen(keygen::Keygen),
@@ -43,19 +43,13 @@ enum Command {
     Inspect(inspect::Inspect),
     Run(run::Run),
     Call(call::Call),
-    #[command(hide = true)]
+    Serve(serve::Serve),
     Ps(ps::Ps),
-    #[command(hide = true)]
     Status(status::Status),
-    #[command(hide = true)]
     Send(send::Send),
-    #[command(hide = true)]
     Reload(reload::Reload),
-    #[command(hide = true)]
     Stop(stop::Stop),
-    #[command(hide = true)]
     Revoke(revoke::Revoke),
-    #[command(hide = true)]
     Logs(logs::Logs),
     /// Check policies, explain verdicts, and put policies in force.
     #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -74,7 +68,6 @@ struct Group<C: Subcommand> {
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
     Check(policy_check::Check),
-    #[command(hide = true)]
     Swap(policy_swap::Swap),
     Explain(Box<explain::Explain>),
 }
@@ -137,6 +130,7 @@ impl Command {
             Command::Inspect(command) => command.run(console),
             Command::Run(command) => command.run(console),
             Command::Call(command) => command.run(console),
+            Command::Serve(command) => command.run(console),
             Command::Ps(command) => command.run(console),
             Command::Status(command) => command.run(console),
             Command::Send(command) => command.run(console),

@@ -27,7 +27,7 @@ pub(super) enum Exit {
 const TABLE: &[(Exit, &str, &str)] = &[
     (Exit::Done, "done", "done; of `run`: the guest's own status, as are all others below 124"),
     (Exit::GuestError, "guest-error", "of `call`: the function returned an error, which was printed"),
-    (Exit::TimeLimit, "time-limit", "the component used up its time"),
+    (Exit::TimeLimit, "time-limit", "the component used up its time; of `serve`: not all had ended in time"),
     (Exit::Own, "error", "usage, configuration, policy or a file is wrong"),
     (Exit::Refused, "refused", "refused: identity, an import that is not offered, an altered log"),
     (Exit::NotFound, "not-found", "there is no such component"),

@@ -11,7 +11,7 @@ use crate::embed::Config;
 use crate::identity::Trust;
 use crate::kernel::Limits;
 use crate::serve::config::{Granted as File, MAX_CONFIG_BYTES};
-use airssys_osl::fs::{MountOptions, MountSpec};
+use airssys_osl::fs::MountOptions;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -119,15 +119,10 @@ impl Grants {
 
     fn surroundings(&self, file: &File, mut config: Config) -> Config {
         for mount in &file.mounts {
-            let options = MountOptions {
-                cross_devices: mount.cross_devices,
-                special_files: mount.special_files,
-                ..MountOptions::default()
-            };
-            config = config.mount(mount_spec(&mount.dir, options));
+            config = config.mount(mount.spec());
         }
         for dir in &self.dir {
-            config = config.mount(mount_spec(dir, MountOptions::default()));
+            config = config.mount(dir.spec(MountOptions::default()));
         }
         for (name, value) in &file.env {
             config = config.env(name, value);
@@ -143,10 +138,6 @@ impl Grants {
         let log = Log::open_file(path).map(Arc::new).map_err(|error| inputs::bad_audit(&error))?;
         Ok((config.audit(Arc::clone(&log)).protect(path), Some(log)))
     }
-}
-
-fn mount_spec(dir: &values::Dir, options: MountOptions) -> MountSpec {
-    MountSpec { host: dir.host.clone(), guest: dir.guest.clone(), read_only: dir.read_only, options }
 }
 
 /// The configuration of that name.

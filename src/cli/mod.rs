@@ -6,6 +6,7 @@
 //! ```text
 //! args ──▶ command ──▶ library ──▶ console
 //!            ├── settings: flags over airssys.toml        └── exit: the table of statuses
+//!            ├── serve: the server itself, from its configuration
 //!            └── served: a running server's control socket
 //! ```
 
@@ -35,6 +36,7 @@ mod reload;
 mod revoke;
 mod run;
 mod send;
+mod serve;
 mod served;
 mod sign;
 mod status;

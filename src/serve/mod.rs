@@ -1,9 +1,8 @@
 //! A served system: components that live, and the operators who tend them.
 //!
-//! Everything here stands around the actor system and does not know how it works: what an operator may ask is the trait
-//! [`control::Controls`], what the process itself asks is [`System`], and what is measured is [`metrics::Gauges`]. This
-//! layer reads the configuration, listens, bounds who waits for what and for how long, and hands on. It decides nothing:
-//! each operation is decided, and recorded, by whoever implements [`control::Controls`].
+//! What an operator may ask is the trait [`control::Controls`], what the process itself asks is [`System`], and what is
+//! measured is [`metrics::Gauges`]; [`LiveSystem`] is all three over a runtime, and has each operation decided and recorded.
+//! The rest reads the configuration, listens, bounds who waits for what and for how long, and hands on. It decides nothing.
 //!
 //! ```text
 //! airssys.toml ──config──▶ SystemConfig ──▶ System (actor) ◀── Controls ──control──▶ Unix socket ◀── airssys ps, …
@@ -20,12 +19,14 @@ mod health;
 pub mod metrics;
 mod name;
 mod run;
+mod system;
 pub(crate) mod text;
 
 pub use connection::Patience;
 pub use follow::{Follow, Followed, Line, Logs};
 pub use name::{BadName, ComponentName};
 pub use run::{Ended, Event, ServeError, Served, System, run};
+pub use system::LiveSystem;
 
 /// Where the control socket is unless something else is said. It does not depend on who asks, or on where.
 pub const CONTROL: &str = "/run/airssys/control.sock";

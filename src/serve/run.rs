@@ -44,6 +44,9 @@ pub trait System: Gauges {
     /// Ends everything now.
     async fn abort(&self);
 
+    /// Returns when the system has given up by itself, and says why: too many of its components failed.
+    async fn over(&self) -> String;
+
     /// Itself, for the page of metrics.
     fn as_gauges(&self) -> &dyn Gauges;
 }
@@ -74,6 +77,8 @@ pub enum Event {
     Reloaded(String),
     /// They could not be, and are as they were.
     NotReloaded(ControlError),
+    /// It has given up: too many of its components failed.
+    Failed(String),
     /// It ends.
     Ending,
     /// It was told to end at once.
@@ -87,6 +92,8 @@ pub struct Ended {
     pub aborted: bool,
     /// Components that had not ended in time.
     pub late: Vec<String>,
+    /// Why it gave up, if it ended by that.
+    pub failed: Option<String>,
 }
 
 /// Why it could not begin.
@@ -110,15 +117,18 @@ pub async fn run(
 ) -> Result<Ended, ServeError> {
     let doors = Doors::open(config, &served).await?;
     tell(Event::Ready { control: config.serve.control.clone(), metrics: doors.metrics });
-    attend(&*served.system, &mut signals, tell).await;
+    let failed = tokio::select! {
+        () = attend(&*served.system, &mut signals, tell) => None,
+        why = served.system.over() => Some(why),
+    };
     doors.closing.send_replace(true);
-    tell(Event::Ending);
+    tell(failed.clone().map_or(Event::Ending, Event::Failed));
     let ended = tokio::select! {
-        late = served.system.shutdown(config.serve.shutdown) => Ended { aborted: false, late },
+        late = served.system.shutdown(config.serve.shutdown) => Ended { aborted: false, late, failed },
         () = told_again(&mut signals) => {
             tell(Event::Aborting);
             served.system.abort().await;
-            Ended { aborted: true, late: Vec::new() }
+            Ended { aborted: true, late: Vec::new(), failed }
         }
     };
     doors.close().await;

@@ -153,7 +153,7 @@ fn an_older_release_does_not_come_back_with_a_restart() {
     assert!(said.status == 125 && said.err.contains("`acme/a` was not started: "), "{said:?}");
     assert!(said.err.contains("older than release 8"), "{said:?}");
     let refused = records(&desk).into_iter().find(|one| one["kind"] == "refused");
-    assert!(refused.unwrap()["reason"].as_str().unwrap().contains("older than release 8"));
+    assert!(refused.unwrap()["text"].as_str().unwrap().contains("older than release 8"));
     desk.write("a.wasm", actor("a", "probe-actor", 8));
     assert_eq!(Server::on(desk).told("acme/a", "version:"), "1");
 }

@@ -261,6 +261,10 @@ impl System for Fake {
         self.step("abort");
     }
 
+    async fn over(&self) -> String {
+        std::future::pending().await
+    }
+
     fn as_gauges(&self) -> &dyn Gauges {
         self
     }

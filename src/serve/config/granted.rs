@@ -4,6 +4,7 @@ use crate::identity::Limits;
 use crate::serve::config::place::{ConfigError, File};
 use crate::serve::config::raw::{RawFile, RawMount};
 use crate::serve::config::values::{Dir, env_name, guest_path};
+use airssys_osl::fs::{MountOptions, MountSpec};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -17,6 +18,14 @@ pub struct ConfiguredMount {
     pub cross_devices: bool,
     /// Whether FIFOs, devices and sockets can be opened.
     pub special_files: bool,
+}
+
+impl ConfiguredMount {
+    /// The mount.
+    pub(crate) fn spec(&self) -> MountSpec {
+        let (cross_devices, special_files) = (self.cross_devices, self.special_files);
+        self.dir.spec(MountOptions { cross_devices, special_files, ..MountOptions::default() })
+    }
 }
 
 /// What components are given, with paths resolved against the file's directory.

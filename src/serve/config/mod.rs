@@ -21,7 +21,7 @@
 //! name = "acme/thumb"
 //! file = "thumb.signed.wasm"
 //! restart = "transient"
-//! mailbox = { capacity = 100, full = "reject" }
+//! mailbox = { capacity = 100, durable = true, max_deliveries = 5 }
 //!
 //! [[supervisor]]
 //! name = "images"
@@ -60,21 +60,6 @@ pub enum Restart {
     Transient,
     /// Never.
     Temporary,
-}
-
-/// What happens to a message for a full mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Full {
-    /// Its sender waits.
-    #[default]
-    Wait,
-    /// Its sender is told that it was not taken.
-    Reject,
-    /// It is dropped and counted.
-    DropNewest,
-    /// The oldest one is dropped for it and counted.
-    DropOldest,
 }
 
 /// Whom a supervisor starts again when a child failed.

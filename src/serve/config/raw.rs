@@ -95,7 +95,6 @@ pub(super) struct RawComponent {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMailbox {
     pub(super) capacity: Option<Spanned<u32>>,
-    pub(super) full: Option<Spanned<super::Full>>,
     #[serde(default)]
     pub(super) durable: bool,
     pub(super) max_deliveries: Option<Spanned<NonZeroU32>>,

@@ -3,7 +3,7 @@
 use crate::identity::{LOCAL_DEV, Limits, Name};
 use crate::serve::config::place::{ConfigError, File};
 use crate::serve::config::raw::{RawComponent, RawFile, RawLink, RawMailbox, RawOperator, RawServe};
-use crate::serve::config::{Full, Granted, Restart, SupervisorConfig, tree};
+use crate::serve::config::{Granted, Restart, SupervisorConfig, tree};
 use crate::serve::{CONTROL, ComponentName};
 use airssys_osl::host_sockets::OVERFLOW_UID;
 use std::collections::BTreeSet;
@@ -84,13 +84,11 @@ pub struct ComponentConfig {
     pub limits: Limits,
 }
 
-/// A mailbox.
+/// A mailbox. A sender who finds it full is told so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MailboxConfig {
     /// Messages it holds at most.
     pub capacity: NonZeroU32,
-    /// What happens to a message that finds it full.
-    pub full: Full,
     /// Deliveries of a message before it is a dead letter, where messages outlive the process.
     pub durable: Option<NonZeroU32>,
 }
@@ -263,17 +261,8 @@ impl File<'_> {
                 help,
             ));
         }
-        let full = raw.full.as_ref().map_or(Full::default(), |full| *full.get_ref());
-        if let (true, Full::DropNewest | Full::DropOldest, Some(said)) = (raw.durable, full, &raw.full) {
-            let help = "write `full = \"wait\"` or `full = \"reject\"`, or leave out `durable`";
-            return Err(self.at(
-                said.span(),
-                "a durable mailbox loses no message, so none can be dropped",
-                help,
-            ));
-        }
         let deliveries = raw.max_deliveries.map_or(DELIVERIES, Spanned::into_inner);
-        Ok(MailboxConfig { capacity, full, durable: raw.durable.then_some(deliveries) })
+        Ok(MailboxConfig { capacity, durable: raw.durable.then_some(deliveries) })
     }
 
     fn links(&self, raw: Vec<Spanned<RawLink>>, known: &BTreeSet<ComponentName>) -> Parsed<Vec<LinkConfig>> {

@@ -55,11 +55,9 @@ fn mistakes_about_components_are_told_where_they_stand() {
         "mailbox = { capacity = 0 }",
         "mailbox = { capacity = 1000001 }",
         "mailbox = { size = 1 }",
-        "mailbox = { full = 'drop' }",
+        "mailbox = { full = 'drop-oldest' }",
         "mailbox = { max_deliveries = 3 }",
         "mailbox = { durable = true, max_deliveries = 0 }",
-        "mailbox = { durable = true, full = 'drop-oldest' }",
-        "mailbox = { durable = true, full = 'drop-newest' }",
         "limits = { fuel = 1 }",
         "shutdown_ms = 0",
         "[[component]]\nname = 'acme/a'\nfile = 'g'",
@@ -138,7 +136,7 @@ fn what_is_not_said_is_closed_and_bounded() {
     assert_eq!((config.serve.metrics, config.serve.watch), (None, None));
     assert!(config.operators.is_empty() && config.links.is_empty());
     let a = &config.components[0];
-    assert_eq!((a.restart, a.mailbox.full, a.mailbox.durable), (Restart::Permanent, Full::Wait, None));
+    assert_eq!((a.restart, a.mailbox.durable), (Restart::Permanent, None));
     assert_eq!((a.mailbox.capacity.get(), a.shutdown), (64, Duration::from_secs(5)));
     let names = |children: &[Child]| children.iter().map(|child| format!("{child:?}")).collect::<Vec<_>>();
     assert_eq!(config.root.name.as_str(), "root");

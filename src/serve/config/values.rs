@@ -2,6 +2,7 @@
 
 use crate::serve::text::{hides, printable};
 use airssys_osl::GuestPath;
+use airssys_osl::fs::{MountOptions, MountSpec};
 use std::path::PathBuf;
 
 /// A directory of the host and where the component sees it.
@@ -13,6 +14,13 @@ pub struct Dir {
     pub guest: GuestPath,
     /// Whether nothing beneath it can be changed.
     pub read_only: bool,
+}
+
+impl Dir {
+    /// The mount, with these options.
+    pub(crate) fn spec(&self, options: MountOptions) -> MountSpec {
+        MountSpec { host: self.host.clone(), guest: self.guest.clone(), read_only: self.read_only, options }
+    }
 }
 
 /// Reads the path at which a component sees a directory.

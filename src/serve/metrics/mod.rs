@@ -6,6 +6,7 @@
 
 mod page;
 
+use crate::embed::Watched;
 use crate::serve::control::ComponentStatus;
 use airssys_osl::gate::Outcome;
 use airssys_osl::{
@@ -75,6 +76,15 @@ impl Metrics {
             count.fetch_add(1, Ordering::Relaxed);
         }
         self.0.latency_sum.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// All of a runtime's decisions and records, counted.
+    pub(in crate::serve) fn watched(&self) -> Watched {
+        let (timing, counting) = (self.clone(), self.clone());
+        Watched {
+            authorizer: Some(Arc::new(move |inner| timing.timing(inner))),
+            recorder: Some(Arc::new(move |inner| counting.counting(inner))),
+        }
     }
 
     /// An authorizer that counts how long it takes.
