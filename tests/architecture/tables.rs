@@ -167,6 +167,13 @@ pub(crate) const OWNERS: &[Owner] = &[
         tests_may: false,
     },
     Owner {
+        names: &["notify"],
+        except: &[],
+        homes: &[Home("crates/airssys-osl/src/host_watch/", "files of the host that change")],
+        reason: "what a file is found to be is decided by looking at it, not by what the system told of it",
+        tests_may: false,
+    },
+    Owner {
         names: &["airssys_rt"],
         except: &[],
         homes: &[

@@ -5,7 +5,7 @@
 //! from a handle that was born from one. It knows nothing of WebAssembly or of Cedar; it asks an [`Authorizer`]
 //! and tells a [`Recorder`].
 //!
-//! *Invariant:* outside [`host_files`], [`host_signals`] and [`host_sockets`] no public function has an effect without a [`Permit`] or a [`Lease`].
+//! *Invariant:* outside [`host_files`], [`host_signals`], [`host_sockets`] and [`host_watch`] no public function has an effect without a [`Permit`] or a [`Lease`].
 
 pub mod action;
 pub mod calls;
@@ -17,6 +17,7 @@ mod handle;
 pub mod host_files;
 pub mod host_signals;
 pub mod host_sockets;
+pub mod host_watch;
 pub mod net;
 pub mod operate;
 pub mod own;
