@@ -26,7 +26,7 @@ pub use connection::Patience;
 pub use follow::{Follow, Followed, Line, Logs};
 pub use name::{BadName, ComponentName};
 pub use run::{Ended, Event, ServeError, Served, System, run};
-pub use system::LiveSystem;
+pub use system::{LiveSystem, Read};
 
 /// Where the control socket is unless something else is said. It does not depend on who asks, or on where.
 pub const CONTROL: &str = "/run/airssys/control.sock";

@@ -37,6 +37,9 @@ pub trait System: Gauges {
     /// [`ControlError`]; what could not be read stays as it was.
     async fn reload_written(&self) -> Result<String, ControlError>;
 
+    /// Waits until files have changed that the configuration names, acts on that, and says what came of it, one by one.
+    async fn change(&self) -> Vec<Result<String, ControlError>>;
+
     /// Begins nothing new and ends every component, in reverse order of their start; returns when all have ended, or when
     /// the time is over. The names of those that had not ended by themselves.
     async fn shutdown(&self, within: Duration) -> Vec<String>;
@@ -119,6 +122,7 @@ pub async fn run(
     tell(Event::Ready { control: config.serve.control.clone(), metrics: doors.metrics });
     let failed = tokio::select! {
         () = attend(&*served.system, &mut signals, tell) => None,
+        () = keep_up(&*served.system, tell) => None,
         why = served.system.over() => Some(why),
     };
     doors.closing.send_replace(true);
@@ -156,6 +160,15 @@ async fn attend(system: &dyn System, signals: &mut HostSignals, tell: &(dyn Fn(E
                     HostSignal::Reload => again = true,
                 },
             }
+        }
+    }
+}
+
+/// Tells of files that have changed, and what came of it. Does not return.
+async fn keep_up(system: &dyn System, tell: &(dyn Fn(Event) + Send + Sync)) {
+    loop {
+        for outcome in system.change().await {
+            tell(outcome.map_or_else(Event::NotReloaded, Event::Reloaded));
         }
     }
 }

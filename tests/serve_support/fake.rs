@@ -261,6 +261,10 @@ impl System for Fake {
         self.step("abort");
     }
 
+    async fn change(&self) -> Vec<Result<String, ControlError>> {
+        std::future::pending().await
+    }
+
     async fn over(&self) -> String {
         std::future::pending().await
     }

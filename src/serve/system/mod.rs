@@ -11,25 +11,29 @@ mod controls;
 mod figures;
 mod logs;
 mod told;
+mod watched;
 mod written;
 
 use crate::audit::Log;
 use crate::embed::{
-    Backoff, ComponentRuntime, Condition, Config, Error, Intensity, MailboxTerms, Node, Restart, Spec,
-    Strategy, Tree,
+    Backoff, ComponentRuntime, ComponentSource, Condition, Config, Error, Intensity, MailboxTerms, Node,
+    Restart, Spec, Strategy, Tree,
 };
 use crate::serve::config::{self, Child, ComponentConfig, SupervisorConfig, SystemConfig};
 use crate::serve::control::{ComponentStatus, ControlError};
 use crate::serve::follow::Follow;
 use crate::serve::metrics::{Gauges, Metrics};
 use crate::serve::run::System;
+use crate::serve::system::watched::Watched;
 use airssys_osl::stdio;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// A system that runs.
 pub struct LiveSystem {
@@ -38,39 +42,60 @@ pub struct LiveSystem {
     follow: Follow,
     since: u64,
     ending: AtomicBool,
+    watched: Mutex<Watched>,
     /// One change of what is written down at a time.
-    changing: tokio::sync::Mutex<()>,
+    changing: Mutex<()>,
+}
+
+/// What was read for a system that is to be started.
+pub struct Read {
+    given: Config,
+    watched: Watched,
+    sources: BTreeMap<String, ComponentSource>,
 }
 
 impl LiveSystem {
-    /// Reads the files that the configuration names, but for the components. `path` is the configuration's own file, which
-    /// no component may write.
+    /// Reads the files that the configuration names. `path` is the configuration's own, which no component may write.
     ///
     /// # Errors
     /// [`Error`], with the place.
-    pub fn read(config: &SystemConfig, path: &Path) -> Result<Config, Error> {
-        given(config, path)
+    pub fn read(config: &SystemConfig, path: &Path) -> Result<Read, Error> {
+        // Watched from before the reading that counts, so that no change is missed.
+        let watched = Watched::new(config, written::read(&config.granted)?.protected)?;
+        let given = given(config, path)?;
+        let installed = match &config.serve.watch {
+            Some(directory) => watched::installed(directory, &given.trust)?,
+            None => BTreeMap::new(),
+        };
+        let source = |component: &ComponentConfig| {
+            let name = component.name.to_string();
+            let source = watched::source(&component.file, &name, &installed);
+            (name, source)
+        };
+        Ok(Read { given, watched, sources: config.components.iter().map(source).collect() })
     }
 
-    /// Verifies and links all components, and starts them under their supervisors, with what was read.
+    /// Verifies and links all components, and starts them under their supervisors. Returns when all run.
     ///
     /// # Errors
     /// [`Error`]: nothing runs.
-    pub async fn start(config: SystemConfig, read: Config, metrics: &Metrics) -> Result<LiveSystem, Error> {
+    pub async fn start(config: SystemConfig, read: Read, metrics: &Metrics) -> Result<LiveSystem, Error> {
+        let Read { given, watched, sources } = read;
         let follow = Follow::default();
         let log = match &config.granted.audit {
             Some(file) => Log::builder().file(file),
             None => Log::builder().tracing(true),
         };
         let log = Arc::new(log.sink(follow.clone()).build()?);
-        let runtime = ComponentRuntime::new(read.audit(log).watched(metrics.watched()))?;
-        runtime.supervise(tree(&config, &config.root)).await?;
+        let runtime = ComponentRuntime::new(given.audit(log).watched(metrics.watched()))?;
+        runtime.supervise(tree(&config, &sources, &config.root)).await?;
         tokio::select! {
             () = runtime.settled() => {}
             why = runtime.over() => return Err(not_started(&runtime, why)),
         }
         let (since, ending) = (now(), AtomicBool::new(false));
-        Ok(LiveSystem { runtime, config, follow, since, ending, changing: tokio::sync::Mutex::default() })
+        let (watched, changing) = (Mutex::new(watched), Mutex::default());
+        Ok(LiveSystem { runtime, config, follow, since, ending, watched, changing })
     }
 
     /// The runtime, for whoever serves more than this.
@@ -100,6 +125,10 @@ impl System for LiveSystem {
     async fn reload_written(&self) -> Result<String, ControlError> {
         let _turn = self.changing.lock().await;
         self.read_anew().await
+    }
+
+    async fn change(&self) -> Vec<Result<String, ControlError>> {
+        LiveSystem::change(self).await
     }
 
     async fn shutdown(&self, within: Duration) -> Vec<String> {
@@ -146,6 +175,9 @@ fn not_started(runtime: &ComponentRuntime, why: Option<String>) -> Error {
     })
 }
 
+/// Where each component comes from, by its name.
+type Sources = BTreeMap<String, ComponentSource>;
+
 /// What components are given.
 fn given(config: &SystemConfig, path: &Path) -> Result<Config, Error> {
     let granted = &config.granted;
@@ -170,12 +202,12 @@ fn given(config: &SystemConfig, path: &Path) -> Result<Config, Error> {
 }
 
 /// The tree of supervisors with what stands beneath it.
-fn tree(config: &SystemConfig, supervisor: &SupervisorConfig) -> Tree {
+fn tree(config: &SystemConfig, sources: &Sources, supervisor: &SupervisorConfig) -> Tree {
     let child = |child: &Child| match child {
-        Child::Supervisor(inner) => Some(Node::Supervisor(tree(config, inner))),
+        Child::Supervisor(inner) => Some(Node::Supervisor(tree(config, sources, inner))),
         Child::Component(name) => {
             let known = config.components.iter().find(|component| component.name == *name)?;
-            Some(Node::Component(spec(config, supervisor, known)))
+            Some(Node::Component(spec(config, sources, supervisor, known)))
         }
     };
     Tree {
@@ -190,7 +222,12 @@ fn tree(config: &SystemConfig, supervisor: &SupervisorConfig) -> Tree {
     }
 }
 
-fn spec(config: &SystemConfig, supervisor: &SupervisorConfig, component: &ComponentConfig) -> Spec {
+fn spec(
+    config: &SystemConfig,
+    sources: &Sources,
+    supervisor: &SupervisorConfig,
+    component: &ComponentConfig,
+) -> Spec {
     let config::Backoff { first, most } = supervisor.backoff;
     let restart = match component.restart {
         config::Restart::Permanent => Restart::Permanent,
@@ -198,8 +235,10 @@ fn spec(config: &SystemConfig, supervisor: &SupervisorConfig, component: &Compon
         config::Restart::Temporary => Restart::Temporary,
     };
     let mailbox = MailboxTerms { messages: component.mailbox.capacity.get(), ..MailboxTerms::default() };
-    let spec = Spec::new(component.file.clone())
-        .named(component.name.to_string())
+    let name = component.name.to_string();
+    let source = sources.get(&name).cloned().unwrap_or_else(|| component.file.clone().into());
+    let spec = Spec::new(source)
+        .named(name)
         .restart(restart)
         .shutdown(component.shutdown)
         .backoff(Backoff { first, most, ..Backoff::default() })

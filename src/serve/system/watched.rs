@@ -1,0 +1,126 @@
+//! Files that change beneath the system: what is written down is read anew, and a new version of a component that is put into
+//! the watched directory takes its place.
+//!
+//! A version from the directory is asked about with itself as principal, and verified like any other.
+
+use crate::embed::{ComponentSource, Error};
+use crate::identity::{self, MAX_COMPONENT_BYTES, Trust};
+use crate::serve::config::SystemConfig;
+use crate::serve::control::{Code, ControlError};
+use crate::serve::system::written::blocking;
+use crate::serve::system::{LiveSystem, told};
+use crate::serve::text::printable;
+use airssys_osl::host_files::{self, HostFileError};
+use airssys_osl::host_watch::HostWatch;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What came of a change.
+type Outcome = Result<String, ControlError>;
+
+/// What is watched, and which of it is written down.
+pub(super) struct Watched {
+    watch: HostWatch,
+    written: Vec<PathBuf>,
+}
+
+impl Watched {
+    /// Watches these files, and the directory of components if there is one.
+    pub(super) fn new(config: &SystemConfig, written: Vec<PathBuf>) -> Result<Watched, Error> {
+        let paths: Vec<_> = written.iter().chain(&config.serve.watch).cloned().collect();
+        Ok(Watched { watch: HostWatch::new_ambient(&paths)?, written })
+    }
+}
+
+impl LiveSystem {
+    /// Waits for the next change, acts on it, and says what came of it.
+    pub(super) async fn change(&self) -> Vec<Outcome> {
+        let mut watched = self.watched.lock().await;
+        let changed = watched.watch.changed().await;
+        let _turn = self.changing.lock().await;
+        let (written, components): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|path| watched.written.contains(path));
+        let mut outcomes = Vec::new();
+        if !written.is_empty() {
+            outcomes.push(self.read_anew().await);
+        }
+        for path in components {
+            outcomes.extend(self.replace_by(path).await);
+        }
+        outcomes
+    }
+
+    /// Puts the component in that file in the place of the one of its name. None where there is nothing to do.
+    async fn replace_by(&self, path: PathBuf) -> Option<Outcome> {
+        let shown = printable(&path.display().to_string());
+        let bytes = match blocking(move || host_files::read_ambient(&path, MAX_COMPONENT_BYTES as u64)).await
+        {
+            Ok(Ok(bytes)) => bytes,
+            // Who takes a file away takes nothing back.
+            Ok(Err(HostFileError::Read { source, .. })) if source.kind() == std::io::ErrorKind::NotFound => {
+                return None;
+            }
+            Ok(Err(error)) => return Some(Err(told::of(&error.into()))),
+            Err(error) => return Some(Err(error)),
+        };
+        let refused = |message: String, help: String| {
+            ControlError::new(Code::Refused, format!("`{shown}`: {message}"), help)
+        };
+        let named = identity::claims(&bytes).map_err(Error::from).and_then(|claims| {
+            let named = self.runtime.named(&claims.manifest.principal_name())?;
+            Ok((claims, named))
+        });
+        let (claims, named) = match named {
+            Ok(found) => found,
+            Err(error) => {
+                let error = told::of(&error);
+                return Some(Err(refused(error.message, error.help)));
+            }
+        };
+        if named.status().digest == claims.digest {
+            return None;
+        }
+        let reloaded = self.runtime.reload_asked(named.name(), ComponentSource::Bytes(bytes), None).await;
+        Some(match reloaded {
+            Ok(done) => {
+                let ((_, from), (_, to)) = (done.from, done.to);
+                Ok(format!("`{}`: release {to} runs in place of {from}", named.name()))
+            }
+            Err(error) => {
+                let error = told::of(&error);
+                Err(refused(error.message, error.help))
+            }
+        })
+    }
+}
+
+/// Of each component the highest release in the directory that is trusted: what ran last, if it came from there. What is
+/// not trusted there is passed over.
+pub(super) fn installed(directory: &Path, trust: &Trust) -> Result<BTreeMap<String, (u64, Vec<u8>)>, Error> {
+    let mut found: BTreeMap<String, (u64, Vec<u8>)> = BTreeMap::new();
+    for path in host_files::list_ambient(directory)? {
+        let Ok(bytes) = host_files::read_ambient(&path, MAX_COMPONENT_BYTES as u64) else { continue };
+        let Ok(verified) = identity::verify(bytes, trust, Timestamp::now()) else { continue };
+        let (name, release) = (verified.principal().name.clone(), verified.principal().release);
+        if found.get(&name).is_none_or(|(highest, _)| *highest < release) {
+            found.insert(name, (release, verified.bytes().to_vec()));
+        }
+    }
+    Ok(found)
+}
+
+/// The component's own file, unless a later release of it was put into the directory.
+pub(super) fn source(
+    file: &Path,
+    name: &str,
+    installed: &BTreeMap<String, (u64, Vec<u8>)>,
+) -> ComponentSource {
+    let Some((release, bytes)) = installed.get(name) else { return file.into() };
+    let own = host_files::read_ambient(file, MAX_COMPONENT_BYTES as u64).ok();
+    let own = own.and_then(|own| identity::claims(&own).ok());
+    match own.is_none_or(|own| own.manifest.component.release < *release) {
+        true => ComponentSource::Bytes(bytes.clone()),
+        false => file.into(),
+    }
+}
