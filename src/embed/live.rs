@@ -5,7 +5,7 @@ use crate::embed::Error;
 use crate::embed::value;
 use crate::host::linked::{Answer, Callee, LinkedCall, NotDone, Target};
 use crate::host::runtime::{handler, message};
-use crate::kernel::{Function, Instance};
+use crate::kernel::{Function, InUse, Instance};
 use airssys_osl::calls::Under;
 use airssys_osl::post::Inbox;
 use airssys_osl::{Chain, Session};
@@ -29,6 +29,10 @@ pub(in crate::embed) struct Live {
     address: ArcSwap<Address<Job>>,
     left: Arc<Left>,
     mailbox: Option<Mailbox>,
+    /// The bytes of its memories.
+    pub(in crate::embed) memory: InUse,
+    /// When it was made, milliseconds since 1970.
+    pub(in crate::embed) since: u64,
     /// Hands it its messages.
     driver: Option<AbortHandle>,
     /// Whose turn it is: that of a message, or of whoever pauses them.
@@ -75,7 +79,8 @@ impl Live {
         instance: Instance,
         mailbox: Option<Mailbox>,
     ) -> Result<Live, Error> {
-        let left = Arc::new(Left::default());
+        let (left, memory) = (Arc::new(Left::default()), instance.memory());
+        let since = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default();
         let resident = Resident::new(instance, Arc::clone(&session), Arc::clone(&left));
         let (address, gone) = (ArcSwap::from_pointee(spawn(actors, resident)?), Arc::default());
         let actors = actors.clone();
@@ -87,6 +92,8 @@ impl Live {
             address,
             left,
             mailbox,
+            memory,
+            since,
             driver: None,
             turn: Arc::default(),
         };

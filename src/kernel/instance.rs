@@ -2,7 +2,7 @@
 
 use crate::kernel::background::Pool;
 use crate::kernel::compile::Function;
-use crate::kernel::limits::{Meter, count};
+use crate::kernel::limits::{InUse, Meter, count};
 use crate::kernel::{Compiled, Failure, Imports, Limits, LinkError, State, Tenure};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
@@ -88,7 +88,9 @@ impl Prepared {
         grants: Grants,
         limits: Limits,
     ) -> Result<Instance, InstanceError> {
-        let state = State::new(&tenure, grants, Meter::new(limits));
+        let meter = Meter::new(limits);
+        let memory = meter.memory();
+        let state = State::new(&tenure, grants, meter);
         let mut store = Store::new(self.compiled.engine().inner(), state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(count(limits.host_call_bytes));
@@ -103,7 +105,7 @@ impl Prepared {
         });
         let (component, tenure) = (self.compiled.component().clone(), Arc::new(tenure));
         let background = Arc::clone(self.compiled.engine().background());
-        let mut instance = Instance { body: None, component, limits, tenure, background };
+        let mut instance = Instance { body: None, component, limits, tenure, background, memory };
         let (pre, tenure) = (self.pre.clone(), Arc::clone(&instance.tenure));
         arm(&mut store, &limits);
         let starting = async move {
@@ -124,6 +126,14 @@ pub struct Instance {
     limits: Limits,
     tenure: Arc<Tenure>,
     background: Arc<Pool>,
+    memory: InUse,
+}
+
+impl Instance {
+    /// The bytes of its linear memories, now and later.
+    pub(crate) fn memory(&self) -> InUse {
+        self.memory.clone()
+    }
 }
 
 /// What a call needs of an instance, on whatever thread it runs.

@@ -3,6 +3,8 @@
 use crate::identity::{self, limit_keys};
 use airssys_osl::{Allowance, LimitExceeded};
 use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
@@ -201,11 +203,26 @@ pub(crate) fn count(limit: NonZeroU64) -> usize {
     usize::try_from(limit.get()).unwrap_or(usize::MAX)
 }
 
+/// Bytes that somebody uses, for others to see.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InUse(Arc<AtomicUsize>);
+
+impl InUse {
+    /// How many there are now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, bytes: usize) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+}
+
 /// Counts an instance's memories and tables together, as wasmtime grows them.
 #[derive(Debug)]
 pub(crate) struct Meter {
     pub(crate) limits: Limits,
-    memory: usize,
+    memory: InUse,
     elements: usize,
     /// Set when a limit stopped the guest, so that the host is told which.
     pub(crate) exceeded: Option<LimitExceeded>,
@@ -213,7 +230,12 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn new(limits: Limits) -> Meter {
-        Meter { limits, memory: 0, elements: 0, exceeded: None }
+        Meter { limits, memory: InUse::default(), elements: 0, exceeded: None }
+    }
+
+    /// The bytes of all its memories, now and later.
+    pub(crate) fn memory(&self) -> InUse {
+        self.memory.clone()
     }
 
     fn exceed(&mut self, key: &'static str) -> wasmtime::Result<bool> {
@@ -233,11 +255,11 @@ impl ResourceLimiter for Meter {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        let total = self.memory.saturating_add(desired.saturating_sub(current));
+        let total = self.memory.bytes().saturating_add(desired.saturating_sub(current));
         if total > self.limits.memory_bytes() {
             return self.exceed("memory_mib");
         }
-        self.memory = total;
+        self.memory.set(total);
         Ok(true)
     }
 

@@ -26,6 +26,7 @@ pub use failure::{CallFault, Exit, Failure, Fault, Unanswered};
 pub(crate) use imports::shown;
 pub use imports::{Imports, LinkError};
 pub use instance::{Grants, Instance, InstanceError, Mail, Prepared};
+pub(crate) use limits::InUse;
 pub use limits::{Limits, Unenforceable};
 pub use table::{Class, Denial, Row};
 pub use tenure::Tenure;

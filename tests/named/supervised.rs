@@ -126,3 +126,29 @@ async fn a_shutdown_lets_what_was_begun_finish_and_names_who_does_not() {
     assert!(matches!(endless.await.unwrap().unwrap_err(), Error::Ended));
     assert!(matches!(ask(&a, "echo:x").await.unwrap_err(), Error::Unavailable { .. }));
 }
+
+#[tokio::test]
+async fn what_an_instance_uses_is_its_own_and_what_was_denied_stays() {
+    let policy =
+        format!("{ALLOW_ALL} @id(\"no\") forbid (principal, action == Action::\"msg:send\", resource);");
+    let (runtime, _) = runtime(&policy);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    let begun = a.status();
+    assert!(begun.memory_bytes >= 65_536 && begun.since_unix_ms > 0, "{begun:?}");
+    assert_eq!(begun.denials, 0);
+    ask(&a, "send:acme/b=x").await.unwrap_err();
+    assert_eq!(a.status().denials, 1);
+    told(&a, "much:8000000").await;
+    let grown = a.status();
+    assert!(grown.memory_bytes >= begun.memory_bytes + 4_000_000, "{grown:?}");
+    ask(&a, "panic:").await.unwrap_err();
+    until(async || a.status().restarts == 1 && a.status().running).await;
+    let again = a.status();
+    assert!(
+        again.memory_bytes < grown.memory_bytes && again.since_unix_ms >= begun.since_unix_ms,
+        "{again:?}"
+    );
+    assert_eq!(again.denials, 1);
+    ask(&a, "send:acme/b=x").await.unwrap_err();
+    assert_eq!(a.status().denials, 2);
+}

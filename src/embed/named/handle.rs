@@ -43,6 +43,12 @@ pub struct Status {
     pub dropped: u64,
     /// Calls that were begun.
     pub calls: u64,
+    /// Bytes of the linear memories of its instance.
+    pub memory_bytes: u64,
+    /// Questions of its instances that were denied.
+    pub denials: u64,
+    /// When its instance was made, milliseconds since 1970; 0 while there is none.
+    pub since_unix_ms: u64,
 }
 
 impl ComponentRuntime {
@@ -128,6 +134,9 @@ impl Named {
             capacity: route.terms.messages as u64,
             dropped: inbox.map_or(0, |inbox| inbox.dropped()),
             calls: route.calls.load(Ordering::Relaxed),
+            memory_bytes: living.as_ref().map_or(0, |living| living.live.memory.bytes() as u64),
+            denials: route.denials(),
+            since_unix_ms: living.as_ref().map_or(0, |living| living.live.since),
         }
     }
 }

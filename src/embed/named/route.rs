@@ -72,6 +72,8 @@ pub(in crate::embed) struct Route {
     settled: watch::Sender<bool>,
     pub(in crate::embed) calls: AtomicU64,
     pub(in crate::embed) starts: AtomicU64,
+    /// Denials that instances before the one that lives have met.
+    denials_before: AtomicU64,
     pub(in crate::embed) last_end: Mutex<Option<String>>,
     /// The highest release that was ever here.
     pub(in crate::embed) highest: AtomicU64,
@@ -101,6 +103,7 @@ impl Route {
             settled: watch::Sender::new(false),
             calls: AtomicU64::new(0),
             starts: AtomicU64::new(0),
+            denials_before: AtomicU64::new(0),
             last_end: Mutex::default(),
             highest: AtomicU64::new(principal.release),
         }
@@ -116,7 +119,19 @@ impl Route {
         self.highest.fetch_max(version.principal().release, Ordering::SeqCst);
         self.version.store(Some(version));
         self.ahead.store(Arc::new(ahead));
-        self.current.store(Some(living));
+        self.leaves(self.current.swap(Some(living)));
+    }
+
+    /// Counts what is left of an instance that has the name no longer.
+    fn leaves(&self, before: Option<Arc<Component>>) {
+        let denials = before.map_or(0, |before| before.live.session.denials());
+        self.denials_before.fetch_add(denials, Ordering::Relaxed);
+    }
+
+    /// Questions of all its instances that were denied.
+    pub(in crate::embed) fn denials(&self) -> u64 {
+        let now = self.current.load().as_ref().map_or(0, |living| living.live.session.denials());
+        self.denials_before.load(Ordering::Relaxed).saturating_add(now)
     }
 
     /// An instance has the name: how the one before ended no longer counts.
@@ -167,7 +182,7 @@ impl Route {
 
     /// Puts down how an instance ended.
     pub(in crate::embed) fn ended(&self, how: String) {
-        self.current.store(None);
+        self.leaves(self.current.swap(None));
         *self.last_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(how);
     }
 }

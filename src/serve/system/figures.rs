@@ -22,10 +22,10 @@ pub(super) fn of(status: &Status) -> Option<ComponentStatus> {
             durable: false,
             dead_letters: 0,
         },
-        memory_bytes: 0,
+        memory_bytes: status.memory_bytes,
         calls: status.calls,
-        denials: 0,
-        since_unix_ms: 0,
+        denials: status.denials,
+        since_unix_ms: status.since_unix_ms,
     })
 }
 

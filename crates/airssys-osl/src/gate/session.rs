@@ -256,6 +256,11 @@ impl Session {
         lent
     }
 
+    /// How many of its questions were denied.
+    pub fn denials(&self) -> u64 {
+        self.denials.load(Ordering::Relaxed)
+    }
+
     /// True once it was revoked.
     pub fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::SeqCst)
