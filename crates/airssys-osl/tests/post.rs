@@ -10,101 +10,14 @@
 )]
 
 mod common;
+mod post_common;
 
-use airssys_osl::post::{Delivery, Draft, Inbox, Office, PostError, Terms, publish, request, send};
-use airssys_osl::{ActionId, Gate, Principal, Session, Subject};
-use common::{IMPORT, Log, Script};
+use airssys_osl::{ActionId, Session};
+use airssys_osl::post::{Draft, PostError, Terms, request, send};
+use common::IMPORT;
+use post_common::{AT_LAST, SOON, TERMS, World, text, told};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-const TERMS: Terms = Terms { messages: 8, body_bytes: 1000, bytes: 1 << 20 };
-const SOON: Duration = Duration::from_millis(100);
-const AT_LAST: Duration = Duration::from_secs(20);
-
-struct World {
-    script: Arc<Script>,
-    log: Arc<Log>,
-    gate: Arc<Gate>,
-    office: Office,
-    instances: AtomicU64,
-}
-
-/// A component with its session and its mailbox.
-struct Actor {
-    session: Arc<Session>,
-    inbox: Inbox,
-}
-
-impl World {
-    fn new(rule: impl Fn(ActionId, &str) -> bool + Send + Sync + 'static) -> World {
-        let (script, log) = (Script::new(rule), Arc::new(Log::default()));
-        let gate = Gate::new(Arc::clone(&script) as _, Arc::clone(&log) as _);
-        World { script, log, gate, office: Office::new(), instances: AtomicU64::new(1) }
-    }
-
-    fn actor(&self, name: &str) -> Actor {
-        self.actor_within(name, TERMS)
-    }
-
-    fn actor_within(&self, name: &str, terms: Terms) -> Actor {
-        let session = self.session(name);
-        let principal = session.subject().component().unwrap();
-        let inbox = self.office.open(principal, session.subject().instance(), terms).unwrap();
-        Actor { session, inbox }
-    }
-
-    fn session(&self, name: &str) -> Arc<Session> {
-        let principal = Principal { name: name.to_owned(), ..common::principal() };
-        self.gate.session(Subject::new(principal, self.instances.fetch_add(1, Ordering::SeqCst)))
-    }
-
-    fn send(&self, from: &Actor, to: &str, body: &str) -> Result<(), PostError> {
-        let draft = Draft { body: body.as_bytes().to_vec(), time_to_live: None };
-        send(&self.office, &from.session, to, draft, IMPORT)
-    }
-
-    fn swap(&self, rule: impl Fn(ActionId, &str) -> bool + Send + Sync + 'static) {
-        let old = self.gate_epoch();
-        self.script.swap(rule);
-        self.gate.policies_changed(old);
-    }
-
-    fn gate_epoch(&self) -> u64 {
-        use airssys_osl::Authorizer;
-        self.script.epoch().load(Ordering::SeqCst)
-    }
-}
-
-impl Actor {
-    async fn next(&self) -> Delivery {
-        tokio::time::timeout(AT_LAST, self.inbox.next(&self.session, IMPORT)).await.unwrap().unwrap()
-    }
-
-    /// What comes within a moment.
-    async fn soon(&self) -> Option<Delivery> {
-        tokio::time::timeout(SOON, self.inbox.next(&self.session, IMPORT)).await.ok()?.ok()
-    }
-}
-
-/// An error by what a guest hears.
-fn told(error: &PostError) -> &'static str {
-    match error {
-        PostError::Denied(_) | PostError::Unreachable => "unreachable",
-        PostError::Full => "full",
-        PostError::TooLarge(_) => "too-large",
-        PostError::TimedOut => "timed-out",
-        PostError::Ended => "ended",
-        PostError::Failed(_) => "failed",
-        PostError::Circular => "circular",
-        PostError::NoSuchMessage => "no-such-message",
-        _ => "invalid",
-    }
-}
-
-fn text(delivery: &Delivery) -> &str {
-    std::str::from_utf8(&delivery.body).unwrap()
-}
 
 #[tokio::test]
 async fn a_denied_an_unknown_and_an_ended_address_answer_alike_whatever_is_sent() {
@@ -221,6 +134,82 @@ async fn a_request_that_the_receiver_may_not_hear_is_answered_as_if_there_were_n
 }
 
 #[tokio::test]
+async fn a_permission_to_hear_that_is_lost_at_the_last_moment_is_as_if_there_had_been_none() {
+    let world = World::new(|_, _| true);
+    let (a, b) = (world.actor("acme/a"), world.actor("acme/b"));
+    let script = Arc::clone(&world.script);
+    let meddle = Box::new(move || script.swap(|action, _| action != ActionId::MsgReceive));
+    *world.log.then.lock().unwrap() = Some((ActionId::MsgReceive, meddle));
+    let asked = request(&world.office, &a.session, "acme/b", Vec::new(), AT_LAST, IMPORT);
+    let (answer, none) = tokio::join!(asked, b.soon());
+    assert!(none.is_none());
+    assert_eq!(told(&answer.unwrap_err()), "unreachable");
+    assert_eq!(b.inbox.dropped(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_owed_is_not_forgotten_for_messages_that_nobody_acknowledges() {
+    let world = World::new(|_, _| true);
+    let (a, b) = (world.actor("acme/a"), world.actor("acme/b"));
+    let asked = request(&world.office, &a.session, "acme/b", Vec::new(), AT_LAST, IMPORT);
+    let (answer, ()) = tokio::join!(asked, async {
+        let owed = b.next().await.id;
+        for _ in 0..3 * TERMS.messages {
+            world.send(&a, "acme/b", "never acknowledged").unwrap();
+            b.next().await;
+        }
+        b.inbox.reply(owed, Ok(b"at last".to_vec())).unwrap();
+    });
+    assert_eq!(answer.unwrap(), b"at last");
+}
+
+#[tokio::test]
+async fn who_owes_as_many_answers_as_it_may_is_asked_no_more_and_forgets_none() {
+    let world = Arc::new(World::new(|_, _| true));
+    let (a, b) = (world.actor("acme/a"), world.actor_within("acme/b", Terms { messages: 2, ..TERMS }));
+    let ask = |most| {
+        let (world, session) = (Arc::clone(&world), Arc::clone(&a.session));
+        tokio::spawn(
+            async move { request(&world.office, &session, "acme/b", Vec::new(), most, IMPORT).await },
+        )
+    };
+    let mut asking = Vec::new();
+    for _ in 0..2 {
+        asking.push((ask(AT_LAST), b.next().await.id));
+    }
+    let refused = ask(AT_LAST);
+    assert!(b.soon().await.is_none());
+    assert_eq!(told(&refused.await.unwrap().unwrap_err()), "full");
+    world.send(&a, "acme/b", "a message goes past them").unwrap();
+    assert_eq!(text(&b.next().await), "a message goes past them");
+    for (asked, id) in asking {
+        b.inbox.reply(id, Ok(b"here".to_vec())).unwrap();
+        assert_eq!(asked.await.unwrap().unwrap(), b"here");
+    }
+    for _ in 0..5 {
+        let given_up = ask(SOON);
+        b.next().await;
+        assert_eq!(told(&given_up.await.unwrap().unwrap_err()), "timed-out");
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_time_is_over_when_it_is_taken_has_timed_out() {
+    use std::future::Future;
+    use std::task::{Context, Poll, Waker};
+    let world = World::new(|_, _| true);
+    let (a, b) = (world.actor("acme/a"), world.actor("acme/b"));
+    let mut asked = std::pin::pin!(request(&world.office, &a.session, "acme/b", Vec::new(), SOON, IMPORT));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(asked.as_mut().poll(&mut context).is_pending());
+    // Its letter is past its time, and nobody has looked at the timer yet.
+    std::thread::sleep(SOON * 2);
+    assert!(b.inbox.take(&b.session, IMPORT).unwrap().is_none());
+    let Poll::Ready(answer) = asked.as_mut().poll(&mut context) else { panic!("its time is over") };
+    assert_eq!(told(&answer.unwrap_err()), "timed-out");
+}
+
+#[tokio::test]
 async fn a_request_is_answered_once_by_who_took_it_and_by_its_own_number() {
     let world = World::new(|_, _| true);
     let (a, b, c) = (world.actor("acme/a"), world.actor("acme/b"), world.actor("acme/c"));
@@ -306,21 +295,6 @@ async fn who_has_sent_and_does_not_wait_may_be_asked_back() {
 }
 
 #[tokio::test]
-async fn who_may_no_longer_hear_of_a_topic_is_not_told_how_much_was_missed() {
-    let world = World::new(|_, _| true);
-    let (a, b) = (world.actor("acme/a"), world.actor_within("acme/b", Terms { messages: 1, ..TERMS }));
-    b.inbox.subscribe(&b.session, "/t", IMPORT).unwrap();
-    world.send(&a, "acme/b", "full").unwrap();
-    world.swap(|action, _| action != ActionId::MsgSubscribe);
-    for _ in 0..3 {
-        publish(&world.office, &a.session, "/t", Vec::new(), IMPORT).unwrap();
-    }
-    world.swap(|_, _| true);
-    world.send(&a, "acme/b", "again").unwrap_err();
-    assert_eq!(b.next().await.missed, 0);
-}
-
-#[tokio::test]
 async fn a_request_to_whoever_waits_for_it_is_refused_also_through_others() {
     let world = World::new(|_, _| true);
     let (a, b) = (world.actor("acme/a"), world.actor("acme/b"));
@@ -348,64 +322,6 @@ async fn what_is_past_its_time_is_not_delivered() {
     world.send(&a, "acme/b", "in time").unwrap();
     assert_eq!(text(&b.next().await), "in time");
     assert_eq!(b.inbox.dropped(), 1);
-}
-
-#[tokio::test]
-async fn who_misses_events_is_told_exactly_how_many() {
-    let world = World::new(|_, _| true);
-    let (a, b) = (world.actor("acme/a"), world.actor_within("acme/b", Terms { messages: 4, ..TERMS }));
-    b.inbox.subscribe(&b.session, "/orders", IMPORT).unwrap();
-    b.inbox.subscribe(&b.session, "/orders/new", IMPORT).unwrap();
-    let tell = |topic| publish(&world.office, &a.session, topic, b"e".to_vec(), IMPORT);
-    tell("/order").unwrap();
-    for _ in 0..11 {
-        tell("/orders/new").unwrap();
-    }
-    let first = b.next().await;
-    assert_eq!((first.missed, first.topic.unwrap().as_str()), (7, "/orders/new"), "each once");
-    tell("/orders").unwrap();
-    tell("/orders").unwrap();
-    let missed: Vec<u64> =
-        [b.next().await, b.next().await, b.next().await, b.next().await].map(|d| d.missed).into();
-    assert_eq!(missed, [1, 0, 0, 0]);
-    b.inbox.unsubscribe("/orders").unwrap();
-    tell("/orders").unwrap();
-    assert!(b.soon().await.is_none());
-}
-
-#[tokio::test]
-async fn an_event_of_a_topic_that_may_no_longer_be_heard_of_or_published_is_not_delivered() {
-    for denied in [ActionId::MsgSubscribe, ActionId::MsgPublish] {
-        let world = World::new(|_, _| true);
-        let (a, b) = (world.actor("acme/a"), world.actor("acme/b"));
-        b.inbox.subscribe(&b.session, "/t", IMPORT).unwrap();
-        publish(&world.office, &a.session, "/t", Vec::new(), IMPORT).unwrap();
-        world.swap(move |action, _| action != denied);
-        assert!(b.soon().await.is_none(), "{denied}");
-        assert_eq!(b.inbox.dropped(), 1);
-    }
-    let world = World::new(|action, _| !matches!(action, ActionId::MsgSubscribe | ActionId::MsgPublish));
-    let a = world.actor("acme/a");
-    assert_eq!(told(&a.inbox.subscribe(&a.session, "/t", IMPORT).unwrap_err()), "unreachable");
-    assert_eq!(
-        told(&publish(&world.office, &a.session, "/t", Vec::new(), IMPORT).unwrap_err()),
-        "unreachable"
-    );
-    assert_eq!(told(&a.inbox.subscribe(&a.session, "t", IMPORT).unwrap_err()), "invalid");
-}
-
-#[tokio::test]
-async fn topics_of_one_receiver_and_what_was_taken_are_bounded() {
-    let world = World::new(|_, _| true);
-    let (a, b) = (world.actor("acme/a"), world.actor("acme/b"));
-    let subscribed = (0..300).filter(|n| b.inbox.subscribe(&b.session, &format!("/t/{n}"), IMPORT).is_ok());
-    assert_eq!(subscribed.count(), 256);
-    for _ in 0..9 {
-        world.send(&a, "acme/b", "x").unwrap();
-        b.next().await;
-    }
-    assert_eq!(told(&b.inbox.acknowledge(1).unwrap_err()), "no-such-message", "the oldest of nine made room");
-    b.inbox.acknowledge(2).unwrap();
 }
 
 #[tokio::test]

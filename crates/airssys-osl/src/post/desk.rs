@@ -2,7 +2,7 @@
 
 use crate::gate::{Chain, Lease};
 use crate::{ActionId, Peer, Principal, Topic};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Notify, oneshot};
@@ -13,7 +13,8 @@ const OVERHEAD: u64 = 256;
 /// The bounds of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// Most messages that wait, and as many again that were taken and not answered or acknowledged.
+    /// Most messages that wait, as many again that were taken and not acknowledged, and as many requests that were taken
+    /// and not answered.
     pub messages: usize,
     /// Most bytes of one body.
     pub body_bytes: u64,
@@ -28,9 +29,16 @@ pub(in crate::post) enum Answer {
     Body(Vec<u8>),
     /// With the receiver's own error.
     Failed(String),
-    /// The receiver may not hear it: as if there were none.
+    /// The receiver may not hear it, or the sender may no longer ask: as if there were none.
     Refused,
+    /// The receiver owes as many answers as it may.
+    Full,
+    /// Its time was over before it was taken.
+    TimedOut,
 }
+
+/// Where an answer goes.
+pub(in crate::post) type Asker = oneshot::Sender<Answer>;
 
 /// Something on its way.
 #[derive(Debug)]
@@ -44,9 +52,9 @@ pub(in crate::post) struct Letter {
     pub(in crate::post) lease: Lease,
     pub(in crate::post) action: ActionId,
     pub(in crate::post) import: &'static str,
-    /// For an event, the permission by which the receiver hears of its topic.
-    pub(in crate::post) subscription: Option<Lease>,
-    pub(in crate::post) reply: Option<oneshot::Sender<Answer>>,
+    /// For an event, the permissions by which the receiver hears of its topic.
+    pub(in crate::post) subscriptions: Arc<[Lease]>,
+    pub(in crate::post) reply: Option<Asker>,
 }
 
 /// One receiver's mailbox.
@@ -66,8 +74,10 @@ struct Queue {
     bytes: u64,
     missed: u64,
     next: u64,
-    /// Taken, and neither answered nor acknowledged.
-    taken: BTreeMap<u64, Option<oneshot::Sender<Answer>>>,
+    /// Taken and not acknowledged. Nobody waits for it, so what is too many is forgotten.
+    taken: BTreeSet<u64>,
+    /// Taken, and somebody waits for the answer.
+    owed: BTreeMap<u64, Asker>,
 }
 
 /// Why a letter was not put down.
@@ -131,28 +141,45 @@ impl Desk {
     }
 
     /// Hands a letter over: gives it its number. The events that were missed before it are told with it, so they are
-    /// counted from nothing again.
-    pub(in crate::post) fn hand_over(&self, missed: u64, reply: Option<oneshot::Sender<Answer>>) -> u64 {
+    /// counted from nothing again. A request is not handed over while as many answers are owed as there may be; it comes
+    /// back.
+    pub(in crate::post) fn hand_over(&self, missed: u64, reply: Option<Asker>) -> Result<u64, Asker> {
         let mut queue = self.queue();
-        queue.missed = queue.missed.saturating_sub(missed);
-        queue.next += 1;
-        let id = queue.next;
-        if queue.taken.len() >= self.terms.messages {
-            // Whoever waits for the oldest hears that there will be no answer.
-            queue.taken.pop_first();
+        let (id, most) = (queue.next + 1, self.terms.messages);
+        match reply {
+            Some(asker) => {
+                if queue.owed.len() >= most {
+                    queue.owed.retain(|_, asker| !asker.is_closed());
+                }
+                if queue.owed.len() >= most {
+                    return Err(asker);
+                }
+                queue.owed.insert(id, asker);
+            }
+            None => {
+                if queue.taken.len() >= most {
+                    queue.taken.pop_first();
+                }
+                queue.taken.insert(id);
+            }
         }
-        queue.taken.insert(id, reply);
-        id
+        queue.next = id;
+        queue.missed = queue.missed.saturating_sub(missed);
+        Ok(id)
     }
 
-    /// What was taken under that number, and is dealt with by now.
-    pub(in crate::post) fn settle(&self, id: u64) -> Option<Option<oneshot::Sender<Answer>>> {
-        self.queue().taken.remove(&id)
+    /// What was taken under that number, and is dealt with by now: who waits for its answer, if anybody does.
+    pub(in crate::post) fn settle(&self, id: u64) -> Option<Option<Asker>> {
+        let mut queue = self.queue();
+        match queue.owed.remove(&id) {
+            Some(asker) => Some(Some(asker)),
+            None => queue.taken.remove(&id).then_some(None),
+        }
     }
 
-    /// True when that number was taken and its sender wanted an answer.
-    pub(in crate::post) fn wants_reply(&self, id: u64) -> bool {
-        self.queue().taken.get(&id).is_some_and(Option::is_some)
+    /// Who waits for the answer to what was taken under that number; it is dealt with by now.
+    pub(in crate::post) fn answered(&self, id: u64) -> Option<Asker> {
+        self.queue().owed.remove(&id)
     }
 
     /// Takes nothing more and gives away what waits, with the number of events that were missed before it. Whoever waits for
@@ -183,7 +210,8 @@ impl Desk {
     pub(in crate::post) fn close(&self) {
         let mut queue = self.queue();
         queue.closed = true;
-        let left = (std::mem::take(&mut queue.letters), std::mem::take(&mut queue.taken));
+        let left = (std::mem::take(&mut queue.letters), std::mem::take(&mut queue.owed));
+        queue.taken.clear();
         queue.bytes = 0;
         drop(queue);
         // Outside the lock: a lease has locks of its own.

@@ -2,10 +2,10 @@
 
 use crate::action::{MsgReceive, MsgSubscribe};
 use crate::gate::{Chain, Permit};
-use crate::post::desk::{Answer, Desk, Letter, Taken};
-use crate::post::send::parse;
+use crate::post::desk::{Answer, Asker, Desk, Letter, Taken};
+use crate::post::send::{may_hear, parse};
 use crate::post::{Office, PostError};
-use crate::{ActionId, Peer, Session, Topic};
+use crate::{Peer, Session, Topic};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -111,21 +111,27 @@ impl Inbox {
     /// Whether a letter may still be handed over. If not it is dropped, counted, and its sender told if it waits.
     fn judge(&self, taken: Taken, session: &Arc<Session>, import: &'static str) -> Option<Delivery> {
         let Taken { letter, missed } = taken;
-        if !self.still_stands(&letter, import) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        if let Some(why) = lapsed(&letter, import) {
+            self.drop_letter(letter.reply, why);
             return None;
         }
         let Some(permit) = self.heard(&letter, session, import) else {
-            if let Some(reply) = letter.reply {
-                // Whoever no longer waits needs not be told.
-                drop(reply.send(Answer::Refused));
-            }
+            tell(letter.reply, Answer::Refused);
             return None;
         };
         // Under way until it is handed over, so that a change of policies waits for that.
-        let _spent = permit.redeem().ok()?;
+        let Ok(_spent) = permit.redeem() else {
+            self.drop_letter(letter.reply, Answer::Refused);
+            return None;
+        };
         let wants_reply = letter.reply.is_some();
-        let id = self.desk.hand_over(missed, letter.reply);
+        let id = match self.desk.hand_over(missed, letter.reply) {
+            Ok(id) => id,
+            Err(asker) => {
+                self.drop_letter(Some(asker), Answer::Full);
+                return None;
+            }
+        };
         Some(Delivery {
             id,
             sender: letter.sender,
@@ -139,15 +145,9 @@ impl Inbox {
         })
     }
 
-    /// Whether it is wanted still, and permitted still to whoever sent it, and to be heard of.
-    fn still_stands(&self, letter: &Letter, import: &'static str) -> bool {
-        let expired = letter.expires.is_some_and(|end| end <= Instant::now());
-        let given_up = letter.reply.as_ref().is_some_and(|reply| reply.is_closed());
-        let subscribed = |lease: &crate::Lease| lease.permits(ActionId::MsgSubscribe, import).is_ok();
-        !expired
-            && !given_up
-            && letter.lease.permits(letter.action, letter.import).is_ok()
-            && letter.subscription.as_ref().is_none_or(subscribed)
+    fn drop_letter(&self, asker: Option<Asker>, why: Answer) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        tell(asker, why);
     }
 
     /// Decides whether the receiver may hear of it. Denials are recorded singly at first, then counted.
@@ -179,12 +179,8 @@ impl Inbox {
     /// # Errors
     /// [`PostError::NoSuchMessage`] when it was not taken here, wants no reply, or was answered or acknowledged before.
     pub fn reply(&self, id: u64, answer: Result<Vec<u8>, String>) -> Result<(), PostError> {
-        if !self.desk.wants_reply(id) {
-            return Err(PostError::NoSuchMessage);
-        }
-        let reply = self.desk.settle(id).flatten().ok_or(PostError::NoSuchMessage)?;
-        // Whoever gave up at the last moment is not told.
-        drop(reply.send(answer.map_or_else(Answer::Failed, Answer::Body)));
+        let asker = self.desk.answered(id).ok_or(PostError::NoSuchMessage)?;
+        tell(Some(asker), answer.map_or_else(Answer::Failed, Answer::Body));
         Ok(())
     }
 
@@ -226,7 +222,8 @@ impl Inbox {
         self.desk.depth()
     }
 
-    /// How many were dropped because their time was over, their sender gave up, or a permission was taken back.
+    /// How many were dropped because their time was over, their sender gave up, a permission was taken back, or the
+    /// receiver owed as many answers as it may.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -250,3 +247,22 @@ impl Drop for Inbox {
 
 /// Many were refused in a row.
 struct Busy;
+
+/// Why a letter is not wanted any more, or not permitted any more to whoever sent it, or to be heard of.
+fn lapsed(letter: &Letter, import: &'static str) -> Option<Answer> {
+    let expired = letter.expires.is_some_and(|end| end <= Instant::now());
+    let given_up = letter.reply.as_ref().is_some_and(|reply| reply.is_closed());
+    if expired || given_up {
+        return Some(Answer::TimedOut);
+    }
+    let sent = letter.lease.permits(letter.action, letter.import).is_ok();
+    let stands = sent && (letter.topic.is_none() || may_hear(&letter.subscriptions, import));
+    (!stands).then_some(Answer::Refused)
+}
+
+/// Tells whoever waits for an answer; who no longer does needs not be told.
+fn tell(asker: Option<Asker>, answer: Answer) {
+    if let Some(asker) = asker {
+        drop(asker.send(answer));
+    }
+}

@@ -79,12 +79,17 @@ impl Office {
         self.read().desks.get(name).filter(|desk| !desk.is_closed()).cloned()
     }
 
-    /// Whoever hears of a topic, each once.
-    pub(in crate::post) fn audience(&self, topic: &Topic) -> Vec<(Arc<Desk>, Lease)> {
-        let mut found: Vec<(Arc<Desk>, Lease)> = Vec::new();
-        for subscription in self.read().subscriptions.iter().filter(|one| one.topic.holds(topic)) {
-            if !found.iter().any(|(desk, _)| Arc::ptr_eq(desk, &subscription.desk)) {
-                found.push((Arc::clone(&subscription.desk), subscription.lease.clone()));
+    /// Whoever hears of a topic, each once, with all permissions by which it does.
+    pub(in crate::post) fn audience(&self, topic: &Topic) -> Vec<(Arc<Desk>, Vec<Lease>)> {
+        let mut found: Vec<(Arc<Desk>, Vec<Lease>)> = Vec::new();
+        let mut places: HashMap<*const Desk, usize> = HashMap::new();
+        for Subscription { desk, lease, .. } in
+            self.read().subscriptions.iter().filter(|one| one.topic.holds(topic))
+        {
+            let place = *places.entry(Arc::as_ptr(desk)).or_insert(found.len());
+            match found.get_mut(place) {
+                Some((_, leases)) => leases.push(lease.clone()),
+                None => found.push((Arc::clone(desk), vec![lease.clone()])),
             }
         }
         found

@@ -78,6 +78,8 @@ pub async fn request(
             Ok(Ok(Answer::Body(body))) => Ok(body),
             Ok(Ok(Answer::Failed(why))) => Err(PostError::Failed(why)),
             Ok(Ok(Answer::Refused)) => Err(PostError::Unreachable),
+            Ok(Ok(Answer::Full)) => Err(PostError::Full),
+            Ok(Ok(Answer::TimedOut)) => Err(PostError::TimedOut),
         },
     }
 }
@@ -129,22 +131,27 @@ pub fn publish(
     let lease = permit.into_lease();
     // One body for all who hear of it.
     let body: Arc<[u8]> = body.into();
-    for (desk, subscription) in office.audience(&topic) {
+    for (desk, subscriptions) in office.audience(&topic) {
+        let subscriptions: Arc<[Lease]> = subscriptions.into();
         let mut letter = letter(session, lease.clone(), ActionId::MsgPublish, import)?;
         (letter.body, letter.topic) = (Arc::clone(&body), Some(topic.clone()));
-        letter.subscription = Some(subscription.clone());
+        letter.subscriptions = Arc::clone(&subscriptions);
         match desk.put(letter) {
             Ok(()) | Err(Refused::Closed) => {}
             // Who may not hear of it is not told that there was something either.
-            Err(Refused::Full | Refused::TooLarge(_)) if may_hear(&subscription, import) => desk.miss(),
+            Err(Refused::Full | Refused::TooLarge(_)) if may_hear(&subscriptions, import) => desk.miss(),
             Err(Refused::Full | Refused::TooLarge(_)) => {}
         }
     }
     Ok(())
 }
 
-fn may_hear(subscription: &Lease, import: &'static str) -> bool {
-    subscription.permits(ActionId::MsgSubscribe, import).is_ok()
+/// Whether any of these permissions to hear of a topic stands. That one's verdict is recorded; where none stands, one
+/// denial is.
+pub(in crate::post) fn may_hear(subscriptions: &[Lease], import: &'static str) -> bool {
+    let standing = subscriptions.iter().find(|lease| lease.stands(ActionId::MsgSubscribe, import));
+    let asked = standing.or(subscriptions.first());
+    asked.is_some_and(|lease| lease.permits(ActionId::MsgSubscribe, import).is_ok())
 }
 
 /// A topic by its text.
@@ -182,7 +189,7 @@ fn letter(
         lease,
         action,
         import,
-        subscription: None,
+        subscriptions: Arc::default(),
         reply: None,
     })
 }

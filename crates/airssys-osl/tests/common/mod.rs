@@ -84,7 +84,12 @@ pub(crate) struct Log {
     pub(crate) notes: Mutex<Vec<String>>,
     pub(crate) reused: Mutex<Vec<(ActionId, u64)>>,
     pub(crate) broken: AtomicBool,
+    /// Done once, right after a verdict on that action was written.
+    pub(crate) then: Mutex<Option<(ActionId, Meddling)>>,
 }
+
+/// What somebody else does in between.
+pub(crate) type Meddling = Box<dyn FnOnce() + Send>;
 
 impl Log {
     /// The records since the last call.
@@ -109,6 +114,8 @@ impl Recorder for Log {
         self.check()?;
         let (ask, outcome) = (entry.ask, entry.verdict.outcome().name());
         self.lines.lock().unwrap().push(format!("{outcome} {} {}", ask.action, ask.resource.id()));
+        let then = self.then.lock().unwrap().take_if(|(action, _)| *action == ask.action);
+        then.into_iter().for_each(|(_, meddle)| meddle());
         Ok(())
     }
     fn note(&self, _: &Subject, _: &'static str, text: &str) -> Result<(), RecordError> {
