@@ -1,6 +1,6 @@
 //! What operators do with a server's components.
 
-use crate::world::{ALL, HEAD, Server, actor, component, two};
+use crate::world::{ALL, HEAD, Server, actor, component, two, uid};
 use crate::{guests, support};
 use airssys_wasm::identity::sign;
 
@@ -45,6 +45,29 @@ fn components_are_called_stopped_and_replaced_by_their_names() {
         (&status["components"], &status["running"], &status["ready"]),
         (&2.into(), &1.into(), &true.into())
     );
+}
+
+#[test]
+fn an_operators_message_is_stamped_with_the_operator_and_waits_in_the_mailbox() {
+    let server =
+        Server::new(ALL, &two().replace("file = 'a.wasm'", "file = 'a.wasm'\nmailbox = { capacity = 2 }"));
+    let sent = server.json(&["send", "acme/a", "count:"]);
+    assert_eq!(sent["durable"], false);
+    server.until(|server| server.told("acme/a", "heard:").contains("count"));
+    let heard = server.told("acme/a", "heard:");
+    assert!(
+        heard.contains(&format!("sender=operator:{}", uid())) && heard.contains("wants-reply=false"),
+        "{heard}"
+    );
+    // Busy, it takes two more and no third.
+    server.ask(&["call", "acme/a", "ask(\"spin:\")", "--timeout-ms", "100"]);
+    let sent: Vec<i32> = (0..4).map(|_| server.ask(&["send", "acme/a", "x"]).status).collect();
+    assert_eq!(sent[..2], [0, 0]);
+    let full = server.ask(&["send", "acme/a", "x"]);
+    assert!(full.is_one_sentence(125).contains("the mailbox is full"), "{full:?}");
+    let stopped = server.json(&["stop", "acme/a", "--grace-ms", "0"]);
+    assert_eq!(stopped["left"], 2);
+    assert_eq!(server.ask(&["send", "acme/a", "x"]).status, 134);
 }
 
 #[test]

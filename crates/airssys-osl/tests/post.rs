@@ -12,8 +12,8 @@
 mod common;
 mod post_common;
 
-use airssys_osl::{ActionId, Session};
 use airssys_osl::post::{Draft, PostError, Terms, request, send};
+use airssys_osl::{ActionId, Session};
 use common::IMPORT;
 use post_common::{AT_LAST, SOON, TERMS, World, text, told};
 use std::sync::Arc;
@@ -60,7 +60,10 @@ async fn sender_chain_and_order_are_stamped_and_kept() {
     for n in 0..8 {
         let delivery = b.next().await;
         assert_eq!(text(&delivery), n.to_string());
-        assert_eq!((delivery.sender.name(), delivery.sender.instance()), ("acme/a", Some(1)));
+        assert_eq!(
+            delivery.sender.component().map(|peer| (peer.name(), peer.instance())),
+            Some(("acme/a", Some(1)))
+        );
         let chain: Vec<_> = delivery.chain.callers().iter().map(|c| c.principal.name.as_str()).collect();
         assert_eq!(chain, ["acme/a", "acme/first"]);
     }
@@ -380,7 +383,7 @@ async fn many_senders_at_once_each_keep_their_order_and_lose_nothing() {
     for _ in 0..8 * 500 {
         let delivery = b.next().await;
         let n: i32 = text(&delivery).parse().unwrap();
-        let before = last.insert(delivery.sender.name().to_owned(), n).unwrap_or(-1);
+        let before = last.insert(delivery.sender.name(), n).unwrap_or(-1);
         assert_eq!(n, before + 1, "{}", delivery.sender.name());
     }
     assert!(b.soon().await.is_none());

@@ -4,6 +4,7 @@ use crate::embed::named::{Named, Route};
 use crate::embed::value;
 use crate::embed::{ComponentRuntime, Error};
 use airssys_osl::action::ComponentCall;
+use airssys_osl::post::{self, Draft, PostError};
 use airssys_osl::{Denied, FunctionName, Operator, Peer, Session, Subject, calls};
 use airssys_rt::{ActorRef, ExitReason, SupervisorMessage, SupervisorRef};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 /// What is asked, as the log names it.
 const CALL: &str = "component:call";
+const SEND: &str = "msg:send";
 
 /// How a component stands with its supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,6 +77,14 @@ impl ComponentRuntime {
     /// A session for an operator: what is asked under it is asked with the operator as principal.
     pub(crate) fn operator(&self, operator: Operator) -> Arc<Session> {
         self.shared.gate().session(Subject::new(operator, self.shared.next_instance()))
+    }
+
+    /// Sends a message for whoever has that session. It waits as long as the session is not closed.
+    ///
+    /// # Errors
+    /// As [`post::send`].
+    pub(crate) fn send_for(&self, session: &Arc<Session>, name: &str, draft: Draft) -> Result<(), PostError> {
+        post::send(self.shared.office(), session, name, draft, SEND)
     }
 
     /// The named components of which the trust file no longer says what it said when they were loaded.

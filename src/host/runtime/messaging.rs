@@ -132,7 +132,7 @@ pub(crate) fn message(delivery: &Delivery) -> Message {
     let left = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     Message {
         id: delivery.id,
-        sender: delivery.sender.name().to_owned(),
+        sender: delivery.sender.name(),
         topic: delivery.topic.as_ref().map(|topic| topic.as_str().to_owned()),
         wants_reply: delivery.wants_reply,
         time_to_live_ms: delivery.time_to_live.map(left),

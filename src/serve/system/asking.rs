@@ -15,6 +15,8 @@ pub(super) const CONTROL: &str = "airssys:control";
 /// An operator's session, which ends with this.
 pub(super) struct Asking {
     session: Arc<Session>,
+    /// What it has sent waits for longer than this.
+    kept: bool,
 }
 
 impl Asking {
@@ -28,7 +30,7 @@ impl Asking {
             ControlError::new(Code::NotAnOperator, "you are no operator of this server", help)
         };
         let session = system.runtime.operator(operator.ok_or_else(nobody)?);
-        let asking = Asking { session };
+        let asking = Asking { session, kept: false };
         if let Some(pid) = who.pid() {
             asking.session.note(CONTROL, &format!("asked by process {pid}")).map_err(|_| unrecorded())?;
         }
@@ -38,6 +40,11 @@ impl Asking {
     /// The session itself.
     pub(super) fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+
+    /// Leaves the session to what was sent under it: that ends it, when it is delivered or dropped.
+    pub(super) fn keep(mut self) {
+        self.kept = true;
     }
 
     /// Decides, records and spends: `what` it is for, as in `stop acme/thumb`.
@@ -71,8 +78,10 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        // What it did is recorded already; that no more comes need not be.
-        let _ = self.session.close();
+        if !self.kept {
+            // What it did is recorded already; that no more comes need not be.
+            let _ = self.session.close();
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use airssys_osl::RuntimeSelf;
 use airssys_osl::action::{
     ComponentStatus as SeeComponent, ComponentStop, RuntimePolicy, RuntimeRevoke, RuntimeStatus,
 };
+use airssys_osl::post::{Draft, PostError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::atomic::Ordering;
@@ -84,11 +85,16 @@ impl Controls for LiveSystem {
         &self,
         who: Operator,
         name: ComponentName,
-        _message: SendRequest,
+        message: SendRequest,
     ) -> Result<Sent, ControlError> {
         let asking = self.begin(who)?;
-        let _named = asking.seen(self, &name)?;
-        Err(ControlError::new(Code::Internal, "operators cannot send yet", ""))
+        let named = asking.seen(self, &name)?;
+        let time_to_live = message.time_to_live_ms.map(Duration::from_millis);
+        let draft = Draft { body: message.body, time_to_live };
+        let sent = self.runtime.send_for(asking.session(), named.name(), draft);
+        sent.map_err(|error| unsent(error, &name))?;
+        asking.keep();
+        Ok(Sent { durable: false, depth: named.status().waiting })
     }
 
     async fn reload(
@@ -190,6 +196,20 @@ impl LiveSystem {
             return Err(ControlError::new(Code::Ending, "the server ends, and begins nothing new", help));
         }
         Asking::begin(self, who)
+    }
+}
+
+/// Why a message was not taken.
+fn unsent(error: PostError, name: &ComponentName) -> ControlError {
+    let message = format!("nothing was sent to `{name}`: {error}");
+    match error {
+        PostError::Denied(denied) => refused(&denied, &format!("send to `{name}`")),
+        PostError::Full => ControlError::new(Code::Full, message, "try again when it has dealt with some"),
+        PostError::TooLarge(_) => ControlError::new(Code::TooLarge, message, "send less"),
+        PostError::Unreachable => {
+            ControlError::new(Code::Ended, message, "`airssys ps` tells whether it runs")
+        }
+        _ => ControlError::new(Code::Internal, message, "look at the server's log"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What waits for one receiver: bounded by number and by bytes.
 
 use crate::gate::{Chain, Lease};
+use crate::post::sender::Sender;
 use crate::{ActionId, Peer, Principal, Topic};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,7 +44,7 @@ pub(in crate::post) type Asker = oneshot::Sender<Answer>;
 /// Something on its way.
 #[derive(Debug)]
 pub(in crate::post) struct Letter {
-    pub(in crate::post) sender: Peer,
+    pub(in crate::post) sender: Sender,
     pub(in crate::post) chain: Arc<Chain>,
     pub(in crate::post) topic: Option<Topic>,
     pub(in crate::post) body: Arc<[u8]>,

@@ -4,6 +4,7 @@ use crate::action::{MsgReceive, MsgSubscribe};
 use crate::gate::{Chain, Permit};
 use crate::post::desk::{Answer, Asker, Desk, Letter, Taken};
 use crate::post::send::{may_hear, parse};
+use crate::post::sender::Sender;
 use crate::post::{Office, PostError};
 use crate::{Peer, Session, Topic};
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub struct Delivery {
     /// The receiver's number for it.
     pub id: u64,
     /// Who sent it.
-    pub sender: Peer,
+    pub sender: Sender,
     /// On whose behalf it was sent, the sender first.
     pub chain: Arc<Chain>,
     /// For an event, its topic.
@@ -115,12 +116,19 @@ impl Inbox {
             self.drop_letter(letter.reply, why);
             return None;
         }
-        let Some(permit) = self.heard(&letter, session, import) else {
-            tell(letter.reply, Answer::Refused);
-            return None;
-        };
         // Under way until it is handed over, so that a change of policies waits for that.
-        let Ok(_spent) = permit.redeem() else {
+        let (lease, action, by) = (letter.lease.clone(), letter.action, letter.import);
+        let under_way = match letter.sender.component() {
+            Some(sender) => {
+                let Some(permit) = self.heard(sender, session, import) else {
+                    tell(letter.reply, Answer::Refused);
+                    return None;
+                };
+                permit.redeem().map(|heard| (Some(heard), None))
+            }
+            None => lease.enter(action, by).map(|sent| (None, Some(sent))),
+        };
+        let Ok(_under_way) = under_way else {
             self.drop_letter(letter.reply, Answer::Refused);
             return None;
         };
@@ -153,11 +161,11 @@ impl Inbox {
     /// Decides whether the receiver may hear of it. Denials are recorded singly at first, then counted.
     fn heard(
         &self,
-        letter: &Letter,
+        sender: &Peer,
         session: &Arc<Session>,
         import: &'static str,
     ) -> Option<Permit<MsgReceive>> {
-        let weighed = session.weigh::<MsgReceive>(letter.sender.clone(), import);
+        let weighed = session.weigh::<MsgReceive>(sender.clone(), import);
         if weighed.is_allowed() {
             return weighed.commit().ok();
         }

@@ -3,6 +3,7 @@
 use crate::action::{MsgPublish, MsgRequest, MsgSend};
 use crate::gate::{Lease, Permit};
 use crate::post::desk::{Answer, Desk, Letter, Refused};
+use crate::post::sender::Sender;
 use crate::post::{Office, PostError};
 use crate::{ActionId, Peer, Session, Topic};
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub fn send(
         let mut permit: Permit<MsgSend> = session.authorize(peer, import)?;
         let desk = desk.ok_or(PostError::Unreachable)?;
         let _begun = permit.begin()?;
-        let mut letter = letter(session, permit.into_lease(), ActionId::MsgSend, import)?;
+        let mut letter = letter(session, permit.into_lease(), ActionId::MsgSend, import);
         letter.body = Arc::clone(&body);
         letter.expires = draft.time_to_live.and_then(|time| Instant::now().checked_add(time));
         match desk.put(letter) {
@@ -103,7 +104,7 @@ fn asked(
         let (tell, told) = oneshot::channel();
         let _begun = permit.begin()?;
         let lease = permit.into_lease();
-        let mut letter = letter(session, lease.clone(), ActionId::MsgRequest, import)?;
+        let mut letter = letter(session, lease.clone(), ActionId::MsgRequest, import);
         (letter.body, letter.reply) = (Arc::clone(&body), Some(tell));
         letter.expires = Instant::now().checked_add(most);
         match desk.put(letter) {
@@ -133,7 +134,7 @@ pub fn publish(
     let body: Arc<[u8]> = body.into();
     for (desk, subscriptions) in office.audience(&topic) {
         let subscriptions: Arc<[Lease]> = subscriptions.into();
-        let mut letter = letter(session, lease.clone(), ActionId::MsgPublish, import)?;
+        let mut letter = letter(session, lease.clone(), ActionId::MsgPublish, import);
         (letter.body, letter.topic) = (Arc::clone(&body), Some(topic.clone()));
         letter.subscriptions = Arc::clone(&subscriptions);
         match desk.put(letter) {
@@ -167,17 +168,10 @@ fn addressed(office: &Office, target: &str) -> Result<(Option<Arc<Desk>>, Peer),
     Ok((desk, peer.ok_or_else(wrong)?))
 }
 
-fn letter(
-    session: &Arc<Session>,
-    lease: Lease,
-    action: ActionId,
-    import: &'static str,
-) -> Result<Letter, PostError> {
+fn letter(session: &Arc<Session>, lease: Lease, action: ActionId, import: &'static str) -> Letter {
     let subject = session.subject();
-    // An operator's message has no component for a sender.
-    let principal = subject.component().ok_or(PostError::Unreachable)?;
-    Ok(Letter {
-        sender: Peer::live(principal, subject.instance()),
+    Letter {
+        sender: Sender::of(subject),
         chain: if action == ActionId::MsgRequest {
             subject.chain_of_callee()
         } else {
@@ -191,7 +185,7 @@ fn letter(
         import,
         subscriptions: Arc::default(),
         reply: None,
-    })
+    }
 }
 
 impl From<Refused> for PostError {
