@@ -13,8 +13,9 @@
 mod guests;
 mod support;
 
-use airssys_wasm::embed::{ComponentRuntime, Error};
+use airssys_wasm::embed::{ComponentRuntime, Error, Named, Spec};
 use airssys_wasm::identity::{IdentityError, sign};
+use airssys_wasm::policy::Source;
 use std::path::Path;
 use support::{ALLOW_ALL, KEY};
 
@@ -34,11 +35,12 @@ fn soon<T, E: std::fmt::Display>(open: impl Fn() -> Result<T, E>) -> T {
     }
 }
 
+fn manifest(release: u64) -> String {
+    format!("[component]\nname = \"a\"\npublisher = \"acme\"\nversion = \"1.0.0\"\nrelease = {release}\n")
+}
+
 fn release(release: u64, more: &str) -> Vec<u8> {
-    let manifest = format!(
-        "[component]\nname = \"a\"\npublisher = \"acme\"\nversion = \"1.0.0\"\nrelease = {release}\n{more}"
-    );
-    sign(&guests::text("tiny"), &manifest, &KEY).unwrap()
+    sign(&guests::text("tiny"), &(manifest(release) + more), &KEY).unwrap()
 }
 
 fn is_older(error: &Error) {
@@ -57,6 +59,58 @@ async fn an_older_release_is_refused_also_after_a_restart() {
     let second = runtime(&state);
     is_older(&second.load_component(release(7, "")).await.unwrap_err());
     second.load_component(release(8, "")).await.unwrap();
+}
+
+/// An actor by its release.
+fn actor(guest: &str, release: u64) -> Vec<u8> {
+    sign(&guests::component(guest), &manifest(release), &KEY).unwrap()
+}
+
+/// Ends what keeps the state open.
+async fn ended(runtime: ComponentRuntime) {
+    runtime.shutdown(std::time::Duration::from_secs(20)).await;
+}
+
+async fn ask(named: &Named, verb: &str) -> Result<String, Error> {
+    named.call("ask", &verb.to_owned()).await
+}
+
+/// Traps it, and waits until its supervisor has started it again.
+async fn trapped_and_started_again(named: &Named) {
+    let restarts = named.status().restarts;
+    assert!(ask(named, "panic:").await.is_err());
+    let begun = std::time::Instant::now();
+    while !(named.status().running && named.status().restarts == restarts + 1) {
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", named.status());
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_never_took_its_place_keeps_no_older_one_from_running() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = runtime(directory.path());
+    let a = first.spawn(Spec::new(actor("probe-actor", 8))).await.unwrap();
+    let policy = format!("{ALLOW_ALL} forbid (principal, action == Action::\"component:reload\", resource);");
+    first.swap_policy(&[Source::new("test.cedar", policy)], &[]).unwrap();
+    let denied = first.reload("acme/a", actor("probe-actor-2", 9)).await.unwrap_err();
+    assert!(matches!(denied, Error::Denied(_)), "{denied}");
+    trapped_and_started_again(&a).await;
+    first.swap_policy(&[Source::new("test.cedar", ALLOW_ALL)], &[]).unwrap();
+    assert_eq!(ask(&a, "state:bad").await.unwrap(), "ok");
+    let not_taken = first.reload("acme/a", actor("probe-actor-2", 9)).await.unwrap_err();
+    assert!(matches!(&not_taken, Error::Reload(text) if text.contains("not handed over")), "{not_taken}");
+    trapped_and_started_again(&a).await;
+    let trap = sign(&guests::text("trap-at-start"), &manifest(9), &KEY).unwrap();
+    assert!(matches!(first.load_component(trap).await, Err(Error::Trap(_))));
+    ended(first).await;
+    let second = runtime(directory.path());
+    second.spawn(Spec::new(actor("probe-actor", 8))).await.unwrap();
+    second.reload("acme/a", actor("probe-actor-2", 9)).await.unwrap();
+    ended(second).await;
+    let third = runtime(directory.path());
+    let older = third.spawn(Spec::new(actor("probe-actor", 8))).await.unwrap_err();
+    assert!(older.to_string().contains("older than release 9"), "{older}");
 }
 
 #[tokio::test]

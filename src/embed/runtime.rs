@@ -208,6 +208,14 @@ impl Shared {
         Err(Error::Reload(reason))
     }
 
+    /// Puts down that a release runs, and not before it does: what fails to start or to take its place must not make the one
+    /// before older than allowed. Refuses one that has become older meanwhile.
+    pub(in crate::embed) fn runs(&self, verified: &VerifiedComponent) -> Result<(), Error> {
+        let Some(state) = &self.state else { return Ok(()) };
+        state.runs(verified)?;
+        self.refuse_older(verified)
+    }
+
     /// Records that an import cannot be had.
     pub(crate) fn refuse_import(&self, verified: &VerifiedComponent, error: LinkError) -> Error {
         let import = match &error {
@@ -278,9 +286,6 @@ impl Shared {
         self.live.add(&standing, &session);
         self.refuse_distrusted(verified, &standing)?;
         self.refuse_older(verified)?;
-        if let Some(state) = &self.state {
-            state.runs(verified)?;
-        }
         let load = audit::Load {
             key_id: verified.key_id(),
             file_digest: verified.file_digest(),

@@ -5,7 +5,7 @@
 
 use crate::embed::Error;
 use crate::identity::{Trust, VerifiedComponent};
-use airssys_osl::host_files;
+use airssys_osl::{Principal, host_files};
 use airssys_rt::durable::{Marks, RaiseError, Store, StoreError};
 use jiff::Timestamp;
 use std::path::Path;
@@ -69,10 +69,19 @@ impl State {
         }
     }
 
-    /// Puts down that a release is about to run.
+    /// Puts down that a release runs. It is on disk when this returns.
     pub(in crate::embed) fn runs(&self, verified: &VerifiedComponent) -> Result<(), Error> {
-        let principal = verified.principal();
-        self.marks.raise_blocking(RELEASE, &principal.name, principal.release).map(drop).map_err(unkept)
+        let Principal { name, release, .. } = verified.principal();
+        if self.marks.highest(RELEASE, name) == Some(*release) {
+            return Ok(());
+        }
+        self.marks.raise_blocking(RELEASE, name, *release).map(drop).map_err(unkept)
+    }
+
+    /// Ends what writes, so that from now on nothing can be put down.
+    #[cfg(test)]
+    pub(in crate::embed) async fn stop_writing(&self) {
+        self._store.close().await;
     }
 }
 

@@ -52,7 +52,14 @@ impl Version {
     /// Makes an instance under a session of its own.
     pub(in crate::embed) async fn start(&self, shared: &Arc<Shared>, place: Place) -> Result<Started, Error> {
         let session = self.open(shared)?;
-        self.start_under(shared, session, place).await
+        let started = self.start_under(shared, session, place).await?;
+        self.runs(shared)?;
+        Ok(started)
+    }
+
+    /// Puts down that it has taken its place, or refuses that.
+    pub(in crate::embed) fn runs(&self, shared: &Shared) -> Result<(), Error> {
+        shared.runs(&self.verified)
     }
 
     /// A session for an instance that is to be made.
@@ -60,7 +67,7 @@ impl Version {
         shared.open(&self.verified, &self.principal, shared.limits_for(&self.verified)?)
     }
 
-    /// Makes an instance under that session.
+    /// Makes an instance under that session, which is not in its place yet.
     pub(in crate::embed) async fn start_under(
         &self,
         shared: &Arc<Shared>,

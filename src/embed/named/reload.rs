@@ -183,11 +183,13 @@ impl Change<'_> {
         };
         let seat: Address<Adopt> = self.seat()?;
         let switched = replace::replaced(permit, || {
+            self.new.runs(&self.runtime.shared)?;
             if let Some(inbox) = component.live.inbox() {
                 self.runtime.shared.office().succeed(inbox);
             }
+            Ok::<_, Error>(())
         });
-        switched.map_err(Error::Denied)?;
+        switched.map_err(Error::Denied)??;
         let (version, new) = (Arc::clone(self.new), Arc::clone(&component));
         let adopted = seat.ask(|reply| Adopt { version, ahead, component: new, reply }).await;
         drop((paused, closed));

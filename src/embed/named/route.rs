@@ -75,7 +75,7 @@ pub(in crate::embed) struct Route {
     /// Denials that instances before the one that lives have met.
     denials_before: AtomicU64,
     pub(in crate::embed) last_end: Mutex<Option<String>>,
-    /// The highest release that was ever here.
+    /// The highest release that ever took this place.
     pub(in crate::embed) highest: AtomicU64,
 }
 
@@ -105,7 +105,7 @@ impl Route {
             starts: AtomicU64::new(0),
             denials_before: AtomicU64::new(0),
             last_end: Mutex::default(),
-            highest: AtomicU64::new(principal.release),
+            highest: AtomicU64::new(0),
         }
     }
 
@@ -114,12 +114,19 @@ impl Route {
         self.current.load_full().ok_or_else(|| Error::Unavailable { name: self.name.to_string() })
     }
 
+    /// Somebody begins to live there: how the one before ended no longer counts.
+    pub(in crate::embed) fn begins(&self, living: Arc<Component>) {
+        self.highest.fetch_max(living.principal().release, Ordering::SeqCst);
+        *self.rest() = None;
+        self.leaves(self.current.swap(Some(living)));
+        self.settled.send_replace(true);
+    }
+
     /// Puts another version in place, for this and each later start.
     pub(in crate::embed) fn becomes(&self, version: Arc<Version>, ahead: Target, living: Arc<Component>) {
-        self.highest.fetch_max(version.principal().release, Ordering::SeqCst);
         self.version.store(Some(version));
         self.ahead.store(Arc::new(ahead));
-        self.leaves(self.current.swap(Some(living)));
+        self.begins(living);
     }
 
     /// Counts what is left of an instance that has the name no longer.
@@ -132,13 +139,6 @@ impl Route {
     pub(in crate::embed) fn denials(&self) -> u64 {
         let now = self.current.load().as_ref().map_or(0, |living| living.live.session.denials());
         self.denials_before.load(Ordering::Relaxed).saturating_add(now)
-    }
-
-    /// An instance has the name: how the one before ended no longer counts.
-    pub(in crate::embed) fn lives(&self, component: &Arc<Component>) {
-        *self.rest() = None;
-        self.current.store(Some(Arc::clone(component)));
-        self.settled.send_replace(true);
     }
 
     /// Returns when it was started for the first time, or will not be.

@@ -53,7 +53,7 @@ impl Actor for Seat {
 
     async fn started(&mut self, context: &mut Context<Seat>) -> Result<(), Failure> {
         self.watch(context);
-        self.route.lives(&self.component);
+        self.route.begins(Arc::clone(&self.component));
         Ok(())
     }
 
