@@ -41,6 +41,11 @@ impl Component {
         Component { shared: Arc::clone(shared), version, live, over }
     }
 
+    /// Puts down that it has taken its place, or refuses that.
+    pub(in crate::embed) fn runs(&self) -> Result<(), Error> {
+        self.version.runs(&self.shared)
+    }
+
     /// Another instance of the same verified component, with its own memory and its own session, and the same links.
     ///
     /// # Errors

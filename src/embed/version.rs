@@ -74,8 +74,9 @@ impl Version {
         session: Arc<Session>,
         place: Place,
     ) -> Result<Started, Error> {
-        let limits = shared.limits_for(&self.verified)?;
+        // First, since with this the session ends, whatever fails and whoever gives up.
         let tenure = Tenure::new(Arc::clone(&session), Arc::clone(&self.principal), self.until);
+        let limits = shared.limits_for(&self.verified)?;
         let over = tenure.over();
         let mail = self.mail(shared.office(), &session, place, limits)?;
         let mut grants = shared.grants();

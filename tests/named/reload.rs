@@ -101,6 +101,68 @@ async fn after_a_trap_the_version_that_was_put_in_place_is_started_again() {
     assert_eq!(told(&a, "version:").await, "2");
 }
 
+/// A component whose state takes seconds to be saved.
+fn slow_to_save() -> Vec<u8> {
+    let world =
+        "package acme:test; world slow { export airssys:runtime/state@0.1.0; export run-empty: func(); }";
+    let core = r#"
+      (func (export "airssys:runtime/state@0.1.0#save-state") (result i32)
+        (local $n i32)
+        (loop $on
+          (local.set $n (i32.add (local.get $n) (i32.const 1)))
+          (br_if $on (i32.lt_u (local.get $n) (i32.const 2000000000))))
+        (i32.const 0))
+      (func (export "airssys:runtime/state@0.1.0#restore-state") (param i32 i32) (result i32) (i32.const 0))
+      (func (export "run-empty"))"#;
+    support::component(world, &format!("(module {} {core})", support::MEMORY))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_gives_a_reload_up_does_not_end_the_one_that_saves_its_state() {
+    let (runtime, log) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(Spec::new(support::signed("a", &slow_to_save()))).await.unwrap();
+    let new = support::signed("a", &slow_to_save());
+    let reload = tokio::spawn({
+        let (runtime, new) = (runtime.clone(), new.clone());
+        async move { runtime.reload("acme/a", new).await }
+    });
+    // Permitted, and soon after that the one before is asked for its state, which takes it much longer than this.
+    until(async || of_kind(&log, "decision").iter().any(|one| one["action"] == "component:reload")).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    reload.abort();
+    assert!(reload.await.unwrap_err().is_cancelled());
+    a.call_wave("run-empty()").await.unwrap();
+    assert_eq!(a.status().restarts, 0);
+    assert!(runtime.reload("acme/a", new).await.unwrap().state_handed_over);
+}
+
+/// What a version did that never came to live is told, like that of every other.
+#[tokio::test]
+async fn a_version_that_fails_to_start_leaves_its_record_and_nothing_else() {
+    let (runtime, log) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    let world = "package acme:test; world late { import wasi:clocks/monotonic-clock@0.2.12; export run-empty: func(); }";
+    let trap = support::component(
+        world,
+        r#"(module
+          (import "wasi:clocks/monotonic-clock@0.2.12" "now" (func $now (result i64)))
+          (func $start (drop (call $now)) (drop (call $now)) (drop (call $now)) unreachable)
+          (start $start)
+          (func (export "run-empty")))"#,
+    );
+    let manifest = "[component]\nname = \"a\"\npublisher = \"acme\"\nversion = \"2.0.0\"\nrelease = 8\n";
+    let trap = airssys_wasm::identity::sign(&trap, manifest, &support::KEY).unwrap();
+    let error = runtime.reload("acme/a", trap).await.unwrap_err();
+    assert!(matches!(error, Error::Trap(_)), "{error}");
+    let loads = of_kind(&log, "load");
+    let instance =
+        loads.iter().find(|load| load["component"]["release"] == 8).unwrap_or_else(|| panic!("{loads:?}"));
+    let summaries = of_kind(&log, "summary");
+    let own = summaries.iter().find(|summary| summary["instance"] == instance["instance"]);
+    assert!(own.is_some(), "{summaries:?}");
+    assert_eq!(told(&a, "all:version:;;count:").await, "1\n1");
+}
+
 /// Every call and every message is answered once, by one version, while versions change. `AIRSSYS_RELOADS` soaks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_call_and_message_is_answered_once_while_versions_change() {

@@ -13,6 +13,8 @@ mod reload;
 mod route;
 mod seat;
 mod tree;
+#[cfg(test)]
+mod trials;
 
 pub use handle::{Named, Status};
 pub use operate::{Condition, Stopped};

@@ -62,11 +62,21 @@ impl ComponentRuntime {
     ) -> Result<Reloaded, Error> {
         let route = self.shared.routes().find(name)?;
         let _turn = route.reloading.lock().await;
+        self.change(&route, source, by).await?.made().await
+    }
+
+    /// Everything up to the moment when the one that runs is first touched.
+    pub(in crate::embed::named) async fn change(
+        &self,
+        route: &Arc<Route>,
+        source: ComponentSource,
+        by: Asker<'_>,
+    ) -> Result<Change, Error> {
         let (before, old) = (route.living()?, route.version.load_full().ok_or(Error::Ended)?);
         let (verified, compiled) = self.prepare(source).await?;
         let ahead = self.shared.ahead(&verified, &compiled)?;
-        check(&route, verified.principal())?;
-        self.check_links(&route, &ahead)?;
+        check(route, verified.principal())?;
+        self.check_links(route, &ahead)?;
         let new = Arc::new(self.version(verified, &compiled, &route.links)?);
         let widened = widened(&old, &new, self)?;
         let session = new.open(&self.shared)?;
@@ -75,17 +85,8 @@ impl ComponentRuntime {
         let permit =
             permit(asker, peer, !widened.is_empty()).map_err(|denied| refused(&session, denied, &widened))?;
         let started = new.start_under(&self.shared, session, Place::Successor(route.terms)).await?;
-        let component = Component::of(&self.shared, Arc::clone(&new), started);
-        let change = Change { runtime: self, route: &route, before: &before, old: &old, new: &new };
-        let handed = change.made(Arc::new(component), ahead, permit).await?;
-        let (was, is) = (old.principal(), new.principal());
-        Ok(Reloaded {
-            from: (was.version, was.release),
-            to: (is.version, is.release),
-            digest: is.digest.clone(),
-            state_handed_over: handed,
-            widened,
-        })
+        let component = Arc::new(Component::of(&self.shared, Arc::clone(&new), started));
+        Ok(Change { route: Arc::clone(route), before, old, new, component, ahead, permit, widened })
     }
 
     /// Whoever is linked with it must find the same functions.
@@ -154,57 +155,45 @@ fn refused(session: &Session, denied: Denied, widened: &[String]) -> Error {
     }
 }
 
-/// One change of version that is permitted.
-struct Change<'a> {
-    runtime: &'a ComponentRuntime,
-    route: &'a Arc<Route>,
-    before: &'a Arc<Component>,
-    old: &'a Version,
-    new: &'a Arc<Version>,
+/// One change of version that is permitted, and has not begun.
+pub(in crate::embed::named) struct Change {
+    route: Arc<Route>,
+    pub(in crate::embed::named) before: Arc<Component>,
+    old: Arc<Version>,
+    new: Arc<Version>,
+    pub(in crate::embed::named) component: Arc<Component>,
+    ahead: Target,
+    permit: Permit<ComponentReload>,
+    widened: Vec<String>,
 }
 
-impl Change<'_> {
-    /// Hands the state over, if there is any, and switches. Whether it was handed over.
-    async fn made(
-        &self,
-        component: Arc<Component>,
-        ahead: Target,
-        permit: Permit<ComponentReload>,
-    ) -> Result<bool, Error> {
+impl Change {
+    /// Hands the state over, if there is any, and switches. Given up, it is undone, or done all the same.
+    pub(in crate::embed::named) async fn made(self) -> Result<Reloaded, Error> {
+        let Change { route, before, old, new, component, ahead, permit, widened } = self;
         // Whoever has begun a call has it in the queue; whoever comes waits here.
-        let closed = self.route.gate.write().await;
-        let paused = self.before.live.pause().await;
-        let handed = match (self.old.state(), self.new.state()) {
-            (Some((save, _)), Some((_, restore))) => {
-                hand_over(&self.before.live, &save, &component.live, &restore).await?;
-                true
-            }
-            _ => false,
-        };
-        let seat: Address<Adopt> = self.seat()?;
-        let switched = replace::replaced(permit, || {
-            self.new.runs(&self.runtime.shared)?;
-            if let Some(inbox) = component.live.inbox() {
-                self.runtime.shared.office().succeed(inbox);
-            }
-            Ok::<_, Error>(())
-        });
-        switched.map_err(Error::Denied)??;
-        let (version, new) = (Arc::clone(self.new), Arc::clone(&component));
-        let adopted = seat.ask(|reply| Adopt { version, ahead, component: new, reply }).await;
-        drop((paused, closed));
-        let before = adopted.map_err(|_| Error::Unavailable { name: self.route.name.to_string() })?;
-        // It ends when it has done what it had begun, whether or not anybody waits for that.
-        tokio::spawn(async move {
-            before.live.finish().await;
-            drop(before);
-        });
-        Ok(handed)
-    }
-
-    fn seat(&self) -> Result<Address<Adopt>, Error> {
-        let seat = self.runtime.shared.actors().address(&self.route.name);
-        seat.map_err(|_| Error::Unavailable { name: self.route.name.to_string() })
+        let closed = Arc::clone(&route.gate).write_owned().await;
+        let paused = before.live.pause().await;
+        let mut state_handed_over = false;
+        if let (Some((save, _)), Some((_, restore))) = (old.state(), new.state()) {
+            hand_over(&before.live, &save, &component.live, &restore).await?;
+            state_handed_over = true;
+        }
+        let unavailable = || Error::Unavailable { name: route.name.to_string() };
+        let actors = component.shared.actors().clone();
+        let seat: Address<Adopt> = actors.address(&route.name).map_err(|_| unavailable())?;
+        let (version, held) = (Arc::clone(&new), (closed, paused));
+        let adopt = |reply| Adopt { before, version, ahead, component, permit, held, reply };
+        // Without an answer the seat has ended before it came to this, and nothing has changed.
+        seat.ask(adopt).await.map_err(|_| unavailable())??;
+        let (was, is) = (old.principal(), new.principal());
+        Ok(Reloaded {
+            from: (was.version, was.release),
+            to: (is.version, is.release),
+            digest: is.digest.clone(),
+            state_handed_over,
+            widened,
+        })
     }
 }
 
@@ -212,7 +201,8 @@ impl Change<'_> {
 async fn hand_over(from: &Live, save: &Function, to: &Live, restore: &Function) -> Result<(), Error> {
     let refused =
         |what: &str, why: String| Error::Reload(format!("the state was not handed over: {what}: {why}"));
-    let saved = from.invoke(save, Vec::new(), Arc::default()).await;
+    // Kept: whoever gives the reload up does not end the one that runs.
+    let saved = async { from.begin(save, Vec::new(), Arc::default()).await?.kept().await }.await;
     let state = match saved.map_err(|error| refused("the version before", error.to_string()))? {
         Some(Val::Result(Ok(Some(state)))) => *state,
         other => return Err(refused("the version before", format!("{other:?}"))),

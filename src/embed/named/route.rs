@@ -52,7 +52,7 @@ pub(in crate::embed) struct Route {
     /// Who lives there; none while it is started again.
     pub(in crate::embed) current: ArcSwapOption<Component>,
     /// Open for whoever begins a call, closed for a change of version.
-    pub(in crate::embed) gate: Gate<()>,
+    pub(in crate::embed) gate: Arc<Gate<()>>,
     /// One change of version at a time.
     pub(in crate::embed) reloading: tokio::sync::Mutex<()>,
     pub(in crate::embed) terms: Terms,
@@ -91,7 +91,7 @@ impl Route {
             name: principal.name.as_str().into(),
             version: ArcSwapOption::empty(),
             current: ArcSwapOption::empty(),
-            gate: Gate::default(),
+            gate: Arc::default(),
             reloading: tokio::sync::Mutex::default(),
             terms,
             links,

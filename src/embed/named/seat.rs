@@ -5,9 +5,12 @@ use crate::embed::runtime::Shared;
 use crate::embed::version::{Place, Version};
 use crate::embed::{Component, Error};
 use crate::host::linked::Target;
+use airssys_osl::action::ComponentReload;
+use airssys_osl::{Permit, replace};
 use airssys_rt::{Actor, Context, Down, ExitReason, Failure, MonitorId, Reply};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use tokio::sync::{OwnedMutexGuard, OwnedRwLockWriteGuard};
 
 /// Owns the instance that has the name.
 pub(in crate::embed) struct Seat {
@@ -18,11 +21,16 @@ pub(in crate::embed) struct Seat {
 
 /// Another version takes the place.
 pub(in crate::embed) struct Adopt {
+    /// Whose place, and nobody else's: whoever was started again meanwhile has a state of its own.
+    pub(in crate::embed) before: Arc<Component>,
     pub(in crate::embed) version: Arc<Version>,
     pub(in crate::embed) ahead: Target,
     pub(in crate::embed) component: Arc<Component>,
-    /// Told who had it before.
-    pub(in crate::embed) reply: Reply<Arc<Component>>,
+    pub(in crate::embed) permit: Permit<ComponentReload>,
+    /// Until this is dropped nobody begins a call, and no message is handed over: also when nobody waits for it any more.
+    pub(in crate::embed) held: (OwnedRwLockWriteGuard<()>, OwnedMutexGuard<()>),
+    /// Told when it has taken the place, or why not: then nothing has changed.
+    pub(in crate::embed) reply: Reply<Result<(), Error>>,
 }
 
 impl Seat {
@@ -37,6 +45,48 @@ impl Seat {
         })?);
         route.starts.fetch_add(1, Ordering::Relaxed);
         Ok(Seat { route, component, monitor: None })
+    }
+
+    /// Puts the other one in place with everything that belongs to it, while the permission for that is counted as being
+    /// used; or leaves everything as it is.
+    fn adopt(&mut self, adopt: Adopt, context: &mut Context<Seat>) {
+        let Adopt { before, version, ahead, component, permit, held, reply } = adopt;
+        let switched = self.switch(&before, &component, permit, |route| {
+            route.becomes(version, ahead, Arc::clone(&component));
+        });
+        if switched.is_ok() {
+            if let Some(monitor) = self.monitor.take() {
+                context.demonitor(&before.live.actor(), monitor);
+            }
+            self.component = component;
+            self.watch(context);
+            // It ends when it has done what it had begun, whether or not anybody waits for that.
+            tokio::spawn(async move { before.live.finish().await });
+        }
+        drop(held);
+        // Whoever gave it up does not hear of it.
+        drop(reply.send(switched));
+    }
+
+    fn switch(
+        &self,
+        before: &Arc<Component>,
+        component: &Component,
+        permit: Permit<ComponentReload>,
+        becomes: impl FnOnce(&Route),
+    ) -> Result<(), Error> {
+        if !Arc::ptr_eq(before, &self.component) {
+            return Err(Error::Unavailable { name: self.route.name.to_string() });
+        }
+        let switched = replace::replaced(permit, || {
+            component.runs()?;
+            if let Some(inbox) = component.live.inbox() {
+                component.shared.office().succeed(inbox);
+            }
+            becomes(&self.route);
+            Ok(())
+        });
+        switched.map_err(Error::Denied)?
     }
 
     fn watch(&mut self, context: &mut Context<Seat>) {
@@ -58,14 +108,7 @@ impl Actor for Seat {
     }
 
     async fn handle(&mut self, adopt: Adopt, context: &mut Context<Seat>) -> Result<(), Failure> {
-        if let Some(monitor) = self.monitor.take() {
-            context.demonitor(&self.component.live.actor(), monitor);
-        }
-        let before = std::mem::replace(&mut self.component, Arc::clone(&adopt.component));
-        self.watch(context);
-        self.route.becomes(adopt.version, adopt.ahead, adopt.component);
-        // Whoever asked for it goes on also when nobody waits any more: the one before ends with its last holder.
-        drop(adopt.reply.send(before));
+        self.adopt(adopt, context);
         Ok(())
     }
 
@@ -98,6 +141,10 @@ impl Drop for Seat {
         };
         if is_current(&self.route.current.load_full()) {
             self.route.ended("it was stopped".to_owned());
+        }
+        // Whoever still holds it, as a change of version does, must not keep the name from the one that is started next.
+        if let Some(inbox) = self.component.live.inbox() {
+            inbox.close();
         }
     }
 }
