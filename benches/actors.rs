@@ -35,6 +35,7 @@ const INSTANCES: usize = 500;
 const IDLE: usize = 10_000;
 
 const POLICY: &str = r#"
+permit (principal, action == Action::"component:load", resource);
 permit (principal == Component::"acme/a", action == Action::"msg:request", resource == Component::"acme/b");
 permit (principal == Component::"acme/b", action == Action::"msg:receive", resource == Component::"acme/a");
 "#;

@@ -8,12 +8,16 @@ use crate::host::linked::{Links, Target};
 use crate::host::runtime::handler;
 use crate::identity::{Standing, VerifiedComponent};
 use crate::kernel::{Function, InstanceError, Limits, Mail, Prepared, Tenure};
+use airssys_osl::action::ComponentLoad;
 use airssys_osl::post::{Office, Terms};
-use airssys_osl::{Peer, Principal, Session};
+use airssys_osl::{Peer, Permit, Principal, Session, replace};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Time};
 use tokio::sync::watch;
+
+/// What is asked, as the log names it.
+const LOAD: &str = "component:load";
 
 /// What instances are made of.
 pub(in crate::embed) struct Version {
@@ -52,9 +56,27 @@ impl Version {
     /// Makes an instance under a session of its own.
     pub(in crate::embed) async fn start(&self, shared: &Arc<Shared>, place: Place) -> Result<Started, Error> {
         let session = self.open(shared)?;
+        let permit = match place {
+            // Nobody can speak to it but whoever has it loaded.
+            Place::Nameless => None,
+            Place::Named(_) | Place::Successor(_) => Some(self.permitted(&session)?),
+        };
         let started = self.start_under(shared, session, place).await?;
-        self.runs(shared)?;
+        match permit {
+            None => self.runs(shared)?,
+            Some(permit) => replace::loaded(permit, || self.runs(shared)).map_err(Error::Denied)??,
+        }
         Ok(started)
+    }
+
+    /// Asks whether it may have its name: at each start, so that a permission that was taken back starts nothing again.
+    fn permitted(&self, session: &Arc<Session>) -> Result<Permit<ComponentLoad>, Error> {
+        let peer = Peer::live(&self.principal, session.subject().instance());
+        session.authorize(peer, LOAD).map_err(|denied| {
+            // Nothing was done under it; the denial itself is in the log.
+            drop(session.close());
+            Error::Denied(denied)
+        })
     }
 
     /// Puts down that it has taken its place, or refuses that.

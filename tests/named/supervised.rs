@@ -1,7 +1,7 @@
 //! Components that end, and who starts them again.
 
-use crate::support::ALLOW_ALL;
-use crate::world::{AT_LAST, actor, ask, runtime, told, until};
+use crate::support::{self, ALLOW_ALL};
+use crate::world::{AT_LAST, actor, ask, runtime, swap, told, until};
 use airssys_wasm::embed::{Backoff, Error, Intensity, Node, Restart, Strategy, Tree};
 use std::time::Duration;
 
@@ -17,6 +17,59 @@ async fn a_name_is_given_once_and_must_be_the_components_own() {
     runtime.spawn(actor("a")).await.unwrap();
     assert!(matches!(runtime.spawn(actor("a")).await.unwrap_err(), Error::Config(_)));
     assert!(matches!(runtime.named("acme/z").unwrap_err(), Error::Unknown { .. }));
+}
+
+fn not_to_be_loaded() -> String {
+    format!("{ALLOW_ALL} @id(\"no\") forbid (principal, action == Action::\"component:load\", resource);")
+}
+
+#[tokio::test]
+async fn a_component_that_may_not_be_loaded_has_no_name_and_costs_its_neighbours_nothing() {
+    let (runtime, log) = runtime(ALLOW_ALL);
+    let b = runtime.spawn(actor("b")).await.unwrap();
+    swap(&runtime, &not_to_be_loaded());
+    // More often than a supervisor allows children to fail.
+    for _ in 0..10 {
+        let denied = runtime.spawn(actor("a")).await.unwrap_err();
+        assert!(matches!(denied, Error::Denied(_)), "{denied}");
+    }
+    let denials = crate::support::of_kind(&log, "decision");
+    let denied: Vec<_> = denials.iter().filter(|record| record["verdict"] == "deny").collect();
+    assert_eq!(denied.len(), 10);
+    let told = |key: &str| denied[0][key].as_str().unwrap().to_owned();
+    assert_eq!((told("action"), told("subject")), ("component:load".to_owned(), "acme/a".to_owned()));
+    assert_eq!(denied[0]["resource"]["id"], "acme/a");
+    assert!(matches!(runtime.named("acme/a"), Err(Error::Unknown { .. })));
+    let nameless = support::signed("c", &crate::guests::text("tiny"));
+    runtime.load_component(nameless).await.expect("what has no name asks for none");
+    swap(&runtime, ALLOW_ALL);
+    runtime.spawn(actor("a")).await.unwrap();
+    assert_eq!(ask(&b, "count:").await.unwrap(), "1");
+}
+
+#[tokio::test]
+async fn what_may_not_be_loaded_any_more_is_not_started_again_and_no_tree_starts_it() {
+    let (runtime, log) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a").backoff(at_once())).await.unwrap();
+    swap(&runtime, &not_to_be_loaded());
+    assert_eq!(told(&a, "count:").await, "1", "what runs runs on");
+    assert!(ask(&a, "panic:").await.is_err());
+    let denied = async || {
+        let denials = crate::support::of_kind(&log, "decision");
+        denials.iter().any(|one| one["action"] == "component:load" && one["verdict"] == "deny")
+    };
+    until(denied).await;
+    assert!(!a.status().running);
+    let (second, _) = crate::world::runtime(&not_to_be_loaded());
+    let tree = Tree {
+        name: "root".to_owned(),
+        strategy: Strategy::OneForOne,
+        intensity: Intensity { faults: 1, window: Duration::from_secs(600) },
+        children: vec![Node::Component(actor("a").backoff(at_once()))],
+    };
+    second.supervise(tree).await.unwrap();
+    tokio::time::timeout(AT_LAST, second.over()).await.expect("it ends").unwrap();
+    assert!(!second.named("acme/a").unwrap().status().running);
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ pub(in crate::embed) struct Route {
     pub(in crate::embed) version: ArcSwapOption<Version>,
     /// Who lives there; none while it is started again.
     pub(in crate::embed) current: ArcSwapOption<Component>,
+    /// Made before there is a seat for it: whoever spawns it hears what went wrong, and no supervisor counts it as a fault.
+    first: Mutex<Option<Arc<Component>>>,
     /// Open for whoever begins a call, closed for a change of version.
     pub(in crate::embed) gate: Arc<Gate<()>>,
     /// One change of version at a time.
@@ -91,6 +93,7 @@ impl Route {
             name: principal.name.as_str().into(),
             version: ArcSwapOption::empty(),
             current: ArcSwapOption::empty(),
+            first: Mutex::default(),
             gate: Arc::default(),
             reloading: tokio::sync::Mutex::default(),
             terms,
@@ -112,6 +115,11 @@ impl Route {
     /// Who lives there now.
     pub(in crate::embed) fn living(&self) -> Result<Arc<Component>, Error> {
         self.current.load_full().ok_or_else(|| Error::Unavailable { name: self.name.to_string() })
+    }
+
+    /// What its first seat is given.
+    pub(in crate::embed) fn first(&self) -> MutexGuard<'_, Option<Arc<Component>>> {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Somebody begins to live there: how the one before ended no longer counts.

@@ -38,11 +38,17 @@ impl Seat {
     pub(in crate::embed) async fn new(shared: Weak<Shared>, route: Arc<Route>) -> Result<Seat, Failure> {
         let shared = shared.upgrade().ok_or_else(|| Failure::new("its runtime has gone"))?;
         let version = route.version.load_full().ok_or_else(|| Failure::new("it is not linked yet"))?;
-        let started = Component::start(shared, version, Place::Named(route.terms)).await;
-        let component = Arc::new(started.map_err(|error| {
-            route.ended_by_itself(error.to_string(), true);
-            told(&error)
-        })?);
+        let first = route.first().take();
+        let component = match first {
+            Some(first) => first,
+            None => {
+                let started = Component::start(shared, version, Place::Named(route.terms)).await;
+                Arc::new(started.map_err(|error| {
+                    route.ended_by_itself(error.to_string(), true);
+                    told(&error)
+                })?)
+            }
+        };
         route.starts.fetch_add(1, Ordering::Relaxed);
         Ok(Seat { route, component, monitor: None })
     }

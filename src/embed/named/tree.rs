@@ -3,8 +3,8 @@
 use crate::embed::linking::prepared;
 use crate::embed::named::seat::Seat;
 use crate::embed::named::{Named, Route};
-use crate::embed::version::Version;
-use crate::embed::{ComponentRuntime, ComponentSource, Error};
+use crate::embed::version::{Place, Version};
+use crate::embed::{Component, ComponentRuntime, ComponentSource, Error};
 use crate::host::linked::{Callee, LinkSpec};
 use crate::identity::VerifiedComponent;
 use crate::kernel::Compiled;
@@ -152,6 +152,9 @@ impl ComponentRuntime {
     /// Verifies, compiles and links all components of a tree, and starts them under their supervisors. A runtime has one
     /// tree; it lives until [`ComponentRuntime::shutdown`].
     ///
+    /// Each start, also one after a trap, asks `component:load` on the component, with the component itself as principal.
+    /// One that is denied, or fails otherwise, counts as a fault of its supervisor's child.
+    ///
     /// # Errors
     /// As [`ComponentRuntime::load_component`] for each component, before any is started; [`Error::Config`] for a name that
     /// is there twice, a link to nobody, and a second tree.
@@ -170,16 +173,16 @@ impl ComponentRuntime {
         self.shared.rooted(started)
     }
 
-    /// Starts a component under its own name, supervised one by one.
+    /// Starts a component under its own name, supervised one by one, and asks `component:load` as there.
     ///
     /// # Errors
-    /// As [`ComponentRuntime::supervise`].
+    /// As [`ComponentRuntime::supervise`], and as [`ComponentRuntime::load_component`] from its first start.
     pub async fn spawn(&self, spec: Spec) -> Result<Named, Error> {
         let root = self.root()?;
         let supervisor: Arc<str> = root.actor().name().unwrap_or_default().into();
         let ready = self.ready(&spec, &supervisor).await?;
         let (route, child) = (Arc::clone(&ready.route), spec.child(self, &ready.route));
-        if let Err(error) = self.link_all(vec![ready]) {
+        if let Err(error) = self.first(ready).await {
             self.shared.routes().remove(&route.name);
             return Err(error);
         }
@@ -189,9 +192,20 @@ impl ComponentRuntime {
             let _ = root.terminate_child(&route.name).await;
             let _ = root.delete_child(&route.name).await;
             self.shared.routes().remove(&route.name);
+            route.first().take();
             return Err(Error::Config(error.to_string()));
         }
         Ok(Named { route })
+    }
+
+    /// Links a component, and makes its first instance.
+    async fn first(&self, ready: Ready) -> Result<(), Error> {
+        let route = Arc::clone(&ready.route);
+        self.link_all(vec![ready])?;
+        let version = route.version.load_full().ok_or(Error::Ended)?;
+        let first = Component::start(Arc::clone(&self.shared), version, Place::Named(route.terms)).await?;
+        *route.first() = Some(Arc::new(first));
+        Ok(())
     }
 
     fn root(&self) -> Result<SupervisorRef, Error> {
