@@ -115,7 +115,11 @@ fn operators_are_known_by_their_number_and_by_the_groups_of_the_configuration() 
     let server = Server::on(desk);
     server.ask(&["status"]).is_done();
     let desk = server.end();
-    desk.write("policy.cedar", format!("permit (principal == Operator::\"{}\", action, resource);", uid()));
+    let policy = format!(
+        "permit (principal is Component, action, resource); permit (principal == Operator::\"{}\", action, resource);",
+        uid()
+    );
+    desk.write("policy.cedar", policy);
     desk.write("airssys.toml", config);
     Server::on(desk).ask(&["status"]).is_done();
 }

@@ -63,9 +63,8 @@ impl ComponentRuntime {
         let stopped = within(grace, ending, seat.as_ref()).await;
         let left = match &living {
             Some(living) => {
-                let left = living.live.inbox().map_or(0, |inbox| inbox.depth() as u64);
                 living.live.end().await;
-                left
+                route.left.load(Ordering::SeqCst)
             }
             None => 0,
         };

@@ -202,7 +202,7 @@ async fn hand_over(from: &Live, save: &Function, to: &Live, restore: &Function) 
     let refused =
         |what: &str, why: String| Error::Reload(format!("the state was not handed over: {what}: {why}"));
     // Kept: whoever gives the reload up does not end the one that runs.
-    let saved = async { from.begin(save, Vec::new(), Arc::default()).await?.kept().await }.await;
+    let saved = async { from.begin(save, Vec::new(), Arc::default(), None).await?.kept().await }.await;
     let state = match saved.map_err(|error| refused("the version before", error.to_string()))? {
         Some(Val::Result(Ok(Some(state)))) => *state,
         other => return Err(refused("the version before", format!("{other:?}"))),

@@ -74,6 +74,8 @@ pub(in crate::embed) struct Route {
     settled: watch::Sender<bool>,
     pub(in crate::embed) calls: AtomicU64,
     pub(in crate::embed) starts: AtomicU64,
+    /// Messages that were left in the mailbox of the instance that ended last.
+    pub(in crate::embed) left: AtomicU64,
     /// Denials that instances before the one that lives have met.
     denials_before: AtomicU64,
     pub(in crate::embed) last_end: Mutex<Option<String>>,
@@ -106,6 +108,7 @@ impl Route {
             settled: watch::Sender::new(false),
             calls: AtomicU64::new(0),
             starts: AtomicU64::new(0),
+            left: AtomicU64::new(0),
             denials_before: AtomicU64::new(0),
             last_end: Mutex::default(),
             highest: AtomicU64::new(0),

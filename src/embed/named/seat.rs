@@ -150,6 +150,7 @@ impl Drop for Seat {
         }
         // Whoever still holds it, as a change of version does, must not keep the name from the one that is started next.
         if let Some(inbox) = self.component.live.inbox() {
+            self.route.left.store(inbox.depth() as u64, Ordering::SeqCst);
             inbox.close();
         }
     }
