@@ -35,7 +35,8 @@ impl Function {
 }
 
 impl Compiled {
-    /// Compiles. Takes from milliseconds to many seconds; call it where it may block.
+    /// Compiles, unless the same file was compiled lately. Takes from milliseconds to many seconds; call it where it may
+    /// block.
     ///
     /// # Errors
     /// [`EngineError`] when the bytes are no valid component under the engine's closed proposals, or unfold into far
@@ -46,9 +47,14 @@ impl Compiled {
         limits: &Limits,
     ) -> Result<Compiled, EngineError> {
         unfold::check(verified.bytes(), limits.instances)?;
+        let (bytes, digest) = (verified.bytes(), verified.file_digest());
+        if let Some(component) = engine.recent().find(digest) {
+            return Ok(Compiled { engine: engine.clone(), component });
+        }
         // `from_binary` takes neither text nor precompiled code.
-        let component = Component::from_binary(engine.inner(), verified.bytes());
+        let component = Component::from_binary(engine.inner(), bytes);
         let component = component.map_err(|error| EngineError::invalid(&error))?;
+        engine.recent().keep(digest, bytes.len(), component.clone());
         Ok(Compiled { engine: engine.clone(), component })
     }
 

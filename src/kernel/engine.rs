@@ -2,6 +2,7 @@
 
 use crate::kernel::background::Pool;
 use crate::kernel::limits::TICK;
+use crate::kernel::recent::Recent;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ impl EngineError {
 pub struct Engine {
     inner: wasmtime::Engine,
     background: Arc<Pool>,
+    recent: Arc<Recent<wasmtime::component::Component>>,
 }
 
 impl Engine {
@@ -47,11 +49,16 @@ impl Engine {
         let failed = |error: &dyn std::fmt::Display| EngineError::Unavailable(error.to_string());
         let inner = wasmtime::Engine::new(&settings(stack_kib)).map_err(|error| failed(&error))?;
         start_clock(inner.weak()).map_err(|error| failed(&error))?;
-        Ok(Engine { inner, background: Arc::new(Pool::new(background)) })
+        Ok(Engine { inner, background: Arc::new(Pool::new(background)), recent: Arc::default() })
     }
 
     pub(crate) fn inner(&self) -> &wasmtime::Engine {
         &self.inner
+    }
+
+    /// What it has compiled lately.
+    pub(crate) fn recent(&self) -> &Recent<wasmtime::component::Component> {
+        &self.recent
     }
 
     pub(crate) fn background(&self) -> &Arc<Pool> {

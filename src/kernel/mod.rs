@@ -13,6 +13,7 @@ mod handles;
 mod imports;
 mod instance;
 mod limits;
+mod recent;
 mod state;
 mod table;
 mod tenure;

@@ -4,6 +4,7 @@ use crate::support::{self, ALLOW_ALL};
 use crate::world::{actor, ask, runtime, told, until, version};
 use crate::{guests, support::of_kind};
 use airssys_wasm::embed::{Error, Spec};
+use airssys_wasm::identity::IdentityError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -161,6 +162,23 @@ async fn a_version_that_fails_to_start_leaves_its_record_and_nothing_else() {
     let own = summaries.iter().find(|summary| summary["instance"] == instance["instance"]);
     assert!(own.is_some(), "{summaries:?}");
     assert_eq!(told(&a, "all:version:;;count:").await, "1\n1");
+}
+
+/// Code that was compiled before is kept for a while; that says nothing of who may run it.
+#[tokio::test]
+async fn bytes_that_ran_before_are_verified_each_time() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    let mut changed = version("a", "probe-actor-2", 8);
+    runtime.reload("acme/a", changed.clone()).await.unwrap();
+    *changed.last_mut().unwrap() ^= 1;
+    let error = runtime.reload("acme/a", changed).await.unwrap_err();
+    assert!(matches!(error, Error::Identity(_)), "{error}");
+    runtime.reload("acme/a", version("a", "probe-actor-2", 8)).await.unwrap();
+    runtime.revoke_key(&support::KEY.public_key().key_id()).unwrap();
+    let error = runtime.reload("acme/a", version("a", "probe-actor-2", 8)).await.unwrap_err();
+    assert!(matches!(error, Error::Identity(IdentityError::RevokedKey { .. })), "{error}");
+    drop(a);
 }
 
 /// Every call and every message is answered once, by one version, while versions change. `AIRSSYS_RELOADS` soaks.
