@@ -74,6 +74,23 @@ async fn an_answer_may_come_later_and_is_the_senders_alone() {
 }
 
 #[tokio::test]
+async fn an_error_may_come_later_too_and_once() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    let b = runtime.spawn(actor("b")).await.unwrap();
+    let asking = tokio::spawn({
+        let a = a.clone();
+        async move { ask(&a, "request:acme/b,30000=nothing:").await }
+    });
+    until(async || told(&b, "heard:").await.contains("nothing")).await;
+    assert!(ask(&b, "reply-error:99=forged").await.unwrap_err().to_string().contains("not-found"));
+    assert_eq!(told(&b, "reply-error:1=too late for that").await, "ok");
+    let failed = asking.await.unwrap().unwrap_err().to_string();
+    assert!(failed.contains("failed(too late for that)"), "{failed}");
+    assert!(ask(&b, "reply:1=after all").await.unwrap_err().to_string().contains("not-found"));
+}
+
+#[tokio::test]
 async fn whoever_forwards_acts_by_its_own_authority_and_cannot_ask_who_waits_for_it() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("secret"), "opened").unwrap();

@@ -1,10 +1,9 @@
 //! An embedder's code as an effect: begun with a permit, counted while it runs, ended with its permission.
 
+use crate::ActionId;
 use crate::gate::{Denied, Lease, Permit};
 use crate::own::{Own, OwnAction, OwnTarget};
 use crate::steps::{Inside, while_permitted};
-use crate::{ActionId, Session};
-use std::sync::Arc;
 
 /// True while code of an embedder, or a component that another has called, runs on this thread. A change of policies
 /// waits for it, so it must not ask for one from within.
@@ -55,21 +54,6 @@ impl Held {
     /// Its standing permission.
     pub fn lease(&self) -> &Lease {
         &self.lease
-    }
-
-    /// Whose it is.
-    pub fn session(&self) -> &Arc<Session> {
-        self.lease.session()
-    }
-
-    /// Uses it: decided anew if the policies have changed, and counted while `effect` runs.
-    ///
-    /// # Errors
-    /// [`Denied`], and `effect` has not run.
-    pub fn perform<R>(&self, import: &'static str, effect: impl FnOnce() -> R) -> Result<R, Denied> {
-        let _begun = self.lease.enter(ActionId::Own(self.action), import)?;
-        let _inside = Inside::enter();
-        Ok(effect())
     }
 
     /// Does work that waits: each of its steps is a use of its own, and it is dropped when the permission is lost.
