@@ -269,11 +269,11 @@ async fn next_message(
     function: &Function,
     instance: &mut Instance,
 ) -> Result<bool, CallError> {
-    let Ok(taken) = inbox.take(session, handler::HANDLE) else { return Ok(false) };
+    let Ok(taken) = inbox.take(session, handler::HANDLE).await else { return Ok(false) };
     let Some(delivery) = taken else { return Ok(true) };
     session.subject().serve(Arc::clone(&delivery.chain));
     let handled = instance.call_typed::<handler::Arguments, handler::Answer>(function, (message(&delivery),));
-    handler::settle(inbox, &delivery, handled.await.map_err(CallError::Failed)?);
+    handler::settle(inbox, &delivery, handled.await.map_err(CallError::Failed)?).await;
     Ok(true)
 }
 

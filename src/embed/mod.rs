@@ -35,11 +35,12 @@ pub use config::Config;
 pub use error::Error;
 pub use inspect::{ExportView, ImportView, Inspection};
 pub use linking::Linking;
-pub use named::{Condition, MailboxTerms, Named, Node, Reloaded, Spec, Status, Stopped, Tree};
+pub use named::{Condition, DeadLetter, MailboxTerms, Named, Node, Reloaded, Spec, Status, Stopped, Tree};
 pub(crate) use recorder::Watched;
 pub use runtime::ComponentRuntime;
 pub use source::ComponentSource;
 
+pub use airssys_rt::durable::Reason;
 pub use airssys_rt::{Backoff, Intensity, Report, Restart, Strategy};
 
 pub use crate::host::custom::{Asks, Call, HostInterface};

@@ -279,7 +279,8 @@ impl Shared {
         principal: &Arc<Principal>,
         limits: Limits,
     ) -> Result<Arc<Session>, Error> {
-        let subject = Subject::new(Arc::clone(principal), self.next_instance());
+        let number = self.next_instance();
+        let subject = Subject::new(Arc::clone(principal), number).signed_by(verified.key_id());
         let session = self.gate.session_within(subject, limits.allowance());
         let snapshot = self.authorizer.snapshot();
         let standing = Arc::new(Standing::of(verified));
@@ -323,6 +324,13 @@ impl Shared {
             reason: &error.to_string(),
         })?;
         Err(error.into())
+    }
+
+    /// Whether a key is trusted and not revoked.
+    pub(in crate::embed) fn trusts_key(&self, key_id: &str) -> bool {
+        let trust = self.trust.read().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = trust.publishers().flat_map(|publisher| publisher.keys());
+        keys.any(|key| !key.is_revoked() && key.public_key().key_id() == key_id)
     }
 
     /// Trust, to be changed.

@@ -1,14 +1,16 @@
-//! What outlives a restart: the highest releases, the revoked keys, the latest time.
+//! What outlives a restart: the highest releases, the revoked keys, the latest time, and the messages of durable mailboxes.
 //!
-//! *Invariant:* none of it ever goes back. A clock that was set back makes nothing valid again that had run out, a restart
+//! *Invariant:* none of the marks ever goes back. A clock that was set back makes nothing valid again that had run out, a restart
 //! brings no revoked key back, and no release runs that is older than one that ran under its name.
 
 use crate::embed::Error;
 use crate::identity::{Trust, VerifiedComponent};
 use airssys_osl::{Principal, host_files};
-use airssys_rt::durable::{Marks, RaiseError, Store, StoreError};
+use airssys_rt::durable::{Clock, Mailbox, Marks, RaiseError, Store, StoreError, Terms};
 use jiff::Timestamp;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Kinds of marks.
 const RELEASE: &str = "release";
@@ -22,8 +24,10 @@ const FILE: &str = "state.redb";
 /// What a state directory holds.
 pub(in crate::embed) struct State {
     marks: Marks,
-    /// Ends with this: it is what writes.
-    _store: Store,
+    /// Ends with this and the mailboxes: it is what writes.
+    store: Store,
+    /// The latest time that was seen, milliseconds.
+    latest: Arc<AtomicU64>,
 }
 
 impl State {
@@ -32,8 +36,22 @@ impl State {
         let wrong =
             |error: StoreError| Error::Config(format!("state directory `{}`: {error}", directory.display()));
         let backend = host_files::database_ambient(directory, FILE)?;
-        let store = Store::open_blocking(backend).map_err(wrong)?;
-        Ok(State { marks: store.marks(), _store: store })
+        let latest = Arc::new(AtomicU64::new(0));
+        let store = Store::open_blocking_with_clock(backend, clock(&latest)).map_err(wrong)?;
+        let marks = store.marks();
+        latest.fetch_max(marks.highest(CLOCK, WALL).unwrap_or_default(), Ordering::SeqCst);
+        Ok(State { marks, store, latest })
+    }
+
+    /// The mailbox on disk of that name.
+    pub(in crate::embed) async fn mailbox(&self, name: &str, terms: Terms) -> Result<Mailbox, Error> {
+        let mailbox = self.store.mailbox(name, terms).await;
+        mailbox.map_err(|error| Error::Config(format!("the mailbox of `{name}`: {error}")))
+    }
+
+    /// The time of day in milliseconds, never before the latest that was seen here. Writes nothing.
+    pub(in crate::embed) fn clock(&self) -> Clock {
+        clock(&self.latest)
     }
 
     /// Takes back in a trust file what was revoked before.
@@ -53,6 +71,7 @@ impl State {
     pub(in crate::embed) fn now(&self) -> Result<Timestamp, Error> {
         let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
         let latest = self.marks.raise_blocking(CLOCK, WALL, now).map_err(unkept)?;
+        self.latest.fetch_max(latest, Ordering::SeqCst);
         let latest = i64::try_from(latest).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         latest.ok_or_else(|| Error::Config("the latest time in the state directory is none".to_owned()))
     }
@@ -81,8 +100,16 @@ impl State {
     /// Ends what writes, so that from now on nothing can be put down.
     #[cfg(test)]
     pub(in crate::embed) async fn stop_writing(&self) {
-        self._store.close().await;
+        self.store.close().await;
     }
+}
+
+fn clock(latest: &Arc<AtomicU64>) -> Clock {
+    let latest = Arc::clone(latest);
+    Arc::new(move || {
+        let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+        latest.fetch_max(now, Ordering::SeqCst).max(now)
+    })
 }
 
 fn unkept(error: RaiseError) -> Error {

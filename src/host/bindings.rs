@@ -24,8 +24,10 @@ mod generated {
         },
         imports: {
             "airssys:runtime/delegation.withdraw": async | trappable,
+            "airssys:runtime/messaging.acknowledge": async | trappable,
             "airssys:runtime/messaging.receive-message": async | trappable,
             "airssys:runtime/messaging.request": async | trappable,
+            "airssys:runtime/messaging.send-message": async | trappable,
             "wasi:filesystem/types.[method]descriptor.advise": async | trappable,
             "wasi:filesystem/types.[method]descriptor.append-via-stream": async | trappable,
             "wasi:filesystem/types.[method]descriptor.create-directory-at": async | trappable,

@@ -158,7 +158,7 @@ async fn whether_a_message_may_be_heard_is_decided_on_behalf_of_nobody_else() {
 async fn a_full_mailbox_is_told_and_events_missed_are_counted() {
     let (runtime, _) = runtime(ALLOW_ALL);
     let a = runtime.spawn(actor("a")).await.unwrap();
-    let small = MailboxTerms { messages: 2, bytes: 1 << 20 };
+    let small = MailboxTerms { messages: 2, bytes: 1 << 20, durable: None };
     let b = runtime.spawn(actor("b").mailbox(small)).await.unwrap();
     assert_eq!(told(&b, "subscribe:/t").await, "ok");
     // Busy with this, it takes nothing.

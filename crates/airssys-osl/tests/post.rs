@@ -15,7 +15,7 @@ mod post_common;
 use airssys_osl::post::{Draft, PostError, Terms, request, send};
 use airssys_osl::{ActionId, Session};
 use common::IMPORT;
-use post_common::{AT_LAST, SOON, TERMS, World, text, told};
+use post_common::{AT_LAST, SOON, TERMS, World, at_once, text, told};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -207,7 +207,7 @@ async fn a_request_whose_time_is_over_when_it_is_taken_has_timed_out() {
     assert!(asked.as_mut().poll(&mut context).is_pending());
     // Its letter is past its time, and nobody has looked at the timer yet.
     std::thread::sleep(SOON * 2);
-    assert!(b.inbox.take(&b.session, IMPORT).unwrap().is_none());
+    assert!(at_once(b.inbox.take(&b.session, IMPORT)).unwrap().is_none());
     let Poll::Ready(answer) = asked.as_mut().poll(&mut context) else { panic!("its time is over") };
     assert_eq!(told(&answer.unwrap_err()), "timed-out");
 }
@@ -225,14 +225,14 @@ async fn a_request_is_answered_once_by_who_took_it_and_by_its_own_number() {
         }
         b.inbox.reply(delivery.id, Ok(b"!".to_vec())).unwrap();
         assert_eq!(told(&b.inbox.reply(delivery.id, Ok(Vec::new())).unwrap_err()), "no-such-message");
-        assert_eq!(told(&b.inbox.acknowledge(delivery.id).unwrap_err()), "no-such-message");
+        assert_eq!(told(&b.inbox.acknowledge(delivery.id).await.unwrap_err()), "no-such-message");
     };
     assert_eq!(tokio::join!(asked, answering).0.unwrap(), b"!");
     world.send(&a, "acme/b", "no reply wanted").unwrap();
     let delivery = b.next().await;
     assert!(!delivery.wants_reply);
     assert_eq!(told(&b.inbox.reply(delivery.id, Ok(Vec::new())).unwrap_err()), "no-such-message");
-    b.inbox.acknowledge(delivery.id).unwrap();
+    b.inbox.acknowledge(delivery.id).await.unwrap();
 }
 
 #[tokio::test]
@@ -249,7 +249,7 @@ async fn a_request_ends_with_its_receiver_its_time_its_error_and_its_acknowledge
     assert!(matches!(answer, Err(PostError::Failed(why)) if why == "no"));
     let (answer, ()) = tokio::join!(ask(AT_LAST), async {
         let id = b.next().await.id;
-        b.inbox.acknowledge(id).unwrap();
+        b.inbox.acknowledge(id).await.unwrap();
     });
     assert_eq!(told(&answer.unwrap_err()), "ended");
     let (answer, ()) = tokio::join!(ask(AT_LAST), async {
@@ -320,7 +320,7 @@ async fn what_is_past_its_time_is_not_delivered() {
     let world = World::new(|_, _| true);
     let (a, b) = (world.actor("acme/a"), world.actor("acme/b"));
     let draft = Draft { body: Vec::new(), time_to_live: Some(Duration::from_millis(1)) };
-    send(&world.office, &a.session, "acme/b", draft, IMPORT).unwrap();
+    send(&world.office, &a.session, "acme/b", draft, IMPORT).await.unwrap();
     tokio::time::sleep(SOON).await;
     world.send(&a, "acme/b", "in time").unwrap();
     assert_eq!(text(&b.next().await), "in time");

@@ -124,6 +124,10 @@ async fn topics_of_one_receiver_and_what_was_taken_are_bounded() {
         world.send(&a, "acme/b", "x").unwrap();
         b.next().await;
     }
-    assert_eq!(told(&b.inbox.acknowledge(1).unwrap_err()), "no-such-message", "the oldest of nine made room");
-    b.inbox.acknowledge(2).unwrap();
+    assert_eq!(
+        told(&b.inbox.acknowledge(1).await.unwrap_err()),
+        "no-such-message",
+        "the oldest of nine made room"
+    );
+    b.inbox.acknowledge(2).await.unwrap();
 }

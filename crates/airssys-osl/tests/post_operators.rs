@@ -30,12 +30,12 @@ fn draft(body: &str) -> Draft {
 async fn an_operator_who_may_not_send_is_refused_and_what_waits_ends_with_the_permission() {
     let world = World::new(|action, _| action != ActionId::MsgSend);
     let (b, session) = (world.actor("acme/b"), operator(&world));
-    let denied = send(&world.office, &session, "acme/b", draft("x"), IMPORT).unwrap_err();
+    let denied = send(&world.office, &session, "acme/b", draft("x"), IMPORT).await.unwrap_err();
     assert_eq!(told(&denied), "unreachable");
     world.swap(|_, _| true);
     for revoked in [false, true] {
         let session = operator(&world);
-        send(&world.office, &session, "acme/b", draft("x"), IMPORT).unwrap();
+        send(&world.office, &session, "acme/b", draft("x"), IMPORT).await.unwrap();
         if revoked {
             session.close().unwrap();
         } else {
@@ -52,7 +52,7 @@ async fn an_operators_message_says_so_and_needs_no_permission_of_the_receivers()
     let world = World::new(|action, _| action != ActionId::MsgReceive);
     let (a, b, session) = (world.actor("acme/a"), world.actor("acme/b"), operator(&world));
     world.send(&a, "acme/b", "from a component").unwrap();
-    send(&world.office, &session, "acme/b", draft("from an operator"), IMPORT).unwrap();
+    send(&world.office, &session, "acme/b", draft("from an operator"), IMPORT).await.unwrap();
     drop(session);
     let delivery = b.next().await;
     assert_eq!((delivery.sender.name().as_str(), text(&delivery)), ("operator:1000", "from an operator"));

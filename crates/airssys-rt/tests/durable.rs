@@ -197,6 +197,33 @@ async fn what_was_not_acknowledged_comes_again_after_a_restart_with_its_count() 
 }
 
 #[tokio::test]
+async fn who_does_not_wait_is_told_that_there_is_none_also_where_all_have_expired() {
+    let mailbox = in_memory(terms(9, 3)).await;
+    assert_eq!(mailbox.try_next().await, Ok(None));
+    mailbox.enqueue(Envelope { bytes: b"late".to_vec(), expires: Some(1) }).await.unwrap();
+    assert_eq!(mailbox.ready(), 1);
+    assert_eq!(mailbox.try_next().await, Ok(None));
+    assert_eq!((mailbox.ready(), mailbox.dead_depth()), (0, 1));
+    mailbox.enqueue(message("in time")).await.unwrap();
+    assert_eq!(mailbox.try_next().await.unwrap().unwrap().bytes, b"in time");
+    assert_eq!((mailbox.ready(), mailbox.depth()), (0, 1));
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_done_all_the_same() {
+    let mailbox = in_memory(terms(9, 3)).await;
+    mailbox.enqueue(message("a")).await.unwrap();
+    mailbox.enqueue(message("b")).await.unwrap();
+    let (first, second) = (mailbox.next().await.unwrap(), mailbox.next().await.unwrap());
+    mailbox.acknowledge_later(first.sequence);
+    let (told, released) = tokio::sync::oneshot::channel();
+    mailbox.release_later(second.sequence, move || assert!(told.send(()).is_ok()));
+    released.await.unwrap();
+    assert_eq!((mailbox.depth(), mailbox.ready()), (1, 1), "said when it is so");
+    assert_eq!(mailbox.try_next().await.unwrap().unwrap().deliveries, 2);
+}
+
+#[tokio::test]
 async fn mailboxes_in_one_store_do_not_see_each_other() {
     let store = Store::open(InMemoryBackend::new()).await.unwrap();
     let one = store.mailbox("acme/a", terms(1, 3)).await.unwrap();

@@ -41,6 +41,10 @@ pub struct Status {
     pub capacity: u64,
     /// Messages that were dropped, since their time was over or a permission was taken back.
     pub dropped: u64,
+    /// Whether its mailbox is durable.
+    pub durable: bool,
+    /// Messages of a durable mailbox that are not delivered any more, and kept.
+    pub dead_letters: u64,
     /// Calls that were begun.
     pub calls: u64,
     /// Bytes of the linear memories of its instance.
@@ -133,6 +137,8 @@ impl Named {
             waiting: inbox.map_or(0, |inbox| inbox.depth() as u64),
             capacity: route.terms.messages as u64,
             dropped: inbox.map_or(0, |inbox| inbox.dropped()),
+            durable: route.shelf.get().is_some(),
+            dead_letters: route.shelf.get().map_or(0, |shelf| shelf.mailbox().dead_depth()),
             calls: route.calls.load(Ordering::Relaxed),
             memory_bytes: living.as_ref().map_or(0, |living| living.live.memory.bytes() as u64),
             denials: route.denials(),

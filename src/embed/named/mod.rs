@@ -8,6 +8,7 @@
 //! the instance, ends with it, and is started anew with another.
 
 mod handle;
+mod kept;
 mod operate;
 mod reload;
 mod route;
@@ -17,6 +18,7 @@ mod tree;
 mod trials;
 
 pub use handle::{Named, Status};
+pub use kept::DeadLetter;
 pub use operate::{Condition, Stopped};
 pub use reload::Reloaded;
 pub(in crate::embed) use route::{Route, Routes};

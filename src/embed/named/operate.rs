@@ -82,8 +82,13 @@ impl ComponentRuntime {
     ///
     /// # Errors
     /// As [`post::send`].
-    pub(crate) fn send_for(&self, session: &Arc<Session>, name: &str, draft: Draft) -> Result<(), PostError> {
-        post::send(self.shared.office(), session, name, draft, SEND)
+    pub(crate) async fn send_for(
+        &self,
+        session: &Arc<Session>,
+        name: &str,
+        draft: Draft,
+    ) -> Result<(), PostError> {
+        post::send(self.shared.office(), session, name, draft, SEND).await
     }
 
     /// The named components of which the trust file no longer says what it said when they were loaded.

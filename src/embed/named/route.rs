@@ -5,11 +5,11 @@ use crate::embed::version::Version;
 use crate::embed::{Component, Error, Restart};
 use crate::host::linked::{Answer, Callee, LinkedCall, NotDone, Target};
 use airssys_osl::Principal;
-use airssys_osl::post::Terms;
+use airssys_osl::post::{Shelf, Terms};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use tokio::sync::{RwLock as Gate, watch};
 
 /// All names of a runtime.
@@ -58,6 +58,8 @@ pub(in crate::embed) struct Route {
     /// One change of version at a time.
     pub(in crate::embed) reloading: tokio::sync::Mutex<()>,
     pub(in crate::embed) terms: Terms,
+    /// Where its messages are kept, if its mailbox is durable.
+    pub(in crate::embed) shelf: OnceLock<Arc<Shelf>>,
     /// Imports and the names of those who serve them.
     pub(in crate::embed) links: Vec<(String, String)>,
     /// What it is before it lives.
@@ -99,6 +101,7 @@ impl Route {
             gate: Arc::default(),
             reloading: tokio::sync::Mutex::default(),
             terms,
+            shelf: OnceLock::new(),
             links,
             ahead: ArcSwap::from_pointee(ahead),
             supervisor,

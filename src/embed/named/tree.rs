@@ -13,6 +13,7 @@ use airssys_rt::{
     ActorSystem, Backoff, ChildSpec, Intensity, Report, Restart, Shutdown, Strategy, Supervisor,
     SupervisorRef,
 };
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -33,15 +34,30 @@ pub struct Spec {
 /// The bounds of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MailboxTerms {
-    /// Most messages that wait.
+    /// Most messages that wait; in a durable mailbox those that are not acknowledged and the dead letters, and as many
+    /// requests and events again.
     pub messages: u32,
-    /// Most bytes of all that wait, each with 256 beside its body.
+    /// Most bytes of all that wait, each with 256 beside its body; on disk each with what is kept of its sender, and the dead
+    /// letters too.
     pub bytes: u64,
+    /// Makes it durable, which takes [`Config::state_dir`](crate::embed::Config::state_dir): after how many deliveries that
+    /// were not acknowledged a message is a dead letter.
+    ///
+    /// A message that another component sent it is on disk before the sender hears so, and is delivered until it was dealt
+    /// with: at least once, also after the process was killed. Requests and events lie in memory as ever: who asked waits no
+    /// longer after a restart, and who published waits for no disk. A message is delivered after all that the same sender sent
+    /// it before, unless it was given back meanwhile.
+    ///
+    /// While the sender's instance lives, its permission counts as it does for any message, and what is taken back from it
+    /// is taken back from what it has sent. When that has ended, above all after a restart, `msg:send` is decided anew by the
+    /// policies in force, with the sender as it was for a principal and by its own authority, and only if the key that signed
+    /// it is trusted still. What is refused is dropped and counted; what is past its time is a dead letter.
+    pub durable: Option<NonZeroU32>,
 }
 
 impl Default for MailboxTerms {
     fn default() -> MailboxTerms {
-        MailboxTerms { messages: 64, bytes: 16 << 20 }
+        MailboxTerms { messages: 64, bytes: 16 << 20, durable: None }
     }
 }
 
@@ -104,7 +120,7 @@ impl Spec {
     }
 
     fn terms(&self) -> Terms {
-        let MailboxTerms { messages, bytes } = self.mailbox;
+        let MailboxTerms { messages, bytes, durable: _ } = self.mailbox;
         Terms { messages: usize::try_from(messages).unwrap_or(usize::MAX), body_bytes: bytes, bytes }
     }
 }
@@ -242,6 +258,10 @@ impl ComponentRuntime {
         let route = Route::new(verified.principal(), ahead, spec.terms(), spec.links.clone(), place);
         let route = Arc::new(route);
         self.shared.routes().add(Arc::clone(&route))?;
+        if let Err(error) = self.keep(&route, spec.mailbox).await {
+            self.shared.routes().remove(&route.name);
+            return Err(error);
+        }
         Ok(Ready { spec: spec.clone(), verified, compiled, route })
     }
 

@@ -28,14 +28,15 @@ fn is_of(function: &Function, interface: &str, name: &str) -> bool {
 }
 
 /// What the handler of a message has answered goes to whom it may concern.
-pub(crate) fn settle(inbox: &Inbox, delivery: &Delivery, answer: Answer) {
+pub(crate) async fn settle(inbox: &Inbox, delivery: &Delivery, answer: Answer) {
     let settled = match (answer.0, delivery.wants_reply) {
         // Its answer comes later, by `reply`.
         (Ok(None), true) => Ok(()),
         (Ok(Some(body)), true) => inbox.reply(delivery.id, Ok(body)),
         (Err(why), true) => inbox.reply(delivery.id, Err(why)),
-        (Ok(_) | Err(_), false) => inbox.acknowledge(delivery.id),
+        (Ok(_), false) => inbox.acknowledge(delivery.id).await,
+        (Err(_), false) => inbox.give_up(delivery.id),
     };
-    // It may have answered or acknowledged by itself.
+    // It may have answered or acknowledged by itself. What could not be acknowledged on disk comes again.
     drop(settled);
 }

@@ -6,7 +6,6 @@ use crate::kernel::{Call, Fail, Guarded};
 use airssys_osl::post::{self, Delivery, Draft, Inbox, PostError};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// A request that waits longer than this waits as if for ever; timers do not reach further.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
@@ -26,7 +25,7 @@ pub(crate) fn messaging_self_(g: &mut Guarded<'_>, _: Call) -> Result<String, Fa
     Ok(g.state.principal.name.clone())
 }
 
-pub(crate) fn messaging_send_message(
+pub(crate) async fn messaging_send_message(
     g: &mut Guarded<'_>,
     call: Call,
     target: String,
@@ -34,7 +33,8 @@ pub(crate) fn messaging_send_message(
     time_to_live_ms: Option<u64>,
 ) -> Result<(), RuntimeFail> {
     let draft = Draft { body, time_to_live: time_to_live_ms.map(millis) };
-    Ok(post::send(&g.state.grants.mail.office, g.session(), &target, draft, call.import())?)
+    let (office, session) = (g.state.grants.mail.office.clone(), Arc::clone(g.session()));
+    Ok(post::send(&office, &session, &target, draft, call.import()).await?)
 }
 
 pub(crate) async fn messaging_request(
@@ -70,15 +70,12 @@ pub(crate) async fn messaging_receive_message(
         return Err(RuntimeFail::Code(Code::Invalid(text.to_owned())));
     }
     let session = Arc::clone(g.session());
-    match timeout(millis(wait_ms), inbox.next(&session, call.import())).await {
-        Err(_) => Ok(None),
-        Ok(delivery) => {
-            let delivery = delivery?;
-            // From here on it works on their behalf, until it takes the next.
-            session.subject().serve(Arc::clone(&delivery.chain));
-            Ok(Some(message(&delivery)))
-        }
-    }
+    let Some(delivery) = inbox.next_within(&session, call.import(), millis(wait_ms)).await? else {
+        return Ok(None);
+    };
+    // From here on it works on their behalf, until it takes the next.
+    session.subject().serve(Arc::clone(&delivery.chain));
+    Ok(Some(message(&delivery)))
 }
 
 pub(crate) fn messaging_reply(
@@ -90,8 +87,8 @@ pub(crate) fn messaging_reply(
     Ok(inbox(g)?.reply(id, answer)?)
 }
 
-pub(crate) fn messaging_acknowledge(g: &mut Guarded<'_>, _: Call, id: u64) -> Result<(), RuntimeFail> {
-    Ok(inbox(g)?.acknowledge(id)?)
+pub(crate) async fn messaging_acknowledge(g: &mut Guarded<'_>, _: Call, id: u64) -> Result<(), RuntimeFail> {
+    Ok(inbox(g)?.acknowledge(id).await?)
 }
 
 pub(crate) fn messaging_subscribe_to_events(
@@ -155,6 +152,8 @@ impl From<PostError> for RuntimeFail {
             PostError::Circular => Code::Circular,
             PostError::NoSuchMessage => Code::NotFound,
             PostError::Invalid(what) => Code::Invalid(what),
+            // Where the host keeps it and what is wrong there is for the host alone.
+            PostError::Unkept(_) => Code::Failed("the mailbox on disk cannot be used".to_owned()),
             error => return RuntimeFail::Trap(wasmtime::Error::new(error)),
         })
     }

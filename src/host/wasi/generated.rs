@@ -1603,9 +1603,9 @@ impl bindings::runtime::messaging::Host for Guarded<'_> {
         let out = super::runtime::messaging_self_(self, call)?;
         Ok(self.leave(&call, out)?)
     }
-    fn send_message(&mut self, target: bindings::runtime::messaging::ComponentId, body: Vec<u8>, time_to_live_ms: Option<u64>) -> Result<(), RuntimeFail> {
+    async fn send_message(&mut self, target: bindings::runtime::messaging::ComponentId, body: Vec<u8>, time_to_live_ms: Option<u64>) -> Result<(), RuntimeFail> {
         let call = self.enter(&RUNTIME_MESSAGING_SEND_MESSAGE, &[])?;
-        let out = super::runtime::messaging_send_message(self, call, target, body, time_to_live_ms)?;
+        let out = super::runtime::messaging_send_message(self, call, target, body, time_to_live_ms).await?;
         Ok(self.leave(&call, out)?)
     }
     async fn request(&mut self, target: bindings::runtime::messaging::ComponentId, body: Vec<u8>, time_out_ms: u64) -> Result<Vec<u8>, RuntimeFail> {
@@ -1623,9 +1623,9 @@ impl bindings::runtime::messaging::Host for Guarded<'_> {
         let out = super::runtime::messaging_reply(self, call, id, answer)?;
         Ok(self.leave(&call, out)?)
     }
-    fn acknowledge(&mut self, id: u64) -> Result<(), RuntimeFail> {
+    async fn acknowledge(&mut self, id: u64) -> Result<(), RuntimeFail> {
         let call = self.enter(&RUNTIME_MESSAGING_ACKNOWLEDGE, &[])?;
-        let out = super::runtime::messaging_acknowledge(self, call, id)?;
+        let out = super::runtime::messaging_acknowledge(self, call, id).await?;
         Ok(self.leave(&call, out)?)
     }
     fn subscribe_to_events(&mut self, topics: Vec<bindings::runtime::messaging::Topic>) -> Result<(), RuntimeFail> {

@@ -91,10 +91,11 @@ impl Controls for LiveSystem {
         let named = asking.seen(self, &name)?;
         let time_to_live = message.time_to_live_ms.map(Duration::from_millis);
         let draft = Draft { body: message.body, time_to_live };
-        let sent = self.runtime.send_for(asking.session(), named.name(), draft);
+        let sent = self.runtime.send_for(asking.session(), named.name(), draft).await;
         sent.map_err(|error| unsent(error, &name))?;
         asking.keep();
-        Ok(Sent { durable: false, depth: named.status().waiting })
+        let status = named.status();
+        Ok(Sent { durable: status.durable, depth: status.waiting })
     }
 
     async fn reload(

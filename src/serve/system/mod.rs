@@ -234,7 +234,8 @@ fn spec(
         config::Restart::Transient => Restart::Transient,
         config::Restart::Temporary => Restart::Temporary,
     };
-    let mailbox = MailboxTerms { messages: component.mailbox.capacity.get(), ..MailboxTerms::default() };
+    let (messages, durable) = (component.mailbox.capacity.get(), component.mailbox.durable);
+    let mailbox = MailboxTerms { messages, durable, ..MailboxTerms::default() };
     let name = component.name.to_string();
     let source = sources.get(&name).cloned().unwrap_or_else(|| component.file.clone().into());
     let spec = Spec::new(source)

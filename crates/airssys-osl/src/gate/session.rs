@@ -32,6 +32,7 @@ pub struct Session {
     pub(in crate::gate) outpaced: AtomicBool,
     pub(in crate::gate) revoked: AtomicBool,
     pub(in crate::gate) closed: AtomicBool,
+    pub(in crate::gate) lapsed: AtomicBool,
     pub(in crate::gate) loans: Loans,
 }
 
@@ -136,6 +137,7 @@ impl Session {
             outpaced: AtomicBool::new(false),
             revoked: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            lapsed: AtomicBool::new(false),
             loans: Loans::default(),
         })
     }
@@ -271,11 +273,20 @@ impl Session {
     /// # Errors
     /// [`RecordError`] when the summary could not be written.
     pub fn close(&self) -> Result<(), RecordError> {
+        if !self.is_revoked() {
+            self.lapsed.store(true, Ordering::SeqCst);
+        }
         self.revoke();
         if self.closed.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
         self.flush_summary()
+    }
+
+    /// True once the instance ended while nothing had been taken back from it: what it left on its way is nobody's any
+    /// more, and not for that reason forbidden.
+    pub(crate) fn has_lapsed(&self) -> bool {
+        self.lapsed.load(Ordering::SeqCst)
     }
 
     /// Writes how often verdicts were used again since the last summary, if any was.

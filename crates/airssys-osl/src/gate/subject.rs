@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Subject {
     party: Party,
     instance: u64,
+    key: Option<Arc<str>>,
     serving: Mutex<Arc<Chain>>,
     slot: Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>,
 }
@@ -15,7 +16,18 @@ pub struct Subject {
 impl Subject {
     /// A subject for that party, told from its other instances by `instance`.
     pub fn new(party: impl Into<Party>, instance: u64) -> Subject {
-        Subject { party: party.into(), instance, serving: Mutex::default(), slot: Arc::default() }
+        Subject { party: party.into(), instance, key: None, serving: Mutex::default(), slot: Arc::default() }
+    }
+
+    /// The same, with the id of the key that signed it.
+    #[must_use]
+    pub fn signed_by(self, key_id: &str) -> Subject {
+        Subject { key: Some(key_id.into()), ..self }
+    }
+
+    /// The id of the key that signed it, where that is known.
+    pub fn key_id(&self) -> Option<&Arc<str>> {
+        self.key.as_ref()
     }
 
     /// The verified identity.
@@ -45,8 +57,8 @@ impl Subject {
 
     /// The same subject, on other people's behalf: what it is asked about while it does something else itself.
     pub(in crate::gate) fn serving(&self, chain: Arc<Chain>) -> Subject {
-        let (party, slot) = (self.party.clone(), Arc::clone(&self.slot));
-        Subject { party, instance: self.instance, serving: Mutex::new(chain), slot }
+        let (party, key, slot) = (self.party.clone(), self.key.clone(), Arc::clone(&self.slot));
+        Subject { party, instance: self.instance, key, serving: Mutex::new(chain), slot }
     }
 
     /// The chain of whomever this subject calls now, and waits for.

@@ -1,7 +1,11 @@
 //! What waits for one receiver: bounded by number and by bytes.
+//!
+//! Requests and events wait in memory, and so do messages unless the mailbox is durable: then those lie on a shelf, which
+//! outlives the instance and is taken over by the next.
 
 use crate::gate::{Chain, Lease};
 use crate::post::sender::Sender;
+use crate::post::shelf::{Kept, Shelf};
 use crate::{ActionId, Peer, Principal, Topic};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +49,8 @@ pub(in crate::post) type Asker = oneshot::Sender<Answer>;
 #[derive(Debug)]
 pub(in crate::post) struct Letter {
     pub(in crate::post) sender: Sender,
+    /// The key that signed the sender, if it is a component.
+    pub(in crate::post) key_id: Option<Arc<str>>,
     pub(in crate::post) chain: Arc<Chain>,
     pub(in crate::post) topic: Option<Topic>,
     pub(in crate::post) body: Arc<[u8]>,
@@ -56,6 +62,8 @@ pub(in crate::post) struct Letter {
     /// For an event, the permissions by which the receiver hears of its topic.
     pub(in crate::post) subscriptions: Arc<[Lease]>,
     pub(in crate::post) reply: Option<Asker>,
+    /// What was put on the shelf last when it came; it is taken after that.
+    pub(in crate::post) behind: u64,
 }
 
 /// One receiver's mailbox.
@@ -65,12 +73,18 @@ pub(in crate::post) struct Desk {
     pub(in crate::post) instance: u64,
     pub(in crate::post) terms: Terms,
     pub(in crate::post) news: Notify,
+    shelf: Option<Arc<Shelf>>,
     queue: Mutex<Queue>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
+    /// It has its owner's name. What lies on the shelf is for who has that.
+    placed: bool,
+    /// Nothing more comes.
     closed: bool,
+    /// Nothing more is dealt with.
+    over: bool,
     letters: VecDeque<Letter>,
     bytes: u64,
     missed: u64,
@@ -79,6 +93,18 @@ struct Queue {
     taken: BTreeSet<u64>,
     /// Taken, and somebody waits for the answer.
     owed: BTreeMap<u64, Asker>,
+    /// Taken from the shelf and not acknowledged.
+    kept: BTreeMap<u64, Kept>,
+}
+
+/// What was taken and is dealt with.
+pub(in crate::post) enum Settled {
+    /// A message in memory.
+    Plain,
+    /// A request: who waits for its answer.
+    Owed(Asker),
+    /// A message on the shelf. It is the receiver's until [`Desk::done`].
+    Kept(Kept),
 }
 
 /// Why a letter was not put down.
@@ -96,8 +122,25 @@ pub(in crate::post) struct Taken {
 }
 
 impl Desk {
-    pub(in crate::post) fn new(principal: Arc<Principal>, instance: u64, terms: Terms) -> Desk {
-        Desk { principal, instance, terms, news: Notify::new(), queue: Mutex::default() }
+    /// A mailbox that nobody has yet; with one on disk, if it is durable.
+    pub(in crate::post) fn new(
+        principal: Arc<Principal>,
+        instance: u64,
+        terms: Terms,
+        shelf: Option<Arc<Shelf>>,
+    ) -> Desk {
+        Desk { principal, instance, terms, news: Notify::new(), shelf, queue: Mutex::default() }
+    }
+
+    /// Gives it its owner's name.
+    pub(in crate::post) fn place(&self) {
+        self.queue().placed = true;
+        self.news.notify_one();
+    }
+
+    /// Where its messages are kept, if it is durable.
+    pub(in crate::post) fn shelf(&self) -> Option<&Arc<Shelf>> {
+        self.shelf.as_ref()
     }
 
     /// The component, as it lives here.
@@ -106,11 +149,9 @@ impl Desk {
     }
 
     /// Puts a letter down.
-    pub(in crate::post) fn put(&self, letter: Letter) -> Result<(), Refused> {
-        let length = letter.body.len() as u64;
-        if length > self.terms.body_bytes {
-            return Err(Refused::TooLarge(self.terms.body_bytes));
-        }
+    pub(in crate::post) fn put(&self, mut letter: Letter) -> Result<(), Refused> {
+        let length = self.measured(&letter)?;
+        letter.behind = self.shelf.as_ref().map_or(0, |shelf| shelf.last());
         let mut queue = self.queue();
         if queue.closed {
             return Err(Refused::Closed);
@@ -124,6 +165,20 @@ impl Desk {
         drop(queue);
         self.news.notify_one();
         Ok(())
+    }
+
+    /// The length of its body, if that is not too long.
+    pub(in crate::post) fn measured(&self, letter: &Letter) -> Result<u64, Refused> {
+        let (length, most) = (letter.body.len() as u64, self.terms.body_bytes);
+        if length > most { Err(Refused::TooLarge(most)) } else { Ok(length) }
+    }
+
+    /// The shelf, if something lies there whose turn it is.
+    pub(in crate::post) fn shelf_first(&self) -> Option<&Arc<Shelf>> {
+        let queue = self.queue();
+        let shelf = self.shelf.as_ref().filter(|shelf| queue.placed && !queue.closed && shelf.ready() > 0)?;
+        let waits = queue.letters.front().is_some_and(|letter| shelf.has_handed(letter.behind));
+        (!waits).then_some(shelf)
     }
 
     /// Counts an event that had no room.
@@ -169,13 +224,34 @@ impl Desk {
         Ok(id)
     }
 
-    /// What was taken under that number, and is dealt with by now: who waits for its answer, if anybody does.
-    pub(in crate::post) fn settle(&self, id: u64) -> Option<Option<Asker>> {
+    /// Hands over what was taken from the shelf: gives it its number, and says how many events were missed before it. Not
+    /// when nothing is dealt with any more.
+    pub(in crate::post) fn hand_over_kept(&self, kept: Kept) -> Option<(u64, u64)> {
         let mut queue = self.queue();
-        match queue.owed.remove(&id) {
-            Some(asker) => Some(Some(asker)),
-            None => queue.taken.remove(&id).then_some(None),
+        if queue.over {
+            return None;
         }
+        queue.next += 1;
+        let id = queue.next;
+        queue.kept.insert(id, kept);
+        Some((id, std::mem::take(&mut queue.missed)))
+    }
+
+    /// What was taken under that number, and is dealt with by now.
+    pub(in crate::post) fn settle(&self, id: u64) -> Option<Settled> {
+        let mut queue = self.queue();
+        if let Some(kept) = queue.kept.get(&id) {
+            return Some(Settled::Kept(*kept));
+        }
+        match queue.owed.remove(&id) {
+            Some(asker) => Some(Settled::Owed(asker)),
+            None => queue.taken.remove(&id).then_some(Settled::Plain),
+        }
+    }
+
+    /// What was taken from the shelf under that number, if it was; it is the receiver's no longer.
+    pub(in crate::post) fn done(&self, id: u64) -> Option<Kept> {
+        self.queue().kept.remove(&id)
     }
 
     /// Who waits for the answer to what was taken under that number; it is dealt with by now.
@@ -207,10 +283,12 @@ impl Desk {
         self.news.notify_one();
     }
 
-    /// Takes nothing more; whoever waits for an answer hears that there will be none.
-    pub(in crate::post) fn close(&self) {
+    /// Takes nothing more; whoever waits for an answer hears that there will be none. Gives away what was taken from the
+    /// shelf and not acknowledged.
+    pub(in crate::post) fn close(&self) -> Vec<Kept> {
         let mut queue = self.queue();
-        queue.closed = true;
+        (queue.closed, queue.over) = (true, true);
+        let kept = std::mem::take(&mut queue.kept).into_values().collect();
         let left = (std::mem::take(&mut queue.letters), std::mem::take(&mut queue.owed));
         queue.taken.clear();
         queue.bytes = 0;
@@ -218,14 +296,19 @@ impl Desk {
         // Outside the lock: a lease has locks of its own.
         drop(left);
         self.news.notify_waiters();
+        kept
     }
 
     pub(in crate::post) fn is_closed(&self) -> bool {
         self.queue().closed
     }
 
+    /// How many wait.
     pub(in crate::post) fn depth(&self) -> usize {
-        self.queue().letters.len()
+        let queue = self.queue();
+        let shelf = self.shelf.as_ref().filter(|_| queue.placed && !queue.closed);
+        let kept = shelf.map_or(0, |shelf| usize::try_from(shelf.ready()).unwrap_or(usize::MAX));
+        queue.letters.len().saturating_add(kept)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -33,6 +33,9 @@ pub enum PostError {
     /// There is no such message, or it was dealt with already.
     #[error("there is no such message")]
     NoSuchMessage,
+    /// The mailbox on disk could not be read or written.
+    #[error("the mailbox on disk: {0}")]
+    Unkept(String),
     /// A name or a number that is none.
     #[error("{0}")]
     Invalid(String),

@@ -1,30 +1,33 @@
 //! Taking: the sender's permission is asked again, then the receiver's.
 
-use crate::action::{MsgReceive, MsgSubscribe};
+use crate::action::MsgSubscribe;
 use crate::gate::{Chain, Permit};
-use crate::post::desk::{Answer, Asker, Desk, Letter, Taken};
-use crate::post::send::{may_hear, parse};
+use crate::post::desk::{Answer, Desk, Settled};
+use crate::post::judge::{Counts, tell};
+use crate::post::send::parse;
 use crate::post::sender::Sender;
 use crate::post::{Office, PostError};
-use crate::{Peer, Session, Topic};
+use crate::{Session, Topic};
+use airssys_rt::durable::StoreError;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
-/// How many messages that the receiver may not hear are recorded singly. Who sends decides how many come, so the rest is
-/// counted, and told at each doubling.
-const RECORDED_SINGLY: u64 = 64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// How many letters one look refuses before others have their turn.
 const REFUSED_AT_ONCE: usize = 64;
 
+/// How long [`Inbox::next`] waits at a time.
+const A_WHILE: Duration = Duration::from_secs(3600);
+
+/// How long a disk that failed is left alone.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// A receiver's end. Dropping it closes the mailbox: whoever waits for an answer hears that there will be none.
 #[derive(Debug)]
 pub struct Inbox {
-    desk: Arc<Desk>,
-    office: Office,
-    refused: AtomicU64,
-    dropped: AtomicU64,
+    pub(in crate::post) desk: Arc<Desk>,
+    pub(in crate::post) office: Office,
+    pub(in crate::post) counts: Counts,
 }
 
 /// A message that is the receiver's.
@@ -53,18 +56,43 @@ pub struct Delivery {
 
 impl Inbox {
     pub(in crate::post) fn new(desk: Arc<Desk>, office: Office) -> Inbox {
-        Inbox { desk, office, refused: AtomicU64::new(0), dropped: AtomicU64::new(0) }
+        Inbox { desk, office, counts: Counts::default() }
     }
 
     /// The next message that the receiver may hear, waiting for it. Whoever deals with it serves its chain.
+    ///
+    /// # Errors
+    /// [`PostError::Ended`] when nothing comes any more.
     pub async fn next(&self, session: &Arc<Session>, import: &'static str) -> Result<Delivery, PostError> {
+        loop {
+            if let Some(delivery) = self.next_within(session, import, A_WHILE).await? {
+                return Ok(delivery);
+            }
+        }
+    }
+
+    /// The same, waiting no longer than that; what is there is taken however short it is.
+    ///
+    /// # Errors
+    /// As [`Inbox::next`].
+    pub async fn next_within(
+        &self,
+        session: &Arc<Session>,
+        import: &'static str,
+        most: Duration,
+    ) -> Result<Option<Delivery>, PostError> {
+        let mut end = std::pin::pin!(tokio::time::sleep(most));
         loop {
             // Registered before the look, so that nothing is missed in between.
             let news = self.desk.news.notified();
-            match self.try_next(session, import) {
-                Ok(Some(delivery)) => return Ok(delivery),
+            match self.look(session, import).await {
+                Ok(Some(delivery)) => return Ok(Some(delivery)),
                 Ok(None) if self.desk.is_closed() => return Err(PostError::Ended),
-                Ok(None) => news.await,
+                Ok(None) => tokio::select! {
+                    biased;
+                    () = news => {}
+                    () = &mut end => return Ok(None),
+                },
                 // Others first.
                 Err(Busy) => tokio::task::yield_now().await,
             }
@@ -82,12 +110,21 @@ impl Inbox {
         }
     }
 
+    /// Has whoever waits for a message look again.
+    pub fn look_again(&self) {
+        self.desk.news.notify_one();
+    }
+
     /// The next message that the receiver may hear, if there is one now; an error when nothing comes any more.
     ///
     /// # Errors
     /// [`PostError::Ended`].
-    pub fn take(&self, session: &Arc<Session>, import: &'static str) -> Result<Option<Delivery>, PostError> {
-        match self.try_next(session, import) {
+    pub async fn take(
+        &self,
+        session: &Arc<Session>,
+        import: &'static str,
+    ) -> Result<Option<Delivery>, PostError> {
+        match self.look(session, import).await {
             Ok(None) if self.desk.is_closed() => Err(PostError::Ended),
             Ok(taken) => Ok(taken),
             Err(Busy) => Ok(None),
@@ -98,88 +135,25 @@ impl Inbox {
         &self.desk
     }
 
-    /// The next message, if there is one now.
-    fn try_next(&self, session: &Arc<Session>, import: &'static str) -> Result<Option<Delivery>, Busy> {
+    /// The next message, if there is one now. Waits for the disk where that keeps it, and for nothing else.
+    async fn look(&self, session: &Arc<Session>, import: &'static str) -> Result<Option<Delivery>, Busy> {
         for _ in 0..REFUSED_AT_ONCE {
+            if let Some(shelf) = self.desk.shelf_first() {
+                match shelf.take().await {
+                    Ok(Some(taken)) => match self.judge_kept(shelf, &taken, session, import) {
+                        Some(delivery) => return Ok(Some(delivery)),
+                        None => continue,
+                    },
+                    Ok(None) => {}
+                    Err(error) => unreadable(session, import, &error).await,
+                }
+            }
             let Some(taken) = self.desk.next() else { return Ok(None) };
             if let Some(delivery) = self.judge(taken, session, import) {
                 return Ok(Some(delivery));
             }
         }
         Err(Busy)
-    }
-
-    /// Whether a letter may still be handed over. If not it is dropped, counted, and its sender told if it waits.
-    fn judge(&self, taken: Taken, session: &Arc<Session>, import: &'static str) -> Option<Delivery> {
-        let Taken { letter, missed } = taken;
-        if let Some(why) = lapsed(&letter, import) {
-            self.drop_letter(letter.reply, why);
-            return None;
-        }
-        // Under way until it is handed over, so that a change of policies waits for that.
-        let (lease, action, by) = (letter.lease.clone(), letter.action, letter.import);
-        let under_way = match letter.sender.component() {
-            Some(sender) => {
-                let Some(permit) = self.heard(sender, session, import) else {
-                    tell(letter.reply, Answer::Refused);
-                    return None;
-                };
-                permit.redeem().map(|heard| (Some(heard), None))
-            }
-            None => lease.enter(action, by).map(|sent| (None, Some(sent))),
-        };
-        let Ok(_under_way) = under_way else {
-            self.drop_letter(letter.reply, Answer::Refused);
-            return None;
-        };
-        let wants_reply = letter.reply.is_some();
-        let id = match self.desk.hand_over(missed, letter.reply) {
-            Ok(id) => id,
-            Err(asker) => {
-                self.drop_letter(Some(asker), Answer::Full);
-                return None;
-            }
-        };
-        Some(Delivery {
-            id,
-            sender: letter.sender,
-            chain: letter.chain,
-            topic: letter.topic,
-            wants_reply,
-            time_to_live: letter.expires.map(|end| end.saturating_duration_since(Instant::now())),
-            deliveries: 1,
-            missed,
-            body: letter.body,
-        })
-    }
-
-    fn drop_letter(&self, asker: Option<Asker>, why: Answer) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
-        tell(asker, why);
-    }
-
-    /// Decides whether the receiver may hear of it. Denials are recorded singly at first, then counted.
-    fn heard(
-        &self,
-        sender: &Peer,
-        session: &Arc<Session>,
-        import: &'static str,
-    ) -> Option<Permit<MsgReceive>> {
-        let weighed = session.weigh::<MsgReceive>(sender.clone(), import);
-        if weighed.is_allowed() {
-            return weighed.commit().ok();
-        }
-        let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
-        if refused <= RECORDED_SINGLY {
-            return weighed.commit().ok();
-        }
-        if refused.is_power_of_two() {
-            // It is refused whether or not this can be written.
-            drop(
-                session.note(import, &format!("{refused} messages were not permitted to be received so far")),
-            );
-        }
-        None
     }
 
     /// Answers a message that wants a reply, and is done with it.
@@ -192,12 +166,42 @@ impl Inbox {
         Ok(())
     }
 
-    /// Is done with a message. Whoever waits for an answer to it hears that there will be none.
+    /// Is done with a message. Whoever waits for an answer to it hears that there will be none. One of a durable mailbox
+    /// never comes again once this has returned.
+    ///
+    /// # Errors
+    /// [`PostError::NoSuchMessage`] as [`Inbox::reply`]; [`PostError::Unkept`] when it is not known whether it comes again:
+    /// it can be acknowledged once more.
+    pub async fn acknowledge(&self, id: u64) -> Result<(), PostError> {
+        match self.desk.settle(id).ok_or(PostError::NoSuchMessage)? {
+            Settled::Plain => Ok(()),
+            Settled::Owed(asker) => {
+                drop(asker);
+                Ok(())
+            }
+            Settled::Kept(kept) => {
+                let shelf = self.desk.shelf().ok_or(PostError::NoSuchMessage)?;
+                shelf.done(kept).await.map_err(|error| PostError::Unkept(error.to_string()))?;
+                // Only now: given up in the middle, it comes again unless it was on disk by then.
+                self.desk.done(id);
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives a message back that could not be dealt with: one of a durable mailbox comes again, or is a dead letter by
+    /// now. Of any other the receiver is done with it.
     ///
     /// # Errors
     /// [`PostError::NoSuchMessage`] as [`Inbox::reply`].
-    pub fn acknowledge(&self, id: u64) -> Result<(), PostError> {
-        self.desk.settle(id).map(drop).ok_or(PostError::NoSuchMessage)
+    pub fn give_up(&self, id: u64) -> Result<(), PostError> {
+        match self.desk.done(id) {
+            Some(kept) => {
+                self.office.give_back(&self.desk, [kept]);
+                Ok(())
+            }
+            None => self.desk.settle(id).map(drop).ok_or(PostError::NoSuchMessage),
+        }
     }
 
     /// Hears of a topic, and of all that lies in it, from now on.
@@ -233,12 +237,12 @@ impl Inbox {
     /// How many were dropped because their time was over, their sender gave up, a permission was taken back, or the
     /// receiver owed as many answers as it may.
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.counts.dropped.load(Ordering::Relaxed)
     }
 
     /// How many the receiver was not permitted to hear.
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.counts.unheard.load(Ordering::Relaxed)
     }
 
     /// Takes nothing more.
@@ -256,21 +260,9 @@ impl Drop for Inbox {
 /// Many were refused in a row.
 struct Busy;
 
-/// Why a letter is not wanted any more, or not permitted any more to whoever sent it, or to be heard of.
-fn lapsed(letter: &Letter, import: &'static str) -> Option<Answer> {
-    let expired = letter.expires.is_some_and(|end| end <= Instant::now());
-    let given_up = letter.reply.as_ref().is_some_and(|reply| reply.is_closed());
-    if expired || given_up {
-        return Some(Answer::TimedOut);
-    }
-    let sent = letter.lease.permits(letter.action, letter.import).is_ok();
-    let stands = sent && (letter.topic.is_none() || may_hear(&letter.subscriptions, import));
-    (!stands).then_some(Answer::Refused)
-}
-
-/// Tells whoever waits for an answer; who no longer does needs not be told.
-fn tell(asker: Option<Asker>, answer: Answer) {
-    if let Some(asker) = asker {
-        drop(asker.send(answer));
-    }
+/// Says that the shelf could not be read, and leaves it alone for a moment.
+async fn unreadable(session: &Session, import: &'static str, error: &StoreError) {
+    // It could not be read whether or not this can be written.
+    drop(session.note(import, &format!("the mailbox on disk: {error}")));
+    tokio::time::sleep(PATIENCE).await;
 }

@@ -5,15 +5,21 @@
 //! was taken back in between reaches what waits. Taking is decided too, with the receiver as principal; but for what an
 //! operator sends, which rests on the operator's permission alone.
 //!
+//! A mailbox may be durable: messages to it lie on a [`Shelf`] until they are acknowledged, also over a restart. Requests and
+//! events are never kept: who asked waits no longer, and who published does not wait for a disk.
+//!
 //! *Invariant:* sender, chain and time are stamped here from the session. A name that nobody has, one whose owner ended
 //! and one that is denied are told alike, as [`PostError::Unreachable`] by whoever shows it to a guest.
 
 mod desk;
+mod envelope;
 mod error;
 mod inbox;
+mod judge;
 mod office;
 mod send;
 mod sender;
+mod shelf;
 
 pub use desk::Terms;
 pub use error::PostError;
@@ -21,3 +27,4 @@ pub use inbox::{Delivery, Inbox};
 pub use office::Office;
 pub use send::{Draft, publish, request, send};
 pub use sender::Sender;
+pub use shelf::{Shelf, Trusts};

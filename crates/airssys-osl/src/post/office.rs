@@ -2,6 +2,7 @@
 
 use crate::gate::Lease;
 use crate::post::desk::{Desk, Terms};
+use crate::post::shelf::{Kept, Shelf};
 use crate::post::{Inbox, PostError};
 use crate::{Peer, Principal, Topic};
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ pub struct Office(Arc<RwLock<Book>>);
 #[derive(Debug, Default)]
 struct Book {
     desks: HashMap<Arc<str>, Arc<Desk>>,
+    shelves: HashMap<Arc<str>, Arc<Shelf>>,
     subscriptions: Vec<Subscription>,
 }
 
@@ -39,7 +41,7 @@ impl Office {
     /// # Errors
     /// [`PostError::Invalid`] while another has that name.
     pub fn open(&self, principal: &Arc<Principal>, instance: u64, terms: Terms) -> Result<Inbox, PostError> {
-        let desk = Arc::new(Desk::new(Arc::clone(principal), instance, terms));
+        let desk = self.new_desk(principal, instance, terms);
         match self.write().desks.entry(principal.name.as_str().into()) {
             Entry::Occupied(entry) if !entry.get().is_closed() => {
                 return Err(PostError::Invalid(format!("`{}` has a mailbox already", principal.name)));
@@ -47,12 +49,39 @@ impl Office {
             Entry::Occupied(mut entry) => drop(entry.insert(Arc::clone(&desk))),
             Entry::Vacant(entry) => drop(entry.insert(Arc::clone(&desk))),
         }
+        desk.place();
         Ok(Inbox::new(desk, self.clone()))
     }
 
     /// A mailbox that nobody can send to yet, for an instance that is to take another's place.
     pub fn waiting(&self, principal: &Arc<Principal>, instance: u64, terms: Terms) -> Inbox {
-        Inbox::new(Arc::new(Desk::new(Arc::clone(principal), instance, terms)), self.clone())
+        Inbox::new(self.new_desk(principal, instance, terms), self.clone())
+    }
+
+    fn new_desk(&self, principal: &Arc<Principal>, instance: u64, terms: Terms) -> Arc<Desk> {
+        Arc::new(Desk::new(Arc::clone(principal), instance, terms, self.shelf(&principal.name)))
+    }
+
+    /// Keeps the messages to whoever has that name from now on, or keeps them no longer. Said before anybody has it.
+    pub fn keep(&self, name: &str, shelf: Option<Arc<Shelf>>) {
+        let before = match shelf {
+            Some(shelf) => self.write().shelves.insert(name.into(), shelf),
+            None => self.write().shelves.remove(name),
+        };
+        // Outside the lock: what lies there has locks of its own.
+        drop(before);
+    }
+
+    /// Where the messages to whoever has that name are kept, if they are.
+    pub fn shelf(&self, name: &str) -> Option<Arc<Shelf>> {
+        self.read().shelves.get(name).cloned()
+    }
+
+    /// Says to whoever has that name that something may lie on its shelf.
+    pub fn tell(&self, name: &str) {
+        if let Some(desk) = self.desk(name) {
+            desk.news.notify_one();
+        }
     }
 
     /// Puts a mailbox in the place of the one that has its owner's name: what comes from now on comes here, and so does
@@ -65,6 +94,7 @@ impl Office {
         if let Some((letters, missed)) = left {
             desk.adopt(letters, missed);
         }
+        desk.place();
     }
 
     /// The component of that name, as it lives now if it does. None for what is no name.
@@ -127,11 +157,21 @@ impl Office {
 
     /// Takes a mailbox that was closed out of the book, unless another has its name by now.
     pub(in crate::post) fn close(&self, desk: &Arc<Desk>) {
-        desk.close();
+        self.give_back(desk, desk.close());
         self.unsubscribe(desk, None);
         let mut book = self.write();
         if book.desks.get(desk.principal.name.as_str()).is_some_and(|known| Arc::ptr_eq(known, desk)) {
             book.desks.remove(desk.principal.name.as_str());
+        }
+    }
+
+    /// What was taken from a shelf and not acknowledged comes again, to whoever has the name then.
+    pub(in crate::post) fn give_back(&self, desk: &Desk, kept: impl IntoIterator<Item = Kept>) {
+        for kept in kept {
+            let (office, name) = (self.clone(), desk.principal.name.clone());
+            if let Some(shelf) = desk.shelf() {
+                shelf.give_back(kept, move || office.tell(&name));
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use crate::action::{MsgPublish, MsgRequest, MsgSend};
 use crate::gate::{Lease, Permit};
 use crate::post::desk::{Answer, Desk, Letter, Refused};
 use crate::post::sender::Sender;
+use crate::post::shelf::Shelf;
 use crate::post::{Office, PostError};
 use crate::{ActionId, Peer, Session, Topic};
 use std::sync::Arc;
@@ -23,34 +24,66 @@ pub struct Draft {
     pub time_to_live: Option<Duration>,
 }
 
-/// Sends a message to the component of that name, and does not wait for what becomes of it.
+/// Sends a message to the component of that name, and does not wait for what becomes of it. When this has returned, it is
+/// in the mailbox, and on disk if that is durable.
 ///
 /// # Errors
 /// Each case of [`PostError`] but those of waiting. Whether there is a receiver, and what its bounds are, is told only to
 /// whom it is permitted to send.
-pub fn send(
+pub async fn send(
     office: &Office,
     session: &Arc<Session>,
     target: &str,
     draft: Draft,
     import: &'static str,
 ) -> Result<(), PostError> {
-    let body: Arc<[u8]> = draft.body.into();
+    let Draft { body, time_to_live } = draft;
+    let body: Arc<[u8]> = body.into();
     for _ in 0..MAX_CHANGES {
-        let (desk, peer) = addressed(office, target)?;
-        let mut permit: Permit<MsgSend> = session.authorize(peer, import)?;
-        let desk = desk.ok_or(PostError::Unreachable)?;
-        let _begun = permit.begin()?;
-        let mut letter = letter(session, permit.into_lease(), ActionId::MsgSend, import);
-        letter.body = Arc::clone(&body);
-        letter.expires = draft.time_to_live.and_then(|time| Instant::now().checked_add(time));
-        match desk.put(letter) {
+        match posted(office, session, target, &body, time_to_live, import)? {
             // Another version has taken its place since: that one is asked about.
-            Err(Refused::Closed) => {}
-            put => return put.map_err(PostError::from),
+            Posted::Put(Err(Refused::Closed)) => {}
+            Posted::Put(put) => return put.map_err(PostError::from),
+            Posted::ToKeep(shelf, letter) => {
+                // A change of policies does not wait for the disk: what is kept is asked about when it is taken.
+                shelf.put(*letter, time_to_live).await?;
+                office.tell(target);
+                return Ok(());
+            }
         }
     }
     Err(PostError::Unreachable)
+}
+
+/// What became of a letter.
+enum Posted {
+    /// It is in memory, or is not.
+    Put(Result<(), Refused>),
+    /// It is to be put on a shelf.
+    ToKeep(Arc<Shelf>, Box<Letter>),
+}
+
+/// Decides, and puts a letter down in memory if that is where it is to lie.
+fn posted(
+    office: &Office,
+    session: &Arc<Session>,
+    target: &str,
+    body: &Arc<[u8]>,
+    time_to_live: Option<Duration>,
+    import: &'static str,
+) -> Result<Posted, PostError> {
+    let (desk, peer) = addressed(office, target)?;
+    let mut permit: Permit<MsgSend> = session.authorize(peer, import)?;
+    let desk = desk.ok_or(PostError::Unreachable)?;
+    let _begun = permit.begin()?;
+    let mut letter = letter(session, permit.into_lease(), ActionId::MsgSend, import);
+    letter.body = Arc::clone(body);
+    if let Some(shelf) = desk.shelf() {
+        desk.measured(&letter)?;
+        return Ok(Posted::ToKeep(Arc::clone(shelf), Box::new(letter)));
+    }
+    letter.expires = time_to_live.and_then(|time| Instant::now().checked_add(time));
+    Ok(Posted::Put(desk.put(letter)))
 }
 
 /// Sends a message and waits for its answer, no longer than `most`. When the permission is lost, the wait is over.
@@ -172,6 +205,7 @@ fn letter(session: &Arc<Session>, lease: Lease, action: ActionId, import: &'stat
     let subject = session.subject();
     Letter {
         sender: Sender::of(subject),
+        key_id: subject.key_id().cloned(),
         chain: if action == ActionId::MsgRequest {
             subject.chain_of_callee()
         } else {
@@ -185,6 +219,7 @@ fn letter(session: &Arc<Session>, lease: Lease, action: ActionId, import: &'stat
         import,
         subscriptions: Arc::default(),
         reply: None,
+        behind: 0,
     }
 }
 

@@ -29,6 +29,14 @@ impl Sender {
         }
     }
 
+    /// The operator, if it is one.
+    pub fn operator(&self) -> Option<&Arc<Operator>> {
+        match self {
+            Sender::Component(_) => None,
+            Sender::Operator(operator) => Some(operator),
+        }
+    }
+
     /// The component, if it is one.
     pub fn component(&self) -> Option<&Peer> {
         match self {

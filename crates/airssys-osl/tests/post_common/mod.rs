@@ -4,8 +4,10 @@
 use crate::common::{self, IMPORT, Log, Script};
 use airssys_osl::post::{Delivery, Draft, Inbox, Office, PostError, Terms, send};
 use airssys_osl::{ActionId, Gate, Principal, Session, Subject};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 pub(crate) const TERMS: Terms = Terms { messages: 8, body_bytes: 1000, bytes: 1 << 20 };
@@ -46,12 +48,13 @@ impl World {
 
     pub(crate) fn session(&self, name: &str) -> Arc<Session> {
         let principal = Principal { name: name.to_owned(), ..common::principal() };
-        self.gate.session(Subject::new(principal, self.instances.fetch_add(1, Ordering::SeqCst)))
+        let subject = Subject::new(principal, self.instances.fetch_add(1, Ordering::SeqCst));
+        self.gate.session(subject.signed_by("key-1"))
     }
 
     pub(crate) fn send(&self, from: &Actor, to: &str, body: &str) -> Result<(), PostError> {
         let draft = Draft { body: body.as_bytes().to_vec(), time_to_live: None };
-        send(&self.office, &from.session, to, draft, IMPORT)
+        at_once(send(&self.office, &from.session, to, draft, IMPORT))
     }
 
     pub(crate) fn swap(&self, rule: impl Fn(ActionId, &str) -> bool + Send + Sync + 'static) {
@@ -94,4 +97,12 @@ pub(crate) fn told(error: &PostError) -> &'static str {
 
 pub(crate) fn text(delivery: &Delivery) -> &str {
     std::str::from_utf8(&delivery.body).unwrap()
+}
+
+/// What has nothing to wait for.
+pub(crate) fn at_once<T>(work: impl Future<Output = T>) -> T {
+    let Poll::Ready(done) = pin!(work).poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it waits for something")
+    };
+    done
 }

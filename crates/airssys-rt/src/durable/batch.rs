@@ -81,7 +81,7 @@ impl<'b, 'txn> Batch<'b, 'txn> {
     pub(super) fn wait(&mut self, name: &str, waiter: Waiter) {
         match (self.after.failed.clone(), self.queues.get_mut(name)) {
             (None, Some(queue)) => queue.wait(waiter),
-            (failed, _) => drop(waiter.send(Err(failed.unwrap_or(StoreError::Closed)))),
+            (failed, _) => waiter.send(Err(failed.unwrap_or(StoreError::Closed))),
         }
     }
 
@@ -197,7 +197,7 @@ impl<'b, 'txn> Batch<'b, 'txn> {
                     Ok(None) => queue.wait_first(waiter),
                     Err(error) => {
                         // Who waits no longer is not told; the batch fails all the same.
-                        drop(waiter.send(Err(error.clone())));
+                        waiter.send(Err(error.clone()));
                         return Err(error);
                     }
                 }

@@ -57,7 +57,26 @@ pub struct Delivery {
 }
 
 /// Who waits for a message.
-pub(super) type Waiter = oneshot::Sender<Result<Parcel, StoreError>>;
+pub(super) struct Waiter {
+    tell: oneshot::Sender<Result<Option<Parcel>, StoreError>>,
+    /// Is told at once when there is none.
+    hurried: bool,
+}
+
+impl Waiter {
+    pub(super) fn is_closed(&self) -> bool {
+        self.tell.is_closed()
+    }
+
+    pub(super) fn is_hurried(&self) -> bool {
+        self.hurried
+    }
+
+    /// A parcel that nobody takes comes back by itself.
+    pub(super) fn send(self, parcel: Result<Option<Parcel>, StoreError>) {
+        drop(self.tell.send(parcel));
+    }
+}
 
 /// Why a message is a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +104,7 @@ pub struct DeadLetter {
 #[derive(Debug, Default)]
 pub(super) struct Gauge {
     pub(super) waiting: AtomicU64,
+    pub(super) ready: AtomicU64,
     pub(super) dead: AtomicU64,
     pub(super) bytes: AtomicU64,
 }
@@ -132,18 +152,34 @@ impl Mailbox {
     ///
     /// [`StoreError`] when the store failed. Nothing was handed out then.
     pub async fn next(&self) -> Result<Delivery, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let name = Arc::clone(&self.name);
+        // Who is not hurried is not told that there is none.
+        self.ask_for_one(false).await?.ok_or(StoreError::Closed)
+    }
+
+    /// The first message that is not handed out, if there is one now.
+    ///
+    /// Dropping the future takes nothing, as with [`Mailbox::next`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Mailbox::next`].
+    pub async fn try_next(&self) -> Result<Option<Delivery>, StoreError> {
+        self.ask_for_one(true).await
+    }
+
+    async fn ask_for_one(&self, hurried: bool) -> Result<Option<Delivery>, StoreError> {
+        let (tell, answered) = oneshot::channel();
+        let (name, waiter) = (Arc::clone(&self.name), Waiter { tell, hurried });
         let place = self.link.place().await?;
         let wait: Job = Box::new(move |batch| {
             match batch {
-                Ok(batch) => batch.wait(&name, answer),
-                Err(error) => drop(answer.send(Err(error))),
+                Ok(batch) => batch.wait(&name, waiter),
+                Err(error) => waiter.send(Err(error)),
             }
             Box::new(|_| ())
         });
         self.link.send(wait, Some(place))?;
-        answered.await.unwrap_or(Err(StoreError::Closed)).map(Parcel::claim)
+        Ok(answered.await.unwrap_or(Err(StoreError::Closed))?.map(Parcel::claim))
     }
 
     /// The message was handled: it never comes again. Whether it was handed out at all.
@@ -165,6 +201,24 @@ impl Mailbox {
     pub async fn release(&self, sequence: u64) -> Result<bool, StoreError> {
         let name = Arc::clone(&self.name);
         self.link.ask(move |batch| batch.release(&name, sequence)).await
+    }
+
+    /// The same as [`Mailbox::acknowledge`], for who does not wait for it. Should it fail, the message stays handed out.
+    pub fn acknowledge_later(&self, sequence: u64) {
+        let name = Arc::clone(&self.name);
+        self.later(job(move |batch| batch.acknowledge(&name, sequence), drop));
+    }
+
+    /// The same as [`Mailbox::release`], for who does not wait for it; `then` is called when it is done or has failed, by
+    /// the store's own thread, which does nothing else meanwhile.
+    pub fn release_later(&self, sequence: u64, then: impl FnOnce() + Send + 'static) {
+        let name = Arc::clone(&self.name);
+        self.later(job(move |batch| batch.release(&name, sequence), move |_| then()));
+    }
+
+    fn later(&self, job: Job) {
+        // An error says that the store is closed: it will deliver again when it is opened.
+        drop(self.link.send(job, None));
     }
 
     /// The receiver is gone: releases all that it had, and says how many.
@@ -213,6 +267,12 @@ impl Mailbox {
     #[must_use]
     pub fn depth(&self) -> u64 {
         self.gauge.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Messages that are not handed out, without a look at the disk.
+    #[must_use]
+    pub fn ready(&self) -> u64 {
+        self.gauge.ready.load(Ordering::Relaxed)
     }
 
     /// Dead letters, without a look at the disk.

@@ -102,7 +102,9 @@ impl Queue {
 
     pub(super) fn measure(&self) {
         let waiting = u64::try_from(self.heads.len()).unwrap_or(u64::MAX);
+        let ready = u64::try_from(self.ready.len()).unwrap_or(u64::MAX);
         self.gauge.waiting.store(waiting, Ordering::Relaxed);
+        self.gauge.ready.store(ready, Ordering::Relaxed);
         self.gauge.dead.store(self.dead, Ordering::Relaxed);
         self.gauge.bytes.store(self.bytes, Ordering::Relaxed);
     }
@@ -119,6 +121,14 @@ impl Queue {
             return None;
         }
         std::iter::from_fn(|| self.waiting.pop_front()).find(|waiter| !waiter.is_closed())
+    }
+
+    /// Tells those who are hurried and got nothing.
+    pub(super) fn answer_hurried(&mut self, result: &Result<(), StoreError>) {
+        let (hurried, patient): (VecDeque<_>, _) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|waiter: &Waiter| waiter.is_hurried());
+        self.waiting = patient;
+        hurried.into_iter().for_each(|waiter| waiter.send(result.clone().map(|()| None)));
     }
 
     /// Nothing was there for it after all.

@@ -75,9 +75,17 @@ impl Store {
     ///
     /// Those of [`Store::open`].
     pub fn open_blocking(backend: impl StorageBackend) -> Result<Self, StoreError> {
+        Self::open_blocking_with_clock(backend, wall_clock())
+    }
+
+    /// The same with another clock, by which messages expire.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::open`].
+    pub fn open_blocking_with_clock(backend: impl StorageBackend, clock: Clock) -> Result<Self, StoreError> {
         let (answer, opened) = mpsc::channel();
-        let sender =
-            worker::start(Shared::new(backend), wall_clock(), move |opened| drop(answer.send(opened)))?;
+        let sender = worker::start(Shared::new(backend), clock, move |opened| drop(answer.send(opened)))?;
         let mirror = opened.recv().unwrap_or(Err(StoreError::Closed))?;
         Ok(Self::new(sender, mirror))
     }

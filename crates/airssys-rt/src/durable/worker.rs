@@ -98,10 +98,9 @@ impl Worker {
         let result = after.failed.map_or(Ok(()), Err);
         done.into_iter().for_each(|done| done(result.clone()));
         for (waiter, name, delivery) in after.handed {
-            let parcel = result.clone().map(|()| Parcel::new(delivery, name, self.back.clone()));
-            // A parcel that is not taken comes back by itself.
-            drop(waiter.send(parcel));
+            waiter.send(result.clone().map(|()| Some(Parcel::new(delivery, name, self.back.clone()))));
         }
+        self.queues.values_mut().for_each(|queue| queue.answer_hurried(&result));
     }
 
     /// Does all the work in one transaction, and commits it.
