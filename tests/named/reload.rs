@@ -164,6 +164,41 @@ async fn a_version_that_fails_to_start_leaves_its_record_and_nothing_else() {
     assert_eq!(told(&a, "all:version:;;count:").await, "1\n1");
 }
 
+#[tokio::test]
+async fn a_version_hears_of_no_topic_that_it_may_not_subscribe_to_and_of_the_others_as_before() {
+    let policy = format!(
+        "{ALLOW_ALL} @id(\"no\") forbid (principal, action == Action::\"msg:subscribe\", resource == Topic::\"/secret\")
+            when {{ principal.release >= 8 }};"
+    );
+    let (runtime, log) = runtime(&policy);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    let b = runtime.spawn(actor("b")).await.unwrap();
+    assert_eq!(told(&a, "subscribe:/secret+/news").await, "ok");
+    let all = "all:publish:/secret=hidden;;publish:/news/today=known";
+    told(&b, all).await;
+    until(async || told(&a, "heard:").await.lines().count() == 2).await;
+    let reloaded = runtime.reload("acme/a", version("a", "probe-actor-2", 8)).await.unwrap();
+    assert_eq!(reloaded.subscriptions_lost, ["/secret"]);
+    told(&b, all).await;
+    // In order after those: what else there was has been heard by then.
+    told(&b, "request:acme/a,30000=echo:x").await;
+    let heard = told(&a, "heard:").await;
+    assert_eq!(heard.lines().filter(|line| line.contains("known")).count(), 1, "{heard}");
+    assert!(!heard.contains("hidden"), "{heard}");
+    let denied = of_kind(&log, "decision");
+    let denied: Vec<_> = denied.iter().filter(|record| record["verdict"] == "deny").collect();
+    assert_eq!(denied.len(), 1, "{denied:?}");
+    assert_eq!(
+        (&denied[0]["action"], &denied[0]["resource"]["id"]),
+        (&"msg:subscribe".into(), &"/secret".into())
+    );
+    // And the one after that.
+    let reloaded = runtime.reload("acme/a", version("a", "probe-actor", 8)).await.unwrap();
+    assert!(reloaded.subscriptions_lost.is_empty());
+    told(&b, all).await;
+    until(async || told(&a, "heard:").await.contains("known")).await;
+}
+
 /// Code that was compiled before is kept for a while; that says nothing of who may run it.
 #[tokio::test]
 async fn bytes_that_ran_before_are_verified_each_time() {

@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 use wasmtime::component::Val;
 
 /// What is asked, as the log names it.
-const RELOAD: &str = "component:reload";
+pub(in crate::embed::named) const RELOAD: &str = "component:reload";
 
 /// What came of a reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Reloaded {
     pub state_handed_over: bool,
     /// What the new one imports or may use beyond the one before, which the policies permit.
     pub widened: Vec<String>,
+    /// The topics that the one before heard of and the new one does not: it may not subscribe to them.
+    pub subscriptions_lost: Vec<String>,
 }
 
 /// Who asks for it: the version that comes, or somebody else.
@@ -45,7 +47,7 @@ impl ComponentRuntime {
     /// the version that comes as principal; and `component:widen` when it imports more, or has a higher limit.
     ///
     /// When both versions export `airssys:runtime/state`, the one before is asked for its state when it has done what it had
-    /// begun, and the new one given that. Subscriptions are not handed over.
+    /// begun, and the new one given that. It goes on hearing of the topics that it may subscribe to; each is asked about.
     ///
     /// # Errors
     /// As [`ComponentRuntime::load_component`]; [`Error::Unknown`], [`Error::Unavailable`], [`Error::Reload`]. The version
@@ -185,7 +187,7 @@ impl Change {
         let (version, held) = (Arc::clone(&new), (closed, paused));
         let adopt = |reply| Adopt { before, version, ahead, component, permit, held, reply };
         // Without an answer the seat has ended before it came to this, and nothing has changed.
-        seat.ask(adopt).await.map_err(|_| unavailable())??;
+        let lost = seat.ask(adopt).await.map_err(|_| unavailable())??;
         let (was, is) = (old.principal(), new.principal());
         Ok(Reloaded {
             from: (was.version, was.release),
@@ -193,6 +195,7 @@ impl Change {
             digest: is.digest.clone(),
             state_handed_over,
             widened,
+            subscriptions_lost: lost.iter().map(|topic| topic.as_str().to_owned()).collect(),
         })
     }
 }

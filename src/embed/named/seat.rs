@@ -1,12 +1,13 @@
 //! The actor that a supervisor starts for a named component.
 
 use crate::embed::named::Route;
+use crate::embed::named::reload::RELOAD;
 use crate::embed::runtime::Shared;
 use crate::embed::version::{Place, Version};
 use crate::embed::{Component, Error};
 use crate::host::linked::Target;
 use airssys_osl::action::ComponentReload;
-use airssys_osl::{Permit, replace};
+use airssys_osl::{Permit, Topic, replace};
 use airssys_rt::{Actor, Context, Down, ExitReason, Failure, MonitorId, Reply};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -29,8 +30,8 @@ pub(in crate::embed) struct Adopt {
     pub(in crate::embed) permit: Permit<ComponentReload>,
     /// Until this is dropped nobody begins a call, and no message is handed over: also when nobody waits for it any more.
     pub(in crate::embed) held: (OwnedRwLockWriteGuard<()>, OwnedMutexGuard<()>),
-    /// Told when it has taken the place, or why not: then nothing has changed.
-    pub(in crate::embed) reply: Reply<Result<(), Error>>,
+    /// Told when it has taken the place, with the topics it no longer hears of; or why not: then nothing has changed.
+    pub(in crate::embed) reply: Reply<Result<Vec<Topic>, Error>>,
 }
 
 impl Seat {
@@ -80,17 +81,16 @@ impl Seat {
         component: &Component,
         permit: Permit<ComponentReload>,
         becomes: impl FnOnce(&Route),
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Topic>, Error> {
         if !Arc::ptr_eq(before, &self.component) {
             return Err(Error::Unavailable { name: self.route.name.to_string() });
         }
         let switched = replace::replaced(permit, || {
             component.runs()?;
-            if let Some(inbox) = component.live.inbox() {
-                component.shared.office().succeed(inbox);
-            }
+            let live = &component.live;
+            let lost = live.inbox().map(|inbox| inbox.succeed(&live.session, RELOAD));
             becomes(&self.route);
-            Ok(())
+            Ok(lost.unwrap_or_default())
         });
         switched.map_err(Error::Denied)?
     }

@@ -66,6 +66,16 @@ pub(in crate::post) struct Letter {
     pub(in crate::post) behind: u64,
 }
 
+impl Letter {
+    /// An event is heard of by what its receiver's mailbox is subscribed with from now on.
+    pub(in crate::post) fn rests_on(&mut self, heard: &[(Topic, Lease)]) {
+        let Some(topic) = self.topic.as_ref().filter(|_| self.subscription.is_some()) else { return };
+        if let Some((_, lease)) = heard.iter().find(|(wider, _)| wider.holds(topic)) {
+            self.subscription = Some(lease.clone());
+        }
+    }
+}
+
 /// One receiver's mailbox.
 #[derive(Debug)]
 pub(in crate::post) struct Desk {

@@ -204,6 +204,20 @@ impl Inbox {
         }
     }
 
+    /// Takes the place of the mailbox that has its owner's name, as [`Office::succeed`], and hears of the topics that were
+    /// heard of there, as far as its owner may: each is decided on anew. Those that are lost.
+    pub fn succeed(&self, session: &Arc<Session>, import: &'static str) -> Vec<Topic> {
+        let permitted = |topic: Topic| {
+            // A denial is in the log, and told with what is lost.
+            let mut permit: Permit<MsgSubscribe> = session.authorize(topic.clone(), import).ok()?;
+            let _begun = permit.begin().ok()?;
+            Some((topic, permit.into_lease()))
+        };
+        let topics = self.office.topics(&self.desk.principal.name).into_iter();
+        let heard: Vec<_> = topics.filter_map(permitted).collect();
+        self.office.take_over(&self.desk, &heard)
+    }
+
     /// Hears of a topic, and of all that lies in it, from now on.
     ///
     /// # Errors

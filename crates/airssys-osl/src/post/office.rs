@@ -23,6 +23,25 @@ struct Book {
     subscriptions: Vec<Subscription>,
 }
 
+impl Book {
+    fn hears(&self, desk: &Arc<Desk>, topic: &Topic) -> bool {
+        self.subscriptions.iter().any(|one| Arc::ptr_eq(&one.desk, desk) && one.topic == *topic)
+    }
+
+    /// Adds a subscription unless it is there. False when there are too many.
+    fn add(&mut self, new: Subscription) -> bool {
+        if self.hears(&new.desk, &new.topic) {
+            return true;
+        }
+        let own = self.subscriptions.iter().filter(|one| Arc::ptr_eq(&one.desk, &new.desk));
+        let has_room = own.count() < MAX_TOPICS;
+        if has_room {
+            self.subscriptions.push(new);
+        }
+        has_room
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Subscription {
     topic: Topic,
@@ -87,14 +106,40 @@ impl Office {
     /// Puts a mailbox in the place of the one that has its owner's name: what comes from now on comes here, and so does
     /// what waits there, in its order. What was taken from there can still be answered there.
     pub fn succeed(&self, inbox: &Inbox) {
-        let desk = inbox.desk();
+        drop(self.take_over(inbox.desk(), &[]));
+    }
+
+    /// The same, and what was heard of there is heard of here by those permissions. What is not.
+    pub(in crate::post) fn take_over(&self, desk: &Arc<Desk>, heard: &[(Topic, Lease)]) -> Vec<Topic> {
         let mut book = self.write();
         let before = book.desks.insert(desk.principal.name.as_str().into(), Arc::clone(desk));
-        let left = before.filter(|before| !Arc::ptr_eq(before, desk)).map(|before| before.retire());
-        if let Some((letters, missed)) = left {
-            desk.adopt(letters, missed);
+        let Some(before) = before.filter(|before| !Arc::ptr_eq(before, desk)) else {
+            desk.place();
+            return Vec::new();
+        };
+        let ended: Vec<_> =
+            book.subscriptions.extract_if(.., |one| Arc::ptr_eq(&one.desk, &before)).collect();
+        for (topic, lease) in heard {
+            book.add(Subscription { topic: topic.clone(), desk: Arc::clone(desk), lease: lease.clone() });
         }
+        let (mut letters, missed) = before.retire();
+        letters.iter_mut().for_each(|letter| letter.rests_on(heard));
+        desk.adopt(letters, missed);
         desk.place();
+        let lost = ended.iter().filter(|one| !book.hears(desk, &one.topic)).map(|one| one.topic.clone());
+        let lost = lost.collect();
+        drop(book);
+        // Outside the lock: a lease has locks of its own.
+        drop(ended);
+        lost
+    }
+
+    /// What is heard of in the mailbox of that name.
+    pub(in crate::post) fn topics(&self, name: &str) -> Vec<Topic> {
+        let book = self.read();
+        let Some(desk) = book.desks.get(name) else { return Vec::new() };
+        let own = book.subscriptions.iter().filter(|one| Arc::ptr_eq(&one.desk, desk));
+        own.map(|one| one.topic.clone()).collect()
     }
 
     /// The component of that name, as it lives now if it does. None for what is no name.
@@ -139,11 +184,10 @@ impl Office {
             drop(before);
             return Ok(());
         }
-        if book.subscriptions.iter().filter(|one| own(one)).count() >= MAX_TOPICS {
-            return Err(PostError::Invalid(format!("no component hears of more than {MAX_TOPICS} topics")));
+        match book.add(Subscription { topic, desk: Arc::clone(desk), lease }) {
+            true => Ok(()),
+            false => Err(PostError::Invalid(format!("no component hears of more than {MAX_TOPICS} topics"))),
         }
-        book.subscriptions.push(Subscription { topic, desk: Arc::clone(desk), lease });
-        Ok(())
     }
 
     pub(in crate::post) fn unsubscribe(&self, desk: &Arc<Desk>, topic: Option<&Topic>) {
