@@ -348,34 +348,6 @@ async fn a_name_has_one_mailbox_and_a_successor_takes_what_comes_from_then_on() 
 }
 
 #[tokio::test]
-async fn a_successor_hears_of_the_topics_that_it_may_also_of_what_waits_already() {
-    let world = World::new(|_, _| true);
-    let (a, b) = (world.actor("acme/a"), world.actor("acme/b"));
-    let publish = |topic, body: &str| {
-        publish(&world.office, &a.session, topic, body.as_bytes().to_vec(), IMPORT).unwrap();
-    };
-    for topic in ["/late", "/news"] {
-        b.inbox.subscribe(&b.session, topic, IMPORT).unwrap();
-    }
-    publish("/late", "waits in vain");
-    publish("/news/today", "waits");
-    world.swap(|action, topic| !(action == ActionId::MsgSubscribe && topic == "/late"));
-    let session = world.session("acme/b");
-    let successor = world.office.waiting(session.subject().component().unwrap(), 9, TERMS);
-    let lost = successor.succeed(&session, IMPORT);
-    assert_eq!(lost.iter().map(|topic| topic.as_str()).collect::<Vec<_>>(), ["/late"]);
-    world.swap(|_, _| true);
-    publish("/late", "comes in vain");
-    publish("/news/today", "comes");
-    // As one that has gone.
-    b.session.revoke();
-    for expected in ["waits", "comes"] {
-        assert_eq!(text(&successor.take(&session, IMPORT).unwrap().unwrap()), expected);
-    }
-    assert_eq!((successor.depth(), b.inbox.depth()), (0, 0), "each is told once");
-}
-
-#[tokio::test]
 async fn what_was_taken_before_a_change_of_version_is_answered_after_it() {
     let world = World::new(|_, _| true);
     let (a, b) = (world.actor("acme/a"), world.actor("acme/b"));

@@ -1,7 +1,6 @@
 //! The thread that looks when the system says that there is something to see.
 #![expect(
     clippy::disallowed_methods,
-    clippy::disallowed_types,
     reason = "the host's own files; what takes authority from the process says `_ambient`"
 )]
 

@@ -69,10 +69,9 @@ pub(in crate::post) struct Letter {
 impl Letter {
     /// An event is heard of by what its receiver's mailbox is subscribed with from now on.
     pub(in crate::post) fn rests_on(&mut self, heard: &[(Topic, Lease)]) {
-        let Some(topic) = self.topic.as_ref().filter(|_| self.subscription.is_some()) else { return };
-        if let Some((_, lease)) = heard.iter().find(|(wider, _)| wider.holds(topic)) {
-            self.subscription = Some(lease.clone());
-        }
+        let Some(topic) = &self.topic else { return };
+        let standing = heard.iter().filter(|(wider, _)| wider.holds(topic));
+        self.subscriptions = standing.map(|(_, lease)| lease.clone()).collect();
     }
 }
 
