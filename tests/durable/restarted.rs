@@ -1,12 +1,13 @@
 //! What lies on disk when the host starts anew is no permission: it is decided by what is in force then.
 
 use crate::support::{self, ALLOW_ALL, KEY, of_kind};
-use crate::world::{actor, durable, heard, over, runtime, signed_by, spec, told, trusting, until};
+use crate::world::{AT_LAST, actor, durable, heard, over, runtime, signed_by, spec, told, trusting, until};
+use airssys_rt::durable::Store;
 use airssys_wasm::audit::Memory;
 use airssys_wasm::embed::{ComponentRuntime, Named, Reason};
 use airssys_wasm::identity::SecretKey;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A run of the host in which these verbs are told to an actor `a`, whose messages to `b` nobody takes.
 async fn sent(state: &Path, verbs: &str) {
@@ -81,6 +82,33 @@ async fn what_has_expired_meanwhile_is_a_dead_letter() {
         (dead.len(), dead[0].reason, dead[0].body.as_slice()),
         (1, Reason::Expired, b"echo:1".as_slice())
     );
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_nothing_wanted_again() {
+    let directory = tempfile::tempdir().unwrap();
+    sent(directory.path(), "send-ttl:acme/b,600000=echo:1").await;
+    // What a host whose clock is an hour ahead of this one would have left there.
+    let later = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).as_millisecond() as u64;
+    let store = open(directory.path());
+    store.marks().raise_blocking("clock", "wall", later).unwrap();
+    store.close().await;
+    let (_runtime, b, _) = taken(directory.path(), ALLOW_ALL).await;
+    until(async || b.status().dead_letters == 1).await;
+    assert_eq!(b.dead_letters(0, 9).await.unwrap()[0].reason, Reason::Expired);
+}
+
+/// The store of a host that ended a moment ago.
+fn open(state: &Path) -> Store {
+    let begun = Instant::now();
+    loop {
+        let backend = airssys_osl::host_files::database_ambient(state, "state.redb").unwrap();
+        match Store::open_blocking(backend) {
+            Ok(store) => return store,
+            Err(error) => assert!(begun.elapsed() < AT_LAST, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[tokio::test]

@@ -132,7 +132,7 @@ async fn what_the_receiver_may_not_hear_is_dropped_after_a_restart() {
     let world = disk.run(|action, id| action != ActionId::MsgReceive || id != "acme/a").await;
     let b = world.actor("acme/b");
     assert_eq!(all(&b).await, ["of c"]);
-    assert_eq!(b.inbox.refused(), 1);
+    assert_eq!((b.inbox.dropped(), b.inbox.refused()), (1, 1));
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_permission_that_is_lost_at_the_last_moment_drops_what_is_kept() {
     let meddle = Box::new(move || script.swap(|action, _| action != ActionId::MsgReceive));
     *world.log.then.lock().unwrap() = Some((ActionId::MsgReceive, meddle));
     assert!(all(&b).await.is_empty());
-    assert_eq!((b.inbox.dropped(), b.inbox.refused()), (1, 1));
+    assert_eq!((b.inbox.dropped(), b.inbox.refused()), (2, 1));
 }
 
 #[tokio::test]
@@ -361,20 +361,72 @@ async fn a_disk_that_fails_is_told_to_who_sends_and_not_taken_for_an_empty_mailb
 }
 
 #[tokio::test]
+async fn a_receiver_that_is_ending_and_a_log_that_fails_say_nothing_of_what_is_kept() {
+    let disk = after_a_restart().await;
+    let world = disk.run(everything).await;
+    let b = world.actor("acme/b");
+    world.log.broken.store(true, Ordering::SeqCst);
+    assert!(now(&b).await.is_none());
+    world.log.broken.store(false, Ordering::SeqCst);
+    assert!(now(&b).await.is_some());
+    b.session.end();
+    world.log.take();
+    assert!(now(&b).await.is_none());
+    assert_eq!((b.inbox.dropped(), b.inbox.refused()), (0, 0));
+    assert!(world.log.take().is_empty(), "nothing is asked for who is no more");
+    drop(b);
+    let b = world.actor("acme/b");
+    let (first, second) = (b.next().await, b.next().await);
+    assert_eq!((text(&first), first.deliveries), ("of a", 2), "the other did not deal with it");
+    assert_eq!((text(&second), second.deliveries), ("of c", 1), "nobody has seen it");
+}
+
+#[tokio::test]
+async fn a_receiver_that_ends_while_it_is_asked_about_loses_nothing() {
+    let disk = after_a_restart().await;
+    let world = disk.run(everything).await;
+    let b = world.actor("acme/b");
+    let session = Arc::clone(&b.session);
+    let meddle = Box::new(move || session.revoke());
+    *world.log.then.lock().unwrap() = Some((ActionId::MsgReceive, meddle));
+    assert!(now(&b).await.is_none());
+    drop(b);
+    let first = world.actor("acme/b").next().await;
+    assert_eq!((text(&first), first.deliveries), ("of a", 1));
+}
+
+#[tokio::test]
+async fn who_waits_already_hears_of_what_is_put_down() {
+    let disk = Disk::new().await;
+    let world = disk.run(everything).await;
+    let (a, b) = (world.actor("acme/a"), world.actor("acme/b"));
+    let (delivery, ()) = tokio::join!(b.next(), async {
+        // It waits by now: there is no disk to wait for where nothing lies.
+        put(&world, &a.session, "x", None).await.unwrap();
+    });
+    assert_eq!(text(&delivery), "x");
+}
+
+#[tokio::test]
 async fn however_short_one_waits_what_is_there_is_taken_and_who_gives_up_loses_nothing() {
     let disk = Disk::new().await;
     let world = disk.run(everything).await;
     let (a, b) = (world.actor("acme/a"), world.actor_within("acme/b", Terms { ..TERMS }));
     assert!(b.inbox.next_within(&b.session, IMPORT, Duration::ZERO).await.unwrap().is_none());
     put(&world, &a.session, "x", None).await.unwrap();
+    let shelf = world.office.shelf("acme/b").unwrap();
     for _ in 0..20 {
-        // It is asked for, and given up before the answer is looked at.
-        let mut given_up = std::pin::pin!(b.inbox.next_within(&b.session, IMPORT, AT_LAST));
-        let looked = given_up.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        assert!(looked.is_pending(), "the disk is not that quick");
+        // The store does one thing after the other, and waits here.
+        let (go_on, waits) = std::sync::mpsc::channel();
+        shelf.mailbox().release_later(99, move || waits.recv().unwrap());
+        let mut given_up = Box::pin(b.inbox.next_within(&b.session, IMPORT, AT_LAST));
+        assert!(given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        go_on.send(()).unwrap();
+        shelf.mailbox().dead_letters(0, 1).await.unwrap();
+        // It was handed out by now, and nobody looks.
+        drop(given_up);
+        shelf.mailbox().dead_letters(0, 1).await.unwrap();
     }
-    // What came for who gave up goes back; the store does one thing after the other.
-    world.office.shelf("acme/b").unwrap().mailbox().dead_letters(0, 1).await.unwrap();
     let taken = b.inbox.next_within(&b.session, IMPORT, Duration::ZERO).await.unwrap().unwrap();
     assert_eq!((text(&taken), taken.deliveries), ("x", 1));
 }

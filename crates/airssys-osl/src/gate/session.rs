@@ -105,6 +105,12 @@ impl<A: Action> Weighed<A> {
         self.session.refuse(A::id(&self.resource), &self.value, self.import, why, reasons)
     }
 
+    /// The denial, without a record: for who counts those that others can cause.
+    pub(crate) fn unrecorded(self) -> Denied {
+        let (action, reasons) = (A::id(&self.resource), Arc::clone(self.looked.decision.verdict.reasons()));
+        Denied::new(&self.session.subject, action, &self.value, self.import, Why::Policy, reasons)
+    }
+
     /// Records the verdict and mints the permit.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use crate::action::MsgSubscribe;
 use crate::gate::{Chain, Permit};
 use crate::post::desk::{Answer, Desk, Settled};
-use crate::post::judge::{Counts, tell};
+use crate::post::judge::{Counts, Fate, tell};
 use crate::post::send::parse;
 use crate::post::sender::Sender;
 use crate::post::{Office, PostError};
@@ -19,7 +19,7 @@ const REFUSED_AT_ONCE: usize = 64;
 /// How long [`Inbox::next`] waits at a time.
 const A_WHILE: Duration = Duration::from_secs(3600);
 
-/// How long a disk that failed is left alone.
+/// How long a disk that failed, and a receiver to which nothing can be handed over, are left alone.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A receiver's end. Dropping it closes the mailbox: whoever waits for an answer hears that there will be none.
@@ -139,10 +139,16 @@ impl Inbox {
     async fn look(&self, session: &Arc<Session>, import: &'static str) -> Result<Option<Delivery>, Busy> {
         for _ in 0..REFUSED_AT_ONCE {
             if let Some(shelf) = self.desk.shelf_first() {
+                if session.is_revoked() {
+                    // What lies there is for who comes after it.
+                    tokio::time::sleep(PATIENCE).await;
+                    return Ok(None);
+                }
                 match shelf.take().await {
                     Ok(Some(taken)) => match self.judge_kept(shelf, &taken, session, import) {
-                        Some(delivery) => return Ok(Some(delivery)),
-                        None => continue,
+                        Ok(delivery) => return Ok(Some(delivery)),
+                        Err(Fate::Over) => continue,
+                        Err(Fate::Later) => tokio::time::sleep(PATIENCE).await,
                     },
                     Ok(None) => {}
                     Err(error) => unreadable(session, import, &error).await,

@@ -1,7 +1,7 @@
 //! Whether what was taken may be handed over: asked of whoever sent it, then of the receiver.
 
 use crate::action::{Action, MsgReceive, MsgSend};
-use crate::gate::{Chain, Permit, Weighed};
+use crate::gate::{Chain, Denied, Permit, Weighed, Why};
 use crate::post::desk::{Answer, Asker, Letter, Taken};
 use crate::post::envelope::Envelope;
 use crate::post::inbox::{Delivery, Inbox};
@@ -16,6 +16,14 @@ use std::time::Instant;
 /// How many messages that may not be handed over are recorded singly. Who sends decides how many come, so the rest is
 /// counted, and told at each doubling.
 const RECORDED_SINGLY: u64 = 64;
+
+/// What becomes of a message that was not handed over.
+pub(in crate::post) enum Fate {
+    /// Nothing more is to be done about it: it was dropped, or comes again.
+    Over,
+    /// It lies where it lay, and is not to be looked at for a moment.
+    Later,
+}
 
 /// How many were refused, by whom it was that might not.
 #[derive(Debug, Default)]
@@ -43,12 +51,13 @@ impl Inbox {
         // Under way until it is handed over, so that a change of policies waits for that.
         let under_way = match letter.sender.component() {
             Some(sender) => {
-                let Some(permit) = self.heard(sender.clone(), session, import) else {
+                let Ok(permit) = self.heard(sender.clone(), session, import) else {
                     tell(letter.reply, Answer::Refused);
                     return None;
                 };
                 permit.redeem().map(|heard| (Some(heard), None))
             }
+            // It rests on the operator's permission alone.
             None => lease.enter(action, by).map(|sent| (None, Some(sent))),
         };
         let Ok(_under_way) = under_way else {
@@ -81,48 +90,55 @@ impl Inbox {
         tell(asker, why);
     }
 
-    /// The same for what was taken from the shelf. What cannot be read goes back, until it is a dead letter.
+    /// The same for what was taken from the shelf. What cannot be read comes again, until it is a dead letter.
     pub(in crate::post) fn judge_kept(
         &self,
         shelf: &Shelf,
         taken: &durable::Delivery,
         session: &Arc<Session>,
         import: &'static str,
-    ) -> Option<Delivery> {
+    ) -> Result<Delivery, Fate> {
+        let kept = Kept { sequence: taken.sequence, sent_in: (0, 0) };
         let Some(opened) = shelf.open(taken) else {
-            self.give_back(Kept { sequence: taken.sequence, sent_in: (0, 0) });
-            return None;
+            self.office.give_back(&self.desk, [kept]);
+            return Err(Fate::Over);
         };
-        let sender = opened.envelope.sender()?;
-        let Some(sent) = self.still_sent(shelf, &opened, session, import) else {
+        let judged = self.admitted(shelf, opened, session, import);
+        if let Err(Fate::Later) = judged {
+            self.office.put_back(&self.desk, taken);
+        }
+        judged
+    }
+
+    fn admitted(
+        &self,
+        shelf: &Shelf,
+        opened: Opened,
+        session: &Arc<Session>,
+        import: &'static str,
+    ) -> Result<Delivery, Fate> {
+        let refused = |denied: &Denied| self.fate(shelf, &opened, denied);
+        let sender = opened.envelope.sender().ok_or(Fate::Later)?;
+        if sender.component().is_some() && !shelf.trusts(&opened.envelope.key_id) {
+            self.note_untrusted(session, import, &sender.name(), &opened.envelope.key_id);
             self.drop_kept(shelf, &opened);
-            return None;
-        };
-        let under_way = match sender.component() {
-            Some(peer) => {
-                let Some(permit) = self.heard(peer.clone(), session, import) else {
-                    shelf.throw_away(&opened);
-                    return None;
-                };
-                permit.redeem().map(|heard| (Some(heard), None, None))
+            return Err(Fate::Over);
+        }
+        let sent = self.still_sent(&opened, session, import).map_err(|denied| refused(&denied))?;
+        let under_way = match (sender.component(), sent) {
+            (Some(peer), _) => {
+                let heard = self.heard(peer.clone(), session, import).and_then(Permit::redeem);
+                heard.map(|heard| (Some(heard), None, None))
             }
             // It rests on the operator's permission alone.
-            None => match sent {
-                Still::By(sent) => {
-                    sent.lease.enter(ActionId::MsgSend, sent.import).map(|sent| (None, Some(sent), None))
-                }
-                Still::Anew(permit) => permit.redeem().map(|sent| (None, None, Some(sent))),
-            },
+            (None, Still::By(sent)) => {
+                sent.lease.enter(ActionId::MsgSend, sent.import).map(|sent| (None, Some(sent), None))
+            }
+            (None, Still::Anew(permit)) => permit.redeem().map(|sent| (None, None, Some(sent))),
         };
-        let Ok(_under_way) = under_way else {
-            self.drop_kept(shelf, &opened);
-            return None;
-        };
-        let Some((id, missed)) = self.desk.hand_over_kept(opened.kept()) else {
-            self.give_back(opened.kept());
-            return None;
-        };
-        Some(Delivery {
+        let _under_way = under_way.map_err(|denied| refused(&denied))?;
+        let (id, missed) = self.desk.hand_over_kept(opened.kept()).ok_or(Fate::Later)?;
+        Ok(Delivery {
             id,
             sender,
             chain: Arc::new(opened.envelope.chain.clone()),
@@ -135,44 +151,49 @@ impl Inbox {
         })
     }
 
+    /// What the policies refuse is dropped, and so is what was taken back from its sender. A receiver that is ending and a log
+    /// that cannot be written say nothing of the message.
+    fn fate(&self, shelf: &Shelf, opened: &Opened, denied: &Denied) -> Fate {
+        let senders = denied.action == ActionId::MsgSend;
+        match denied.why {
+            Why::Policy | Why::Fault | Why::NotHeld | Why::Widens => {}
+            Why::Revoked | Why::Flood | Why::Pace if senders => {}
+            Why::Revoked | Why::Flood | Why::Pace | Why::Audit | Why::Unstable => return Fate::Later,
+        }
+        self.drop_kept(shelf, opened);
+        Fate::Over
+    }
+
     fn drop_kept(&self, shelf: &Shelf, opened: &Opened) {
         self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         shelf.throw_away(opened);
-    }
-
-    fn give_back(&self, kept: Kept) {
-        self.office.give_back(&self.desk, [kept]);
     }
 
     /// By what a message on the shelf is still permitted to whoever sent it: its lease while that can be asked, and a verdict
     /// that is taken anew otherwise, about the sender as it was.
     fn still_sent<'a>(
         &self,
-        shelf: &Shelf,
         opened: &'a Opened,
         session: &Arc<Session>,
         import: &'static str,
-    ) -> Option<Still<'a>> {
-        let envelope = &opened.envelope;
-        if envelope.operator.is_none() && !shelf.trusts(&envelope.key_id) {
-            let (name, key_id) = (envelope.sender()?.name(), &envelope.key_id);
-            self.note_untrusted(session, import, &format!("of `{name}`, whose key {key_id} is not trusted"));
-            return None;
-        }
+    ) -> Result<Still<'a>, Denied> {
         if let Some(sent) = &opened.sent {
-            return sent.lease.permits(ActionId::MsgSend, sent.import).is_ok().then_some(Still::By(sent));
+            return sent.lease.permits(ActionId::MsgSend, sent.import).map(|()| Still::By(sent));
         }
-        let sender = session.gate().session(sender_of(envelope)?);
+        let sender = session.gate().session(sender_of(&opened.envelope, session));
         // By its own authority: what was lent to it was lent to an instance that is gone.
         let weighed = sender.weigh_own::<MsgSend>(self.desk.peer(), import);
         singly(weighed, &self.counts.unsent, session, import, "permitted to be sent").map(Still::Anew)
     }
 
-    fn note_untrusted(&self, session: &Session, import: &'static str, which: &str) {
+    fn note_untrusted(&self, session: &Session, import: &'static str, name: &str, key_id: &str) {
         let count = self.counts.untrusted.fetch_add(1, Ordering::Relaxed) + 1;
         if count <= RECORDED_SINGLY || count.is_power_of_two() {
             // It is dropped whether or not this can be written.
-            drop(session.note(import, &format!("a message {which}, was dropped; {count} so far")));
+            let text = format!(
+                "a message of `{name}`, whose key {key_id} is not trusted, was dropped; {count} so far"
+            );
+            drop(session.note(import, &text));
         }
     }
 
@@ -182,7 +203,7 @@ impl Inbox {
         sender: Peer,
         session: &Arc<Session>,
         import: &'static str,
-    ) -> Option<Permit<MsgReceive>> {
+    ) -> Result<Permit<MsgReceive>, Denied> {
         let weighed = session.weigh::<MsgReceive>(sender, import);
         singly(weighed, &self.counts.unheard, session, import, "permitted to be received")
     }
@@ -194,38 +215,38 @@ enum Still<'a> {
     Anew(Permit<MsgSend>),
 }
 
-/// Whoever sent it, as it was.
-fn sender_of(envelope: &Envelope) -> Option<Subject> {
-    if let Some(operator) = &envelope.operator {
-        return Some(Subject::new(Party::Operator(Arc::clone(operator)), 0));
+/// Whoever sent it, as it was. An envelope without a sender is not opened; were one, it would be judged as the receiver's own.
+fn sender_of(envelope: &Envelope, receiver: &Session) -> Subject {
+    let (operator, chain) = (envelope.operator.clone(), &envelope.chain);
+    if let Some(operator) = operator {
+        return Subject::new(Party::Operator(operator), 0);
     }
-    let (chain, key_id) = (&envelope.chain, &envelope.key_id);
-    let sender = chain.caller()?;
-    let subject = Subject::new(Arc::clone(&sender.principal), sender.instance).signed_by(key_id);
+    let Some(sender) = chain.caller() else { return Subject::new(receiver.subject().party().clone(), 0) };
+    let subject = Subject::new(Arc::clone(&sender.principal), sender.instance).signed_by(&envelope.key_id);
     subject.serve(Arc::new(Chain::of(chain.callers().iter().skip(1).cloned())));
-    Some(subject)
+    subject
 }
 
-/// A permit, if there is one. Denials are counted, and recorded singly at first.
+/// A permit, or why there is none. Denials are counted, and recorded singly at first.
 fn singly<A: Action>(
     weighed: Weighed<A>,
     refused: &AtomicU64,
     session: &Session,
     import: &'static str,
     what: &str,
-) -> Option<Permit<A>> {
+) -> Result<Permit<A>, Denied> {
     if weighed.is_allowed() {
-        return weighed.commit().ok();
+        return weighed.commit();
     }
     let refused = refused.fetch_add(1, Ordering::Relaxed) + 1;
     if refused <= RECORDED_SINGLY {
-        return weighed.commit().ok();
+        return weighed.commit();
     }
     if refused.is_power_of_two() {
         // It is refused whether or not this can be written.
         drop(session.note(import, &format!("{refused} messages were not {what} so far")));
     }
-    None
+    Err(weighed.unrecorded())
 }
 
 /// Why a letter is not wanted any more, or not permitted any more to whoever sent it, or to be heard of.

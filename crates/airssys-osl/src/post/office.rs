@@ -5,6 +5,7 @@ use crate::post::desk::{Desk, Terms};
 use crate::post::shelf::{Kept, Shelf};
 use crate::post::{Inbox, PostError};
 use crate::{Peer, Principal, Topic};
+use airssys_rt::durable;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -206,6 +207,14 @@ impl Office {
         let mut book = self.write();
         if book.desks.get(desk.principal.name.as_str()).is_some_and(|known| Arc::ptr_eq(known, desk)) {
             book.desks.remove(desk.principal.name.as_str());
+        }
+    }
+
+    /// What was taken from a shelf and not looked at by anybody lies there again.
+    pub(in crate::post) fn put_back(&self, desk: &Desk, taken: &durable::Delivery) {
+        let (office, name) = (self.clone(), desk.principal.name.clone());
+        if let Some(shelf) = desk.shelf() {
+            shelf.mailbox().return_later(taken, move || office.tell(&name));
         }
     }
 

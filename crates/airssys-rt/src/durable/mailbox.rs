@@ -216,6 +216,13 @@ impl Mailbox {
         self.later(job(move |batch| batch.release(&name, sequence), move |_| then()));
     }
 
+    /// A delivery that the receiver never saw goes back and does not count, unless it was handed out anew meanwhile; `then`
+    /// as with [`Mailbox::release_later`].
+    pub fn return_later(&self, delivery: &Delivery, then: impl FnOnce() + Send + 'static) {
+        let (name, sequence, deliveries) = (Arc::clone(&self.name), delivery.sequence, delivery.deliveries);
+        self.later(job(move |batch| batch.take_back(&name, sequence, deliveries), move |_| then()));
+    }
+
     fn later(&self, job: Job) {
         // An error says that the store is closed: it will deliver again when it is opened.
         drop(self.link.send(job, None));
