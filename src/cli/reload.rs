@@ -47,5 +47,8 @@ fn text(reloaded: &Reloaded) -> String {
     for widened in &reloaded.widened {
         text += &format!("\n  new: {}", printable(widened));
     }
+    for topic in &reloaded.subscriptions_lost {
+        text += &format!("\n  no longer heard of: {}", printable(topic));
+    }
     text
 }

@@ -71,6 +71,24 @@ fn an_operators_message_is_stamped_with_the_operator_and_waits_in_the_mailbox() 
 }
 
 #[test]
+fn what_is_sent_to_a_durable_mailbox_outlives_the_server() {
+    let durable = "file = 'a.wasm'\nmailbox = { durable = true, max_deliveries = 2 }";
+    let mut server = Server::new(ALL, &two().replace("file = 'a.wasm'", durable));
+    server.ask(&["call", "acme/a", "ask(\"spin:\")", "--timeout-ms", "100"]);
+    for body in ["echo:one", "panic:"] {
+        assert_eq!(server.json(&["send", "acme/a", body])["durable"], true);
+    }
+    assert_eq!(server.status("acme/a")["mailbox"]["depth"], 2);
+    let desk = server.killed();
+    let server = Server::on(desk);
+    server.until(|server| server.status("acme/a")["mailbox"]["dead_letters"] == 1);
+    let status = server.status("acme/a");
+    assert!(status["restarts"].as_u64().unwrap() >= 2, "{status}");
+    assert_eq!((&status["mailbox"]["depth"], &status["mailbox"]["durable"]), (&0.into(), &true.into()));
+    assert_eq!(server.told("acme/a", "echo:still"), "still");
+}
+
+#[test]
 fn a_call_ends_with_its_time_and_a_stop_ends_a_call() {
     let server = Server::new(ALL, &two());
     let late = server.ask(&["call", "acme/a", "ask(\"spin:\")", "--timeout-ms", "100"]);

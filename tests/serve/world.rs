@@ -170,6 +170,13 @@ impl Server {
         (status, std::mem::replace(&mut self.desk, Desk::new()))
     }
 
+    /// Kills it, and gives the desk.
+    pub(crate) fn killed(&mut self) -> Desk {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.desk, Desk::new())
+    }
+
     /// Ends it in order.
     pub(crate) fn end(self) -> Desk {
         self.signal(Signal::TERM);

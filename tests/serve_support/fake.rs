@@ -183,6 +183,7 @@ impl Controls for Fake {
             digest: "0e".repeat(32),
             state_handed_over: true,
             widened: vec!["imports `wasi:sockets/tcp`".into()],
+            subscriptions_lost: Vec::new(),
         })
     }
 

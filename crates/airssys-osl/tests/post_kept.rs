@@ -13,7 +13,7 @@ mod common;
 mod post_common;
 
 use airssys_osl::post::{Draft, PostError, Shelf, Terms, publish, request, send};
-use airssys_osl::{ActionId, Session};
+use airssys_osl::{ActionId, Operator, Session, Subject};
 use airssys_rt::durable::{self, Envelope, InMemoryBackend, Reason, Store};
 use common::IMPORT;
 use post_common::{AT_LAST, Actor, TERMS, World, text, told};
@@ -113,6 +113,28 @@ async fn what_its_sender_may_no_longer_send_is_dropped_counted_and_recorded_afte
     assert_eq!(world.log.take(), ["deny msg:send acme/b", "deny msg:send acme/b"]);
     let later = disk.run(everything).await;
     assert!(all(&later.actor("acme/b")).await.is_empty(), "dropped is dropped");
+}
+
+#[tokio::test]
+async fn what_an_operator_has_sent_rests_on_the_operators_permission_after_a_restart_too() {
+    let disk = Disk::new().await;
+    let sent = async |body: &str| {
+        let world = disk.run(everything).await;
+        let _b = world.actor("acme/b");
+        let operator = Operator::new(1000, vec!["on-call".to_owned()]).unwrap();
+        put(&world, &world.gate.session(Subject::new(operator, 9)), body, None).await.unwrap();
+    };
+    sent("x").await;
+    let world = disk.run(|action, _| action != ActionId::MsgSend).await;
+    let b = world.actor("acme/b");
+    assert!(all(&b).await.is_empty());
+    assert_eq!(b.inbox.dropped(), 1);
+    drop((b, world));
+    sent("y").await;
+    let world = disk.run(|action, _| action != ActionId::MsgReceive).await;
+    let b = world.actor("acme/b");
+    let delivery = b.inbox.take(&b.session, IMPORT).await.unwrap().unwrap();
+    assert_eq!((delivery.sender.name().as_str(), text(&delivery)), ("operator:1000", "y"));
 }
 
 #[tokio::test]

@@ -171,6 +171,8 @@ pub struct Reloaded {
     pub state_handed_over: bool,
     /// What the new version may import or use that the old could not, a sentence each.
     pub widened: Vec<String>,
+    /// Topics that the old version heard of and the new one may not.
+    pub subscriptions_lost: Vec<String>,
 }
 
 /// How to stop.

@@ -121,6 +121,7 @@ impl Controls for LiveSystem {
             digest: done.digest,
             state_handed_over: done.state_handed_over,
             widened: done.widened,
+            subscriptions_lost: done.subscriptions_lost,
         })
     }
 
