@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 /// Crates that know nothing of these, not even as a dependency.
 const IGNORANT: &[(&str, &[&str])] = &[
-    ("airssys-osl", &["wasmtime", "cedar", "airssys-rt"]),
+    ("airssys-osl", &["wasmtime", "cedar"]),
     ("airssys-rt", &["wasmtime", "cedar", "airssys-osl"]),
 ];
 
