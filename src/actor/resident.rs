@@ -10,6 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 /// Something that takes its time.
 pub(crate) type Waits<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -94,6 +95,8 @@ enum End {
 /// A call, on somebody's behalf.
 pub(crate) struct Job {
     chain: Arc<Chain>,
+    /// What whoever asked for it was in; what is done for it lies in that.
+    within: Span,
     work: Work,
 }
 
@@ -118,7 +121,7 @@ impl Job {
                 }
             })
         });
-        (Job { chain, work }, told)
+        (Job { chain, within: Span::current(), work }, told)
     }
 }
 
@@ -193,7 +196,7 @@ impl Actor for Resident {
 
     async fn handle(&mut self, job: Job, context: &mut Context<Resident>) -> Result<(), airssys_rt::Failure> {
         self.session.subject().serve(job.chain);
-        (job.work)(self).await;
+        (job.work)(self).instrument(job.within).await;
         self.session.subject().serve(Arc::default());
         match self.end.take() {
             None => Ok(()),

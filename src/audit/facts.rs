@@ -251,6 +251,11 @@ fn list<'a>(items: impl Iterator<Item = &'a str>, each: usize) -> (Vec<Cow<'a, s
 }
 
 /// The text, or its beginning with a mark that says how many bytes are missing.
+/// How the log names a resource: its type and its id, which is cut where it is too long.
+pub(crate) fn named(of: &Resource) -> (&'static str, Cow<'_, str>) {
+    (of.kind(), resource(of).id)
+}
+
 fn cut(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {
         return Cow::Borrowed(text);

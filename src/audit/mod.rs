@@ -34,6 +34,7 @@ mod verify;
 
 pub use canonical::{BadLine, MAX_LINE};
 pub use error::AuditError;
+pub(crate) use facts::named;
 pub use facts::{Limits, Load, PolicySet, Refused};
 pub use log::{Builder, Log};
 pub use query::{Filter, Records, Situation, find, query, situation};

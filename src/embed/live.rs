@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::task::AbortHandle;
+use tracing::Instrument;
 use wasmtime::component::{ComponentNamedList, Lift, Lower, Val};
 
 /// One live instance, shared by its handle and by those who are linked with it.
@@ -273,6 +274,7 @@ async fn next_message(
     let Some(delivery) = taken else { return Ok(true) };
     session.subject().serve(Arc::clone(&delivery.chain));
     let handled = instance.call_typed::<handler::Arguments, handler::Answer>(function, (message(&delivery),));
+    let handled = handled.instrument(delivery.within.clone());
     handler::settle(inbox, &delivery, handled.await.map_err(CallError::Failed)?).await;
     Ok(true)
 }

@@ -44,3 +44,4 @@ pub use airssys_rt::durable::Reason;
 pub use airssys_rt::{Backoff, Intensity, Report, Restart, Strategy};
 
 pub use crate::host::custom::{Asks, Call, HostInterface};
+pub use crate::kernel::SPANS;

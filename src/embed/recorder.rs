@@ -1,10 +1,12 @@
 //! The audit log, and beside it whoever wants to hear of denials.
 
-use crate::audit::Log;
+use crate::audit::{Log, named};
+use crate::kernel::SPANS;
 use airssys_osl::{
-    ActionId, Authorizer, Denied, Entry, LimitExceeded, RecordError, Recorder, Subject, Verdict, Why,
+    ActionId, Ask, Authorizer, Denied, Entry, LimitExceeded, RecordError, Recorder, Subject, Verdict, Why,
 };
 use std::sync::Arc;
+use tracing::field::Empty;
 
 /// Who is told of denials.
 pub(crate) type OnDenied = Arc<dyn Fn(&Denied) + Send + Sync>;
@@ -46,7 +48,7 @@ pub(crate) struct TellingRecorder {
 
 impl Recorder for TellingRecorder {
     fn decision(&self, entry: &Entry<'_>) -> Result<(), RecordError> {
-        self.log.decision(entry)?;
+        in_span(entry, || self.log.decision(entry))?;
         let Some(tell) = &self.on_denied else { return Ok(()) };
         match entry.verdict {
             Verdict::Allow(_) => {}
@@ -76,4 +78,25 @@ impl Recorder for TellingRecorder {
         }
         Ok(())
     }
+}
+
+/// Records a decision inside a span of its own, in whatever the call is that asked.
+fn in_span(entry: &Entry<'_>, record: impl FnOnce() -> Result<(), RecordError>) -> Result<(), RecordError> {
+    let Ask { subject, action, resource, import } = entry.ask;
+    let span = tracing::debug_span!(
+        target: SPANS,
+        "airssys.decision",
+        component = subject.party().name(),
+        instance = subject.instance(),
+        action = action.name(),
+        resource.kind = resource.kind(),
+        resource.id = &*named(resource).1,
+        verdict = entry.verdict.outcome().name(),
+        epoch = entry.epoch,
+        import,
+        recorded = Empty,
+    );
+    let written = span.in_scope(record);
+    span.record("recorded", written.is_ok());
+    written
 }

@@ -3,6 +3,7 @@
 use crate::kernel::background::Pool;
 use crate::kernel::compile::Function;
 use crate::kernel::limits::{InUse, Meter, count};
+use crate::kernel::span::CallSpan;
 use crate::kernel::{Compiled, Failure, Imports, Limits, LinkError, State, Tenure};
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
@@ -12,6 +13,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentNamedList, Instance as Exports, InstancePre, Lift, Lower,
     TypedFunc, Val,
@@ -113,7 +115,7 @@ impl Prepared {
             let (exports, done) = started.map_or_else(|error| (None, Err(error)), |it| (Some(it), Ok(())));
             (Body { store, exports, _tenure: tenure }, done)
         };
-        instance.run(starting).await.map_err(InstanceError::Start)?;
+        instance.run(Span::current(), starting).await.map_err(InstanceError::Start)?;
         Ok(instance)
     }
 }
@@ -159,11 +161,14 @@ impl Instance {
         let index = self.index(function)?;
         let returns = function.ty.results().len();
         let mut body = self.armed()?;
-        self.run(async move {
+        let call = CallSpan::of(self.session(), function);
+        let working = async move {
             let done = body.call(index, &arguments, returns).await;
             (body, done)
-        })
-        .await
+        };
+        let done = self.run(call.span(), working).await;
+        call.ends(&done);
+        done
     }
 
     /// Calls an exported function whose types are known to the host.
@@ -177,11 +182,14 @@ impl Instance {
     {
         let index = self.index(function)?;
         let mut body = self.armed()?;
-        self.run(async move {
+        let call = CallSpan::of(self.session(), function);
+        let working = async move {
             let done = body.call_typed::<P, R>(index, arguments).await;
             (body, done)
-        })
-        .await
+        };
+        let done = self.run(call.span(), working).await;
+        call.ends(&done);
+        done
     }
 
     /// The body, readied for a call.
@@ -191,8 +199,8 @@ impl Instance {
         Ok(body)
     }
 
-    /// Runs guest code within the limits of one call, here for a tick and then in the background.
-    async fn run<T, F>(&mut self, work: F) -> Result<T, Failure>
+    /// Runs guest code within the limits of one call, here for a tick and then in the background; in `span` everywhere.
+    async fn run<T, F>(&mut self, span: Span, work: F) -> Result<T, Failure>
     where
         T: Send + 'static,
         F: Future<Output = (Body, wasmtime::Result<T>)> + Send + 'static,
@@ -205,6 +213,7 @@ impl Instance {
             stdio::settled(tenure.session()).await;
             done
         };
+        let work = work.instrument(span);
         let session = self.tenure.session();
         // In the middle of a tick it cannot be dropped at once; from here on all it asks is denied. What cannot be
         // written is told by the log to its owner.

@@ -14,6 +14,7 @@ mod imports;
 mod instance;
 mod limits;
 mod recent;
+mod span;
 mod state;
 mod table;
 mod tenure;
@@ -29,6 +30,7 @@ pub use imports::{Imports, LinkError};
 pub use instance::{Grants, Instance, InstanceError, Mail, Prepared};
 pub(crate) use limits::InUse;
 pub use limits::{Limits, Unenforceable};
+pub use span::SPANS;
 pub use table::{Class, Denial, Row};
 pub use tenure::Tenure;
 

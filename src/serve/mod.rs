@@ -20,6 +20,8 @@ pub mod metrics;
 mod name;
 mod run;
 mod system;
+#[cfg(feature = "otel")]
+pub mod telemetry;
 pub(crate) mod text;
 
 pub use connection::Patience;

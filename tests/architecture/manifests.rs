@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Crates that know nothing of these, not even as a dependency.
-const IGNORANT: &[(&str, &[&str])] = &[
-    ("airssys-osl", &["wasmtime", "cedar"]),
-    ("airssys-rt", &["wasmtime", "cedar", "airssys-osl"]),
-];
+const IGNORANT: &[(&str, &[&str])] =
+    &[("airssys-osl", &["wasmtime", "cedar"]), ("airssys-rt", &["wasmtime", "cedar", "airssys-osl"])];
 
 /// Checks every member of this workspace.
 pub(crate) fn of_this_workspace() -> Vec<String> {

@@ -174,6 +174,13 @@ pub(crate) const OWNERS: &[Owner] = &[
         tests_may: false,
     },
     Owner {
+        names: &["opentelemetry*", "tracing_opentelemetry"],
+        except: &[],
+        homes: &[Home("src/serve/telemetry.rs", "sends traces to who collects them")],
+        reason: "what makes spans knows nothing of who is told of them",
+        tests_may: false,
+    },
+    Owner {
         names: &["airssys_rt"],
         except: &[],
         homes: &[

@@ -75,6 +75,8 @@ pub(crate) async fn messaging_receive_message(
     };
     // From here on it works on their behalf, until it takes the next.
     session.subject().serve(Arc::clone(&delivery.chain));
+    // It goes on in its own call, so for whoever traces this is no part of the sender's.
+    tracing::Span::current().follows_from(delivery.within.id());
     Ok(Some(message(&delivery)))
 }
 

@@ -56,8 +56,10 @@ impl Pool {
 impl Seat {
     /// Starts work, which keeps the place until it ends. Aborting the handle stops only what has not begun.
     pub(super) fn start<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        // What it asks lies in the call that it is done for.
+        let within = tracing::Span::current();
         spawn_blocking(move || {
-            let done = work();
+            let done = within.in_scope(work);
             drop(self.0);
             done
         })

@@ -15,7 +15,7 @@ mod unix;
 pub use error::HostSocketError;
 #[cfg(not(unix))]
 pub use other::{ControlListener, ControlStream, connect_ambient};
-pub use plain::{PlainListener, PlainStream};
+pub use plain::{PlainListener, PlainStream, connect_plain_ambient};
 #[cfg(unix)]
 pub use unix::{ControlListener, ControlStream, connect_ambient};
 

@@ -1,12 +1,20 @@
-//! A TCP socket for what everybody may read: health and metrics.
+//! TCP sockets for what everybody may read: health and metrics, and traces on their way to who collects them.
 
 use crate::host_sockets::HostSocketError;
 use std::io;
 use std::net::SocketAddr;
 
-/// A connection to a [`PlainListener`].
+/// A connection to a [`PlainListener`], or by [`connect_plain_ambient`].
 #[expect(clippy::disallowed_types, reason = "the host's own socket, made from an address its operator named")]
 pub type PlainStream = tokio::net::TcpStream;
+
+/// Connects to that host, by its name or address.
+///
+/// # Errors
+/// What the system says.
+pub async fn connect_plain_ambient(host: &str, port: u16) -> io::Result<PlainStream> {
+    PlainStream::connect((host, port)).await
+}
 
 /// A TCP socket of the host's that listens.
 #[derive(Debug)]

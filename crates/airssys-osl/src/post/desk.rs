@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Notify, oneshot};
+use tracing::Span;
 
 /// What every message costs beside its body, bytes: it is counted, so that many empty ones are not free.
 const OVERHEAD: u64 = 256;
@@ -64,6 +65,8 @@ pub(in crate::post) struct Letter {
     pub(in crate::post) reply: Option<Asker>,
     /// What was put on the shelf last when it came; it is taken after that.
     pub(in crate::post) behind: u64,
+    /// What it was sent in, for whoever traces.
+    pub(in crate::post) within: Span,
 }
 
 impl Letter {

@@ -12,6 +12,7 @@ use airssys_rt::durable::StoreError;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tracing::Span;
 
 /// How many letters one look refuses before others have their turn.
 const REFUSED_AT_ONCE: usize = 64;
@@ -52,6 +53,8 @@ pub struct Delivery {
     pub missed: u64,
     /// What the sender wrote.
     pub body: Arc<[u8]>,
+    /// What it was sent in: whoever traces sees there what is done with it.
+    pub within: Span,
 }
 
 impl Inbox {
@@ -155,7 +158,8 @@ impl Inbox {
                 }
             }
             let Some(taken) = self.desk.next() else { return Ok(None) };
-            if let Some(delivery) = self.judge(taken, session, import) {
+            let within = taken.letter.within.clone();
+            if let Some(delivery) = within.in_scope(|| self.judge(taken, session, import)) {
                 return Ok(Some(delivery));
             }
         }

@@ -12,6 +12,7 @@ use airssys_rt::durable;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use tracing::Span;
 
 /// How many messages that may not be handed over are recorded singly. Who sends decides how many come, so the rest is
 /// counted, and told at each doubling.
@@ -82,6 +83,7 @@ impl Inbox {
             deliveries: 1,
             missed,
             body: letter.body,
+            within: letter.within,
         })
     }
 
@@ -148,6 +150,7 @@ impl Inbox {
             deliveries: opened.deliveries,
             missed,
             body: Arc::clone(&opened.envelope.body),
+            within: Span::none(),
         })
     }
 

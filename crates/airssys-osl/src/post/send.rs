@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tracing::Span;
 
 /// How often a message is sent again because its receiver was replaced meanwhile.
 const MAX_CHANGES: usize = 16;
@@ -220,6 +221,7 @@ fn letter(session: &Arc<Session>, lease: Lease, action: ActionId, import: &'stat
         subscriptions: Arc::default(),
         reply: None,
         behind: 0,
+        within: Span::current(),
     }
 }
 
