@@ -54,10 +54,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Keeper {
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let span = context.span(id).unwrap();
-        let parent = span.parent().and_then(|parent| {
-            let place = parent.extensions().get::<Place>().map(|place| place.0 as u64);
-            place
-        });
+        let parent = span.parent();
+        let parent = parent.and_then(|parent| parent.extensions().get::<Place>().map(|place| place.0 as u64));
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         let mut all = self.0.lock().unwrap();
