@@ -86,7 +86,12 @@ pub fn main() -> ExitCode {
         Err(error) => return ExitCode::from(decline(&error, &arguments).code()),
     };
     let console = Console::new(cli.json);
-    match trace::start(console).and_then(|()| cli.command.run(console)) {
+    // A server's configuration says where its traces go, so it begins to tell when it has read that.
+    let begun = match &cli.command {
+        Command::Serve(_) => Ok(()),
+        _ => trace::start(console),
+    };
+    match begun.and_then(|()| cli.command.run(console)) {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
             console.fail(&failure);

@@ -4,7 +4,7 @@ use super::console::{Console, shown_path};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::files::directory_of;
-use super::inputs;
+use super::{inputs, trace};
 use crate::serve::config::{MAX_CONFIG_BYTES, SystemConfig};
 use crate::serve::metrics::Metrics;
 use crate::serve::{Ended, Event, LiveSystem, Patience, Served, System, run};
@@ -38,11 +38,30 @@ impl Serve {
         let text = inputs::bounded_text("configuration", &self.config, MAX_CONFIG_BYTES)?;
         let config = SystemConfig::parse(&text, &self.config, directory_of(&self.config));
         let config = config.map_err(|error| Failure::own(*error))?;
+        let traces = tracing(console, &config)?;
         let executor = Builder::new_multi_thread().enable_all().build().map_err(|error| {
             Failure::wrong(format!("no threads can be had: {error}"), "look at the limits of your session")
         })?;
-        let ended = executor.block_on(served(console, config, &self.config))?;
-        told(console, ended)
+        let ended = executor.block_on(served(console, config, &self.config));
+        // What is left of them goes out while the executor is there.
+        drop(traces);
+        told(console, ended?)
+    }
+}
+
+#[cfg(feature = "otel")]
+fn tracing(console: Console, config: &SystemConfig) -> Result<impl Sized + use<>, Failure> {
+    trace::start_sending(console, config.serve.traces.as_deref())
+}
+
+#[cfg(not(feature = "otel"))]
+fn tracing(console: Console, config: &SystemConfig) -> Result<impl Sized + use<>, Failure> {
+    match &config.serve.traces {
+        None => trace::start(console),
+        Some(_) => Err(Failure::wrong(
+            "`traces` is set, and this `airssys` was built without the feature `otel`",
+            "build it with the feature, or remove the key",
+        )),
     }
 }
 

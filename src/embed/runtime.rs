@@ -67,22 +67,17 @@ impl ComponentRuntime {
         let grants = grants(&config)?;
         check_limits(&config)?;
         let engine = Engine::new(config.limits.stack_kib, config.background_threads)?;
-        let mut imports = Imports::none(&engine);
-        host::wasi::offer(&mut imports)?;
-        for offer in &config.interfaces {
-            offer.offer(&mut imports, &words).map_err(Error::Config)?;
-        }
+        let imports = imports(&engine, &config, &words)?;
         let authorizer = Arc::new(CedarAuthorizer::new(policies));
+        let watched = config.watched.unwrap_or_default();
         let log = config.audit.unwrap_or_else(|| Arc::new(Log::tracing_only()));
         let recorder = Arc::new(TellingRecorder {
             log: Arc::clone(&log),
             on_denied: config.on_denied,
             on_exceeded: config.on_exceeded,
         });
-        let watched = config.watched.unwrap_or_default();
         let gate = Gate::new(watched.authorizer(Arc::clone(&authorizer) as _), watched.recorder(recorder));
         let (state, trust) = kept(config.state.as_deref(), config.trust)?;
-        let (limits, instances) = (config.limits, AtomicU64::new(1));
         let shared = Shared {
             engine,
             imports,
@@ -91,10 +86,10 @@ impl ComponentRuntime {
             authorizer,
             log,
             trust: RwLock::new(trust),
-            limits,
+            limits: config.limits,
             own_limits: config.own_limits,
             grants,
-            instances,
+            instances: AtomicU64::new(1),
             live: Live::default(),
             swapping: Mutex::default(),
             society: Society::default(),
@@ -436,6 +431,16 @@ pub(crate) fn outside_effects() -> Result<(), Error> {
         return Err(Error::Config(text.to_owned()));
     }
     Ok(())
+}
+
+/// What is on offer to every component.
+fn imports(engine: &Engine, config: &Config, words: &Words) -> Result<Imports, Error> {
+    let mut imports = Imports::none(engine);
+    host::wasi::offer(&mut imports)?;
+    for offer in &config.interfaces {
+        offer.offer(&mut imports, words).map_err(Error::Config)?;
+    }
+    Ok(imports)
 }
 
 /// Checks that what is granted can be kept, to each component.

@@ -92,6 +92,10 @@ pub(crate) const OWNERS: &[Owner] = &[
             Home("crates/airssys-osl/src/net/names.rs", "looks names up, a bounded number for each session"),
             Home("src/embed/runtime.rs", "verifies and compiles, when the embedder asks"),
             Home(
+                "src/serve/system/written.rs",
+                "reads the configuration's files, and changes policies, on an operator's word",
+            ),
+            Home(
                 "src/embed/revocation.rs",
                 "waits for an unloaded instance's effects, when the embedder asks",
             ),

@@ -4,6 +4,12 @@
 
 use std::io;
 
+/// The number of the host's own process, to which signals are sent.
+#[allow(clippy::disallowed_methods, reason = "the process's own number, for whoever is to send it a signal")]
+pub fn own_pid_ambient() -> u32 {
+    std::process::id()
+}
+
 /// What a server is told by signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HostSignal {

@@ -67,6 +67,7 @@ pub(super) struct RawServe {
     pub(super) state: Spanned<PathBuf>,
     pub(super) shutdown_ms: Option<NonZeroU64>,
     pub(super) watch: Option<Spanned<PathBuf>>,
+    pub(super) traces: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -56,6 +56,8 @@ pub struct ServeConfig {
     pub shutdown: Duration,
     /// A directory of components which are reloaded when they change.
     pub watch: Option<PathBuf>,
+    /// Who collects traces, `http://HOST:PORT`.
+    pub traces: Option<String>,
 }
 
 /// Somebody who may speak to the control socket.
@@ -140,13 +142,14 @@ impl File<'_> {
             let help = "add `[serve]` with at least `state = \"DIRECTORY\"`";
             return Err(self.at(0..0, "there is no `[serve]`: this describes no served system", help));
         };
-        let RawServe { control, metrics, state, shutdown_ms, watch } = serve.into_inner();
+        let RawServe { control, metrics, state, shutdown_ms, watch, traces } = serve.into_inner();
         Ok(ServeConfig {
             control: control.map_or_else(|| Ok(PathBuf::from(CONTROL)), |path| self.path_of(path))?,
             metrics: metrics.map(|metrics| self.address(&metrics)).transpose()?,
             state: self.path_of(state)?,
             shutdown: shutdown_ms.map_or(SYSTEM_SHUTDOWN, |ms| Duration::from_millis(ms.get())),
             watch: watch.map(|path| self.path_of(path)).transpose()?,
+            traces,
         })
     }
 

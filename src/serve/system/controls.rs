@@ -18,6 +18,7 @@ use airssys_osl::RuntimeSelf;
 use airssys_osl::action::{
     ComponentStatus as SeeComponent, ComponentStop, RuntimePolicy, RuntimeRevoke, RuntimeStatus,
 };
+use airssys_osl::host_signals::own_pid_ambient;
 use airssys_osl::post::{Draft, PostError};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -33,7 +34,7 @@ impl Controls for LiveSystem {
         let running = all.iter().filter(|named| named.status().running).count();
         Ok(SystemStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
+            pid: own_pid_ambient(),
             since_unix_ms: self.since,
             ready: self.is_ready(),
             epoch: self.epoch(),

@@ -196,7 +196,7 @@ fn given(config: &SystemConfig, path: &Path) -> Result<Config, Error> {
         given = given.env(name, value);
     }
     for component in &config.components {
-        given = given.limits_of(component.name.to_string(), component.limits.clone());
+        given = given.limits_of(component.name.to_string(), component.limits);
     }
     Ok(config.protected().into_iter().fold(given, Config::protect))
 }

@@ -54,9 +54,9 @@ impl LiveSystem {
     /// Puts the component in that file in the place of the one of its name. None where there is nothing to do.
     async fn replace_by(&self, path: PathBuf) -> Option<Outcome> {
         let shown = printable(&path.display().to_string());
-        let bytes = match blocking(move || host_files::read_ambient(&path, MAX_COMPONENT_BYTES as u64)).await
-        {
-            Ok(Ok(bytes)) => bytes,
+        let read = blocking(move || host_files::read_ambient(&path, MAX_COMPONENT_BYTES as u64)).await;
+        let replaced = match read {
+            Ok(Ok(bytes)) => self.replaced(bytes).await,
             // Who takes a file away takes nothing back.
             Ok(Err(HostFileError::Read { source, .. })) if source.kind() == std::io::ErrorKind::NotFound => {
                 return None;
@@ -64,34 +64,22 @@ impl LiveSystem {
             Ok(Err(error)) => return Some(Err(told::of(&error.into()))),
             Err(error) => return Some(Err(error)),
         };
-        let refused = |message: String, help: String| {
-            ControlError::new(Code::Refused, format!("`{shown}`: {message}"), help)
+        let refused = |error: Error| {
+            let error = told::of(&error);
+            ControlError::new(Code::Refused, format!("`{shown}`: {}", error.message), error.help)
         };
-        let named = identity::claims(&bytes).map_err(Error::from).and_then(|claims| {
-            let named = self.runtime.named(&claims.manifest.principal_name())?;
-            Ok((claims, named))
-        });
-        let (claims, named) = match named {
-            Ok(found) => found,
-            Err(error) => {
-                let error = told::of(&error);
-                return Some(Err(refused(error.message, error.help)));
-            }
-        };
+        replaced.map_err(refused).transpose()
+    }
+
+    async fn replaced(&self, bytes: Vec<u8>) -> Result<Option<String>, Error> {
+        let claims = identity::claims(&bytes)?;
+        let named = self.runtime.named(&claims.manifest.principal_name())?;
         if named.status().digest == claims.digest {
-            return None;
+            return Ok(None);
         }
-        let reloaded = self.runtime.reload_asked(named.name(), ComponentSource::Bytes(bytes), None).await;
-        Some(match reloaded {
-            Ok(done) => {
-                let ((_, from), (_, to)) = (done.from, done.to);
-                Ok(format!("`{}`: release {to} runs in place of {from}", named.name()))
-            }
-            Err(error) => {
-                let error = told::of(&error);
-                Err(refused(error.message, error.help))
-            }
-        })
+        let done = self.runtime.reload_asked(named.name(), ComponentSource::Bytes(bytes), None).await?;
+        let ((_, from), (_, to)) = (done.from, done.to);
+        Ok(Some(format!("`{}`: release {to} runs in place of {from}", named.name())))
     }
 }
 
