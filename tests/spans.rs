@@ -43,7 +43,8 @@ fn call<'a>(spans: &'a [Seen], component: &str, within: Option<u64>) -> &'a Seen
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_denied_and_how_a_call_ended_is_told_and_nothing_that_was_said() {
     let kept = Kept::of(&["acme/d1", "acme/d2"]);
-    let (runtime, _) = support::runtime("");
+    let (runtime, _) =
+        support::runtime("permit (principal, action == Action::\"component:load\", resource);");
     let d1 = runtime.spawn(talk::actor("d1")).await.unwrap();
     assert!(talk::ask(&d1, "send:acme/d2=the-secret-value").await.is_err());
     assert!(talk::ask(&d1, "panic:").await.is_err());

@@ -251,6 +251,22 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Checks that what is granted can be kept, to each component.
+    pub(in crate::embed) fn check_limits(&self) -> Result<(), Error> {
+        self.limits.check().map_err(|error| Error::Config(error.to_string()))?;
+        self.own_limits.iter().try_for_each(|(name, own)| {
+            let wrong =
+                |error: String| Error::Config(format!("limits of `{}`: {error}", name.escape_debug()));
+            self.limits.replaced_by(own).check().map_err(|error| wrong(error.to_string()))?;
+            match own.stack_kib.is_some_and(|own| own != self.limits.stack_kib) {
+                true => Err(wrong("`stack_kib` is one for all components of a runtime".to_owned())),
+                false => Ok(()),
+            }
+        })
+    }
+}
+
 fn read_text(path: &Path) -> Result<String, Error> {
     Ok(host_files::read_to_string_ambient(path, MAX_TEXT_BYTES)?)
 }

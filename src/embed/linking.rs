@@ -62,7 +62,7 @@ impl Linking {
         let shared = &self.runtime.shared;
         let (links, prepared) = prepared(&self.runtime, &compiled, links)
             .map_err(|error| shared.refuse_import(&verified, error))?;
-        let version = Arc::new(Version::new(prepared, verified, links));
+        let version = Arc::new(Version::new(prepared, verified, links, shared.now()?));
         Component::start(Arc::clone(shared), version, Place::Nameless).await
     }
 

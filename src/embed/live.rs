@@ -167,12 +167,10 @@ impl Live {
         let function = function.clone();
         let (job, answer) = Job::new(chain, move |instance: &mut Instance| {
             Box::pin(async move {
-                let call = instance.call(&function, arguments);
-                let done = match under {
-                    Some(under) => under.steps(call).await.ok_or(CallError::Ended)?,
-                    None => call.await,
-                };
-                done.map_err(CallError::Failed)
+                let done = instance.call(&function, arguments, under.clone()).await;
+                // Who called it is told why by its own wait.
+                let lost = under.is_some_and(|under| !under.stands());
+                done.map_err(|failure| if lost { CallError::Ended } else { CallError::Failed(failure) })
             })
         });
         self.put(job).await?;

@@ -47,7 +47,14 @@ impl ComponentRuntime {
     /// [`Error::Config`] when no trusted key has that id; [`Error::Record`] when it was done and could not be recorded.
     pub fn revoke_key(&self, key_id: &str) -> Result<usize, Error> {
         outside_effects()?;
-        let known = self.shared.trust().revoke_key(key_id);
+        let known = {
+            let mut trust = self.shared.trust();
+            let known = trust.revoke_key(key_id);
+            if known {
+                self.shared.revoked().insert(key_id.to_owned());
+            }
+            known
+        };
         if !known {
             let id = key_id.escape_debug();
             return Err(Error::Config(format!(
@@ -70,15 +77,16 @@ impl ComponentRuntime {
     /// [`ComponentRuntime::swap_policy`].
     ///
     /// # Errors
-    /// [`Error::Config`] when the latest time cannot be kept: nothing was done. [`Error::Record`] when it was done and could
-    /// not be recorded.
+    /// [`Error::Config`], [`Error::Record`] when it was done and the latest time could not be kept, or that not be recorded.
     pub fn swap_trust(&self, mut trust: Trust) -> Result<usize, Error> {
         outside_effects()?;
-        let now = self.shared.now()?;
+        // Where the latest time cannot be kept, by the clock as it is: what is taken back is taken back in any case.
+        let latest = self.shared.now();
+        let now = latest.as_ref().map_or_else(|_| jiff::Timestamp::now(), |now| *now);
         {
             let mut current = self.shared.trust();
-            for key in current.revoked_keys() {
-                trust.revoke_key(&key);
+            for key in self.shared.revoked().iter() {
+                trust.revoke_key(key);
             }
             if let Some(state) = self.shared.state() {
                 state.revoke_again(&mut trust);
@@ -92,7 +100,7 @@ impl ComponentRuntime {
             "{publishers} publishers are trusted from now on; {instances} instances lost their permissions"
         );
         self.shared.log().revoke(None, &text)?;
-        Ok(instances)
+        latest.map(|_| instances)
     }
 }
 

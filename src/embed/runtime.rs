@@ -17,10 +17,10 @@ use airssys_osl::fs::Mounts;
 use airssys_osl::post::Office;
 use airssys_osl::{Gate, Principal, Session, Subject};
 use airssys_rt::{ActorSystem, SupervisorRef};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 
 /// Loads components and keeps what they share. Clones are the same runtime.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     authorizer: Arc<CedarAuthorizer>,
     log: Arc<Log>,
     trust: RwLock<Trust>,
+    /// Keys that were revoked here, whatever a trust file says.
+    revoked: Mutex<BTreeSet<String>>,
     limits: Limits,
     own_limits: BTreeMap<String, identity::Limits>,
     grants: Grants,
@@ -65,7 +67,7 @@ impl ComponentRuntime {
         let words = words(&config)?;
         let policies = Policies::load_over(&words, &config.policies, &config.entities)?;
         let grants = grants(&config)?;
-        check_limits(&config)?;
+        config.check_limits()?;
         let engine = Engine::new(config.limits.stack_kib, config.background_threads)?;
         let imports = imports(&engine, &config, &words)?;
         let authorizer = Arc::new(CedarAuthorizer::new(policies));
@@ -86,6 +88,7 @@ impl ComponentRuntime {
             authorizer,
             log,
             trust: RwLock::new(trust),
+            revoked: Mutex::default(),
             limits: config.limits,
             own_limits: config.own_limits,
             grants,
@@ -321,11 +324,15 @@ impl Shared {
         Err(error.into())
     }
 
-    /// Whether a key is trusted and not revoked.
-    pub(in crate::embed) fn trusts_key(&self, key_id: &str) -> bool {
+    /// Whether the trust file still vouches by that key for a component of that identity.
+    pub(in crate::embed) fn vouches(&self, principal: &Principal, key_id: &str) -> bool {
         let trust = self.trust.read().unwrap_or_else(PoisonError::into_inner);
-        let mut keys = trust.publishers().flat_map(|publisher| publisher.keys());
-        keys.any(|key| !key.is_revoked() && key.public_key().key_id() == key_id)
+        trust.vouches(principal, key_id, jiff::Timestamp::now())
+    }
+
+    /// Keys that were revoked here.
+    pub(in crate::embed) fn revoked(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.revoked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Trust, to be changed.
@@ -441,19 +448,6 @@ fn imports(engine: &Engine, config: &Config, words: &Words) -> Result<Imports, E
         offer.offer(&mut imports, words).map_err(Error::Config)?;
     }
     Ok(imports)
-}
-
-/// Checks that what is granted can be kept, to each component.
-fn check_limits(config: &Config) -> Result<(), Error> {
-    config.limits.check().map_err(|error| Error::Config(error.to_string()))?;
-    config.own_limits.iter().try_for_each(|(name, own)| {
-        let wrong = |error: String| Error::Config(format!("limits of `{}`: {error}", name.escape_debug()));
-        config.limits.replaced_by(own).check().map_err(|error| wrong(error.to_string()))?;
-        match own.stack_kib.is_some_and(|own| own != config.limits.stack_kib) {
-            true => Err(wrong("`stack_kib` is one for all components of a runtime".to_owned())),
-            false => Ok(()),
-        }
-    })
 }
 
 fn policy_set(policies: &Policies) -> audit::PolicySet {

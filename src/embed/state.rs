@@ -76,6 +76,11 @@ impl State {
         latest.ok_or_else(|| Error::Config("the latest time in the state directory is none".to_owned()))
     }
 
+    /// The highest release that ever ran under that name.
+    pub(in crate::embed) fn highest(&self, name: &str) -> Option<u64> {
+        self.marks.highest(RELEASE, name)
+    }
+
     /// Refuses a release that is older than one that ran under its name.
     pub(in crate::embed) fn check(&self, verified: &VerifiedComponent) -> Result<(), String> {
         let principal = verified.principal();

@@ -11,6 +11,7 @@ use crate::kernel::{Function, InstanceError, Limits, Mail, Prepared, Tenure};
 use airssys_osl::action::ComponentLoad;
 use airssys_osl::post::{Office, Terms};
 use airssys_osl::{Peer, Permit, Principal, Session, replace};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Time};
@@ -48,8 +49,13 @@ pub(in crate::embed) enum Place {
 }
 
 impl Version {
-    pub(in crate::embed) fn new(prepared: Prepared, verified: VerifiedComponent, links: Links) -> Version {
-        let (until, principal) = (deadline(&verified), Arc::new(verified.principal().clone()));
+    pub(in crate::embed) fn new(
+        prepared: Prepared,
+        verified: VerifiedComponent,
+        links: Links,
+        now: Timestamp,
+    ) -> Version {
+        let (until, principal) = (deadline(&verified, now), Arc::new(verified.principal().clone()));
         Version { prepared, verified, principal, links, until }
     }
 
@@ -70,7 +76,7 @@ impl Version {
     }
 
     /// Asks whether it may have its name: at each start, so that a permission that was taken back starts nothing again.
-    fn permitted(&self, session: &Arc<Session>) -> Result<Permit<ComponentLoad>, Error> {
+    pub(in crate::embed) fn permitted(&self, session: &Arc<Session>) -> Result<Permit<ComponentLoad>, Error> {
         let peer = Peer::live(&self.principal, session.subject().instance());
         session.authorize(peer, LOAD).map_err(|denied| {
             // Nothing was done under it; the denial itself is in the log.
@@ -173,7 +179,7 @@ impl Version {
 }
 
 /// When the identity runs out, on the monotonic clock.
-fn deadline(verified: &VerifiedComponent) -> Option<Time> {
-    let left = verified.valid_until()?.duration_since(jiff::Timestamp::now());
+fn deadline(verified: &VerifiedComponent, now: Timestamp) -> Option<Time> {
+    let left = verified.valid_until()?.duration_since(now);
     Some(Time::now() + Duration::try_from(left).unwrap_or_default())
 }

@@ -9,6 +9,7 @@ use super::keys::{KeyError, PublicKey};
 use super::manifest::check_name;
 use super::moment;
 use super::names::{LOCAL_DEV, Name, Pattern};
+use airssys_osl::Principal;
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -114,10 +115,18 @@ impl Trust {
         keys.any(|key| key.revoked && key.public.key_id() == key_id)
     }
 
-    /// The ids of all keys that are revoked.
-    pub(crate) fn revoked_keys(&self) -> impl Iterator<Item = String> {
-        let keys = self.publishers.values().flat_map(|publisher| &publisher.keys);
-        keys.filter(|key| key.revoked).map(|key| key.public.key_id())
+    /// Whether that key counts at `now`, is its publisher's, and may sign components of its name.
+    pub(crate) fn vouches(&self, principal: &Principal, key_id: &str, now: Timestamp) -> bool {
+        let name = principal.name.split_once('/').and_then(|(_, name)| Name::parse(name));
+        let publisher = Name::parse(&principal.publisher).and_then(|name| self.publishers.get(&name));
+        let Some((name, publisher)) = name.zip(publisher) else { return false };
+        let counts = |key: &TrustedKey| {
+            !key.revoked
+                && key.public.key_id() == key_id
+                && key.valid_from.is_none_or(|from| from <= now)
+                && key.valid_until.is_none_or(|until| now < until)
+        };
+        publisher.names.iter().any(|pattern| pattern.matches(&name)) && publisher.keys.iter().any(counts)
     }
 
     /// The publisher of that name.

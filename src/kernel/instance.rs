@@ -5,6 +5,7 @@ use crate::kernel::compile::Function;
 use crate::kernel::limits::{InUse, Meter, count};
 use crate::kernel::span::CallSpan;
 use crate::kernel::{Compiled, Failure, Imports, Limits, LinkError, State, Tenure};
+use airssys_osl::calls::Under;
 use airssys_osl::environment::{Arguments, Environment};
 use airssys_osl::fs::Mounts;
 use airssys_osl::post::{Inbox, Office};
@@ -153,18 +154,28 @@ impl Instance {
     }
 
     /// Calls an exported function with component values. After a tick it goes on in the background; when the future is
-    /// dropped before it has returned, the instance is at its end.
+    /// dropped before it has returned, the instance is at its end. Each step is taken under the caller's permission, if there
+    /// is one, wherever it is taken; lost, that ends the instance too.
     ///
     /// # Errors
     /// [`Failure`]; the instance must then be dropped.
-    pub async fn call(&mut self, function: &Function, arguments: Vec<Val>) -> Result<Option<Val>, Failure> {
+    pub async fn call(
+        &mut self,
+        function: &Function,
+        arguments: Vec<Val>,
+        under: Option<Under>,
+    ) -> Result<Option<Val>, Failure> {
         let index = self.index(function)?;
         let returns = function.ty.results().len();
         let mut body = self.armed()?;
         let call = CallSpan::of(self.session(), function);
         let working = async move {
-            let done = body.call(index, &arguments, returns).await;
-            (body, done)
+            let call = body.call(index, &arguments, returns);
+            let done = match under {
+                None => Some(call.await),
+                Some(under) => under.steps(call).await,
+            };
+            (body, done.unwrap_or_else(|| Err(wasmtime::format_err!("its caller lost the permission"))))
         };
         let done = self.run(call.span(), working).await;
         call.ends(&done);

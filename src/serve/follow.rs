@@ -52,10 +52,14 @@ pub struct Followed {
     queue: mpsc::Receiver<Line>,
     missed: Arc<AtomicU64>,
     wanted: Wanted,
+    goes_on: GoesOn,
 }
 
 /// Which records a reader wants.
 type Wanted = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
+/// Whether a reader may still read.
+type GoesOn = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// Records of the log: some that there are, and perhaps those that come.
 #[derive(Debug, Default)]
@@ -72,7 +76,7 @@ impl Follow {
         let (sender, queue) = mpsc::channel(BEHIND);
         let missed = Arc::new(AtomicU64::new(0));
         self.readers().push(Reader { queue: sender, missed: Arc::clone(&missed) });
-        Followed { queue, missed, wanted: Box::new(|_| true) }
+        Followed { queue, missed, wanted: Box::new(|_| true), goes_on: Box::new(|| true) }
     }
 
     fn tell(&self, line: &Line) {
@@ -124,10 +128,18 @@ impl Followed {
         self
     }
 
-    /// The next line, when there is one; none when the log is gone.
+    /// Only as long as `goes_on` holds: it is asked before each line, and the first no is the end.
+    #[must_use]
+    pub fn while_it(mut self, goes_on: impl Fn() -> bool + Send + Sync + 'static) -> Followed {
+        self.goes_on = Box::new(goes_on);
+        self
+    }
+
+    /// The next line, when there is one; none when the log is gone, or may be read no more.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Line>> {
         loop {
             match self.queue.poll_recv(context) {
+                Poll::Ready(Some(_)) if !(self.goes_on)() => return Poll::Ready(None),
                 Poll::Ready(Some(Line::Record(line))) if !(self.wanted)(&line) => {}
                 Poll::Ready(next) => return Poll::Ready(next),
                 // The queue is empty, so what was missed came after all that was in it, and nothing is missed now.
@@ -142,6 +154,7 @@ impl Followed {
     pub fn now(&mut self) -> Option<Line> {
         loop {
             match self.queue.try_recv() {
+                Ok(_) if !(self.goes_on)() => return None,
                 Ok(Line::Record(line)) if !(self.wanted)(&line) => {}
                 Ok(line) => return Some(line),
                 Err(_) => return self.told_of_missed(),

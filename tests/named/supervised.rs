@@ -205,3 +205,25 @@ async fn what_an_instance_uses_is_its_own_and_what_was_denied_stays() {
     ask(&a, "send:acme/b=x").await.unwrap_err();
     assert_eq!(a.status().denials, 2);
 }
+
+#[tokio::test]
+async fn a_revoked_key_does_not_come_back_by_way_of_another_trust_file() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    assert_eq!(runtime.revoke_key(&support::KEY.public_key().key_id()).unwrap(), 1);
+    runtime.swap_trust(airssys_wasm::identity::Trust::default()).unwrap();
+    runtime.swap_trust(support::trust()).unwrap();
+    assert!(ask(&a, "send:acme/a=x").await.is_err());
+    let refused = runtime.spawn(actor("b")).await.unwrap_err();
+    assert!(refused.to_string().contains("is revoked"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_the_trust_file_says_otherwise_ends_and_what_it_says_as_before_goes_on() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    assert_eq!(runtime.swap_trust(support::trust()).unwrap(), 0);
+    assert_eq!(told(&a, "send:acme/a=x").await, "ok");
+    assert_eq!(runtime.swap_trust(support::trust_in(&["other"])).unwrap(), 1);
+    assert!(ask(&a, "send:acme/a=x").await.is_err());
+}

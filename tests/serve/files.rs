@@ -75,6 +75,9 @@ fn a_version_from_the_directory_asks_by_itself() {
     assert_eq!(server.told("acme/a", "version:"), "1");
     let asked = server.records().into_iter().find(|one| one["action"] == "component:reload").unwrap();
     assert_eq!((&asked["subject"], &asked["verdict"]), (&"acme/a".into(), &"deny".into()));
+    // Nor does it come with a restart.
+    let server = Server::on(server.end());
+    assert_eq!(server.status("acme/a")["release"], 7);
     // An operator may.
     server.json(&["reload", "acme/a", "incoming/a8.wasm"]);
     assert_eq!(server.told("acme/a", "version:"), "2");

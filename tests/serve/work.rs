@@ -198,3 +198,28 @@ fn what_components_print_does_not_pass_for_what_the_server_tells() {
     server.signal(rustix::process::Signal::TERM);
     assert_eq!(server.event()["event"], "ending", "and nothing before it");
 }
+
+#[test]
+fn what_was_stopped_stays_so_when_its_supervisor_is_made_anew() {
+    let inner = "[[supervisor]]\nname = 'inner'\nrestarts = 0\nbackoff = { first_ms = 1, most_ms = 1 }\nchildren = ['acme/a', 'acme/b']\n";
+    let server = Server::new(ALL, &(two() + inner));
+    server.json(&["stop", "acme/a"]);
+    server.ask(&["call", "acme/b", "ask(\"panic:\")"]);
+    server.until(|server| server.status("acme/b")["restarts"] == 1);
+    server.until(|server| server.status("acme/b")["state"] == "running");
+    assert_eq!(server.status("acme/a")["state"], "stopped");
+    assert_eq!(server.ask(&["call", "acme/a", "ask(\"version:\")"]).status, 134);
+}
+
+#[test]
+fn no_operators_word_starts_a_version_that_may_not_be_loaded() {
+    let policy = format!(
+        "{ALL} @id(\"no\") forbid (principal is Component, action == Action::\"component:load\", resource)
+            when {{ principal.release == 8 }};"
+    );
+    let server = Server::new(&policy, &two());
+    server.desk.write("a8.wasm", actor("a", "probe-actor-2", 8));
+    let said = server.ask(&["reload", "acme/a", "a8.wasm"]);
+    assert_eq!(said.status, 126, "{said:?}");
+    assert_eq!(server.told("acme/a", "version:"), "1");
+}

@@ -19,6 +19,11 @@ pub struct Under {
 }
 
 impl Under {
+    /// Whether it stands still.
+    pub fn stands(&self) -> bool {
+        self.lease.stands(ActionId::ComponentCall, self.import)
+    }
+
     /// Does the work: each of its steps is a use of the caller's permission. None when that was lost before the work was
     /// done, which is dropped then. The caller, who waits, is told why; nothing is recorded here.
     pub async fn steps<F: Future>(self, work: F) -> Option<F::Output> {

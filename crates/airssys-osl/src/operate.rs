@@ -8,6 +8,7 @@ use crate::action::{
     RuntimeStop,
 };
 use crate::gate::{Denied, Lease, Permit};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 mod sealed {
     pub trait Sealed {}
@@ -50,6 +51,7 @@ pub fn spent<A: Operation>(permit: Permit<A>) -> Result<(), Denied> {
 pub struct Reading {
     lease: Lease,
     import: &'static str,
+    ended: AtomicBool,
 }
 
 impl Reading {
@@ -59,11 +61,21 @@ impl Reading {
     /// [`Denied`] when it was lost since it was given.
     pub fn begin(mut permit: Permit<RuntimeLogs>, import: &'static str) -> Result<Reading, Denied> {
         drop(permit.begin()?);
-        Ok(Reading { lease: permit.into_lease(), import })
+        Ok(Reading { lease: permit.into_lease(), import, ended: AtomicBool::new(false) })
     }
 
-    /// Whether it may still be read.
+    /// Whether it may still be read; once it may not, it never may again. Only that end is recorded: a record for each look
+    /// would be one more to read.
     pub fn goes_on(&self) -> bool {
-        self.lease.permits(crate::ActionId::RuntimeLogs, self.import).is_ok()
+        if self.ended.load(Ordering::SeqCst) {
+            return false;
+        }
+        let action = crate::ActionId::RuntimeLogs;
+        let goes_on =
+            self.lease.stands(action, self.import) || self.lease.permits(action, self.import).is_ok();
+        if !goes_on {
+            self.ended.store(true, Ordering::SeqCst);
+        }
+        goes_on
     }
 }

@@ -55,6 +55,9 @@ fn reading_the_log_goes_on_as_long_as_that_is_permitted() {
     assert_eq!(log.take(), Vec::<String>::new(), "the log's own reader does not fill it");
     script.swap(|_, _| false);
     session.gate().policies_changed(1);
-    assert!(!reading.goes_on());
-    assert_eq!(log.take().len(), 1);
+    assert!(!reading.goes_on() && !reading.goes_on());
+    assert_eq!(log.take().len(), 1, "its end is recorded once");
+    script.swap(|_, _| true);
+    session.gate().policies_changed(2);
+    assert!(!reading.goes_on(), "what has ended does not begin again");
 }

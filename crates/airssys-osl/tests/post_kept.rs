@@ -13,7 +13,7 @@ mod common;
 mod post_common;
 
 use airssys_osl::post::{Draft, PostError, Shelf, Terms, publish, request, send};
-use airssys_osl::{ActionId, Operator, Session, Subject};
+use airssys_osl::{ActionId, Operator, Principal, Session, Subject};
 use airssys_rt::durable::{self, Envelope, InMemoryBackend, Reason, Store};
 use common::IMPORT;
 use post_common::{AT_LAST, Actor, TERMS, World, text, told};
@@ -58,7 +58,13 @@ impl Disk {
     ) -> World {
         let (world, mailbox) = (World::new(rule), self.mailbox().await);
         mailbox.release_all().await.unwrap();
-        let shelf = Shelf::new(mailbox, TERMS.messages, clock(&self.now), Arc::new(trusts)).unwrap();
+        let shelf = Shelf::new(
+            mailbox,
+            TERMS.messages,
+            clock(&self.now),
+            Arc::new(move |_: &Principal, key: &str| trusts(key)),
+        )
+        .unwrap();
         world.office.keep("acme/b", Some(Arc::new(shelf)));
         world
     }

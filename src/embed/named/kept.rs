@@ -43,8 +43,9 @@ impl ComponentRuntime {
         let terms = durable::Terms { capacity, max_body_bytes, max_total_bytes, max_deliveries };
         let mailbox = state.mailbox(name, terms).await?;
         let shared = Arc::downgrade(&self.shared);
-        let trusts: Trusts =
-            Arc::new(move |key_id| shared.upgrade().is_some_and(|shared| shared.trusts_key(key_id)));
+        let trusts: Trusts = Arc::new(move |principal, key_id| {
+            shared.upgrade().is_some_and(|shared| shared.vouches(principal, key_id))
+        });
         let shelf = Shelf::new(mailbox, capacity.get(), state.clock(), trusts);
         shelf.map(Some).map_err(|error| wrong(&error.to_string()))
     }

@@ -1,8 +1,9 @@
 //! What operators do to named components, and what they see of them.
 
 use crate::embed::named::{Named, Route};
-use crate::embed::value;
-use crate::embed::{ComponentRuntime, Error};
+use crate::embed::value::{self, CallExpr, Function};
+use crate::embed::{Component, ComponentRuntime, Error};
+use crate::identity;
 use airssys_osl::action::ComponentCall;
 use airssys_osl::post::{self, Draft, PostError};
 use airssys_osl::{Denied, FunctionName, Operator, Peer, Session, Subject, calls};
@@ -10,6 +11,8 @@ use airssys_rt::{ActorRef, ExitReason, SupervisorMessage, SupervisorRef};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::MutexGuard;
+use wasmtime::component::Val;
 
 /// What is asked, as the log names it.
 const CALL: &str = "component:call";
@@ -52,13 +55,55 @@ impl ComponentRuntime {
     /// [`Error::Unknown`]; [`Error::Unavailable`] when its supervisor is no more.
     pub async fn stop(&self, name: &str, grace: Option<Duration>) -> Result<Stopped, Error> {
         let route = self.shared.routes().find(name)?;
-        // No version takes its place meanwhile.
-        let _turn = route.reloading.lock().await;
+        let turn = route.reloading.lock().await;
+        self.stopped(&route, turn, grace).await
+    }
+
+    /// The same, if `may` says so of whoever lives there when it is about to be stopped.
+    ///
+    /// # Errors
+    /// What `may` says; within, as [`ComponentRuntime::stop`].
+    pub(crate) async fn stop_if<E>(
+        &self,
+        name: &str,
+        grace: Option<Duration>,
+        may: impl FnOnce(Peer) -> Result<(), E>,
+    ) -> Result<Result<Stopped, Error>, E> {
+        let found = self.shared.routes().find(name).and_then(|route| {
+            let peer = Peer::named(name).ok_or_else(|| Error::Unknown { name: name.to_owned() })?;
+            Ok((route, peer))
+        });
+        let (route, peer) = match found {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        let turn = route.reloading.lock().await;
+        let living = route.current.load_full();
+        may(living.map_or(peer, |living| living.live.target.peer.clone()))?;
+        Ok(self.stopped(&route, turn, grace).await)
+    }
+
+    /// Stops the component of that name if the trust file no longer says of it what it said when it was loaded.
+    pub(crate) async fn stop_if_distrusted(&self, name: &str) {
+        let still = |_| if self.distrusted().iter().any(|one| one == name) { Ok(()) } else { Err(()) };
+        // Whoever has ended by now needs no stop.
+        drop(self.stop_if(name, Some(Duration::ZERO), still).await);
+    }
+
+    /// Stops whoever lives there; no version takes its place meanwhile.
+    async fn stopped(
+        &self,
+        route: &Arc<Route>,
+        _turn: MutexGuard<'_, ()>,
+        grace: Option<Duration>,
+    ) -> Result<Stopped, Error> {
+        let name = &*route.name;
         let over = || Error::Unavailable { name: name.to_owned() };
         let supervisor = self.shared.actors().address::<SupervisorMessage>(&route.supervisor);
         let supervisor = SupervisorRef::from(supervisor.map_err(|_| over())?);
         let (living, seat) = (route.current.load_full(), self.shared.actors().actor(name).ok());
         route.rests(Condition::Stopped);
+        route.stopped.store(true, Ordering::SeqCst);
         let ending = supervisor.terminate_child(&route.name);
         let stopped = within(grace, ending, seat.as_ref()).await;
         let left = match &living {
@@ -89,6 +134,17 @@ impl ComponentRuntime {
         draft: Draft,
     ) -> Result<(), PostError> {
         post::send(self.shared.office(), session, name, draft, SEND).await
+    }
+
+    /// Whether that release is the highest that ever ran under that name, as the state directory has it.
+    pub(crate) fn ran_last(&self, name: &str, release: u64) -> bool {
+        self.shared.state().is_some_and(|state| state.highest(name) == Some(release))
+    }
+
+    /// Whether those bytes are a component that is trusted at the moment.
+    pub(crate) fn is_trusted(&self, bytes: Vec<u8>) -> bool {
+        let now = self.shared.now();
+        now.is_ok_and(|now| identity::verify(bytes, &self.shared.trust(), now).is_ok())
     }
 
     /// The named components of which the trust file no longer says what it said when they were loaded.
@@ -137,11 +193,15 @@ impl Named {
     ) -> Result<Result<Option<String>, Error>, Denied> {
         // Nobody takes its place between the decision and the call.
         let open = self.route.gate.read().await;
-        let (permit, living, arguments, function) = match self.found(expression) {
+        let asked = match self.asked(expression) {
+            Ok(asked) => asked,
             Err(error) => return Ok(Err(error)),
-            Ok((name, living, arguments, function)) => {
-                (session.authorize::<ComponentCall>(name, CALL)?, living, arguments, function)
-            }
+        };
+        // Decided before anything is told of what it exports.
+        let permit = session.authorize::<ComponentCall>(asked.name, CALL)?;
+        let (living, (arguments, function)) = match asked.found.and_then(|it| it.lowered()) {
+            Ok(found) => (asked.living, found),
+            Err(error) => return Ok(Err(error)),
         };
         self.route.calls.fetch_add(1, Ordering::Relaxed);
         let chain = session.subject().chain_of_callee();
@@ -153,24 +213,44 @@ impl Named {
         calls::call(permit, CALL, work).await
     }
 
-    /// Who serves that expression now, by the name that policies have for it.
-    fn found(&self, expression: &str) -> Result<Found, Error> {
+    /// What is asked for by that expression, of whoever lives there now.
+    fn asked(&self, expression: &str) -> Result<Asked, Error> {
         let living = self.route.living()?;
         let parsed = value::parse_call(expression)?;
-        let function = value::find_function(living.functions(), &parsed.function)?.clone();
-        value::callable(&function.ty)?;
-        let arguments = parsed.args(&value::params(&function.ty))?;
+        let found = value::find_function(living.functions(), &parsed.function).cloned();
+        let (interface, name) = match &found {
+            Ok(function) => (function.interface.clone(), function.name.clone()),
+            Err(_) => match parsed.function.split_once('#') {
+                Some((interface, name)) => (Some(interface.to_owned()), name.to_owned()),
+                None => (None, parsed.function.clone()),
+            },
+        };
         let peer = living.live.target.peer.clone();
-        let name = FunctionName::new(peer, function.interface.as_deref(), &function.name);
-        let name =
-            name.ok_or_else(|| Error::Config("its name is longer than any policies speak of".to_owned()))?;
-        Ok((name, living, arguments, function))
+        let name = FunctionName::new(peer, interface.as_deref(), &name);
+        let long = || Error::Config("that is no name of a function that policies can speak of".to_owned());
+        let found = found.map(|function| Lookup { function, parsed }).map_err(Error::from);
+        Ok(Asked { name: name.ok_or_else(long)?, living, found })
     }
 }
 
-type Found = (
-    FunctionName,
-    Arc<crate::embed::Component>,
-    Vec<wasmtime::component::Val>,
-    crate::embed::value::Function,
-);
+/// A call that was asked for, and not decided on.
+struct Asked {
+    name: FunctionName,
+    living: Arc<Component>,
+    /// Not told before that is permitted.
+    found: Result<Lookup, Error>,
+}
+
+struct Lookup {
+    function: Function,
+    parsed: CallExpr,
+}
+
+impl Lookup {
+    fn lowered(self) -> Result<(Vec<Val>, Function), Error> {
+        let Lookup { function, parsed } = self;
+        value::callable(&function.ty)?;
+        let arguments = parsed.args(&value::params(&function.ty))?;
+        Ok((arguments, function))
+    }
+}

@@ -11,7 +11,8 @@ use crate::embed::{Component, ComponentRuntime, ComponentSource, Error};
 use crate::host::linked::Target;
 use crate::kernel::{Function, Limits};
 use airssys_osl::action::{ComponentReload, ComponentWiden};
-use airssys_osl::{Denied, Peer, Permit, Principal, Session, replace};
+use airssys_osl::replace::Succession;
+use airssys_osl::{Denied, Peer, Permit, Principal, Session};
 use airssys_rt::Address;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,7 +45,8 @@ pub(crate) type Asker<'a> = Option<&'a Arc<Session>>;
 impl ComponentRuntime {
     /// Puts another version in the place of the component of that name. It must be the same component of the same
     /// publisher, and no older than any release that was ever there. Asked for is `component:reload` on the component, with
-    /// the version that comes as principal; and `component:widen` when it imports more, or has a higher limit.
+    /// the version that comes as principal; `component:widen` when it imports more, or has a higher limit; and
+    /// `component:load`, as at each start. All are spent at the very switch.
     ///
     /// When both versions export `airssys:runtime/state`, the one before is asked for its state when it has done what it had
     /// begun, and the new one given that. It goes on hearing of the topics that it may subscribe to; each is asked about.
@@ -84,8 +86,9 @@ impl ComponentRuntime {
         let session = new.open(&self.shared)?;
         let asker = by.unwrap_or(&session);
         let peer = before.live.target.peer.clone();
-        let permit =
-            permit(asker, peer, !widened.is_empty()).map_err(|denied| refused(&session, denied, &widened))?;
+        let permits = permits(asker, peer, !widened.is_empty());
+        let (reload, widen) = permits.map_err(|denied| refused(&session, denied, &widened))?;
+        let permit = Succession { reload, widen, load: new.permitted(&session)? };
         let started = new.start_under(&self.shared, session, Place::Successor(route.terms)).await?;
         let component = Arc::new(Component::of(&self.shared, Arc::clone(&new), started));
         Ok(Change { route: Arc::clone(route), before, old, new, component, ahead, permit, widened })
@@ -139,13 +142,13 @@ fn raised(were: Limits, are: Limits) -> Vec<String> {
         .collect()
 }
 
-fn permit(asker: &Arc<Session>, peer: Peer, wider: bool) -> Result<Permit<ComponentReload>, Denied> {
-    let permit = asker.authorize::<ComponentReload>(peer.clone(), RELOAD)?;
-    if wider {
-        replace::widened(asker.authorize::<ComponentWiden>(peer, RELOAD)?)?;
-    }
-    Ok(permit)
+fn permits(asker: &Arc<Session>, peer: Peer, wider: bool) -> Result<Permits, Denied> {
+    let reload = asker.authorize::<ComponentReload>(peer.clone(), RELOAD)?;
+    let widen = wider.then(|| asker.authorize::<ComponentWiden>(peer, RELOAD)).transpose()?;
+    Ok((reload, widen))
 }
+
+type Permits = (Permit<ComponentReload>, Option<Permit<ComponentWiden>>);
 
 /// A refusal, which ends the session of the version that was to come.
 fn refused(session: &Session, denied: Denied, widened: &[String]) -> Error {
@@ -165,7 +168,7 @@ pub(in crate::embed::named) struct Change {
     new: Arc<Version>,
     pub(in crate::embed::named) component: Arc<Component>,
     ahead: Target,
-    permit: Permit<ComponentReload>,
+    permit: Succession,
     widened: Vec<String>,
 }
 

@@ -70,6 +70,8 @@ pub(in crate::embed) struct Route {
     restart: Restart,
     /// It is not started again.
     pub(in crate::embed) gone: AtomicBool,
+    /// It was stopped, and whoever is its supervisor by then does not start it again either.
+    pub(in crate::embed) stopped: AtomicBool,
     /// How it rests, if it does.
     rest: Mutex<Option<Condition>>,
     /// True once it was started, or will not be.
@@ -107,6 +109,7 @@ impl Route {
             supervisor,
             restart,
             gone: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             rest: Mutex::default(),
             settled: watch::Sender::new(false),
             calls: AtomicU64::new(0),

@@ -6,8 +6,8 @@ use crate::embed::runtime::Shared;
 use crate::embed::version::{Place, Version};
 use crate::embed::{Component, Error};
 use crate::host::linked::Target;
-use airssys_osl::action::ComponentReload;
-use airssys_osl::{Permit, Topic, replace};
+use airssys_osl::Topic;
+use airssys_osl::replace::{self, Succession};
 use airssys_rt::{Actor, Context, Down, ExitReason, Failure, MonitorId, Reply};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -27,7 +27,7 @@ pub(in crate::embed) struct Adopt {
     pub(in crate::embed) version: Arc<Version>,
     pub(in crate::embed) ahead: Target,
     pub(in crate::embed) component: Arc<Component>,
-    pub(in crate::embed) permit: Permit<ComponentReload>,
+    pub(in crate::embed) permit: Succession,
     /// Until this is dropped nobody begins a call, and no message is handed over: also when nobody waits for it any more.
     pub(in crate::embed) held: (OwnedRwLockWriteGuard<()>, OwnedMutexGuard<()>),
     /// Told when it has taken the place, with the topics it no longer hears of; or why not: then nothing has changed.
@@ -79,7 +79,7 @@ impl Seat {
         &self,
         before: &Arc<Component>,
         component: &Component,
-        permit: Permit<ComponentReload>,
+        permit: Succession,
         becomes: impl FnOnce(&Route),
     ) -> Result<Vec<Topic>, Error> {
         if !Arc::ptr_eq(before, &self.component) {

@@ -161,7 +161,8 @@ struct Branch {
     name: String,
     strategy: Strategy,
     intensity: Intensity,
-    children: Vec<ChildSpec>,
+    /// Each with its way, if it is a component: one that was stopped is left out of a supervisor that is made anew.
+    children: Vec<(Option<Arc<Route>>, ChildSpec)>,
 }
 
 impl ComponentRuntime {
@@ -178,7 +179,8 @@ impl ComponentRuntime {
         let mut ready = Vec::new();
         let prepared = self.prepare_all(&tree, &mut ready).await;
         let names: Vec<_> = ready.iter().map(|one: &Ready| Arc::clone(&one.route.name)).collect();
-        let children: Vec<_> = ready.iter().map(|one| one.spec.child(self, &one.route)).collect();
+        let children: Vec<_> =
+            ready.iter().map(|one| (Arc::clone(&one.route), one.spec.child(self, &one.route))).collect();
         if let Err(error) = prepared.and_then(|()| self.link_all(ready)) {
             names.iter().for_each(|name| self.shared.routes().remove(name));
             return Err(error);
@@ -286,7 +288,7 @@ impl ComponentRuntime {
         let specs = links.iter().map(spec).collect::<Result<Vec<_>, _>>()?;
         let (links, prepared) =
             prepared(self, compiled, specs).map_err(|error| self.shared.refuse_import(&verified, error))?;
-        Ok(Version::new(prepared, verified, links))
+        Ok(Version::new(prepared, verified, links, self.shared.now()?))
     }
 
     /// Ends everything that has a name, in reverse order of its start, within that time; who had not ended by then was
@@ -305,12 +307,12 @@ impl ComponentRuntime {
 }
 
 /// The supervisors of a tree over the children that were made of its components, in the order in which they stand.
-fn branch(tree: &Tree, ready: &mut impl Iterator<Item = ChildSpec>) -> Branch {
+fn branch(tree: &Tree, ready: &mut impl Iterator<Item = (Arc<Route>, ChildSpec)>) -> Branch {
     let mut children = Vec::new();
     for node in &tree.children {
         match node {
-            Node::Component(_) => children.extend(ready.next()),
-            Node::Supervisor(tree) => children.push(branch(tree, ready).child()),
+            Node::Component(_) => children.extend(ready.next().map(|(route, child)| (Some(route), child))),
+            Node::Supervisor(tree) => children.push((None, branch(tree, ready).child())),
         }
     }
     Branch { name: tree.name.clone(), strategy: tree.strategy, intensity: tree.intensity, children }
@@ -319,7 +321,11 @@ fn branch(tree: &Tree, ready: &mut impl Iterator<Item = ChildSpec>) -> Branch {
 impl Branch {
     fn supervisor(&self) -> Supervisor {
         let empty = Supervisor::with_intensity(self.strategy, self.intensity);
-        self.children.iter().cloned().fold(empty, Supervisor::child)
+        let stopped = |route: &Option<Arc<Route>>| {
+            route.as_ref().is_some_and(|route| route.stopped.load(Ordering::SeqCst))
+        };
+        let children = self.children.iter().filter(|(route, _)| !stopped(route));
+        children.fold(empty, |supervisor, (_, child)| supervisor.child(child.clone()))
     }
 
     fn child(self) -> ChildSpec {

@@ -134,17 +134,18 @@ impl Controls for LiveSystem {
     ) -> Result<Stopped, ControlError> {
         let asking = self.begin(who)?;
         let named = asking.seen(self, &name)?;
-        let peer = named.peer().ok_or_else(|| ControlError::unreachable(&name))?;
-        asking.may::<ComponentStop>(peer, &format!("stop `{name}`"))?;
         let grace = stop.grace_ms.map(Duration::from_millis);
-        let stopped = self.runtime.stop(named.name(), grace).await.map_err(|error| told::of(&error))?;
+        let may = |peer| asking.may::<ComponentStop>(peer, &format!("stop `{name}`"));
+        let stopped = self.runtime.stop_if(named.name(), grace, may).await?;
+        let stopped = stopped.map_err(|error| told::of(&error))?;
         Ok(Stopped { in_time: stopped.in_time, left: stopped.left })
     }
 
     async fn swap_policy(&self, who: Operator, policy: PolicyRequest) -> Result<PolicySwapped, ControlError> {
         let asking = self.begin(who)?;
-        asking.may::<RuntimePolicy>(RuntimeSelf::Itself, "put policies in force")?;
+        // Decided when its turn has come: who comes before may have taken the permission away.
         let _turn = self.changing.lock().await;
+        asking.may::<RuntimePolicy>(RuntimeSelf::Itself, "put policies in force")?;
         let sources = |texts: Vec<SourceText>| -> Vec<Source> {
             texts.into_iter().map(|SourceText { name, text }| Source::new(name, text)).collect()
         };
@@ -160,9 +161,12 @@ impl Controls for LiveSystem {
 
     async fn reload_trust(&self, who: Operator) -> Result<TrustReloaded, ControlError> {
         let asking = self.begin(who)?;
-        asking.may::<RuntimePolicy>(RuntimeSelf::Itself, "have the trust file read anew")?;
-        let _turn = self.changing.lock().await;
-        let read = self.read_trust_anew().await;
+        let read = {
+            let _turn = self.changing.lock().await;
+            asking.may::<RuntimePolicy>(RuntimeSelf::Itself, "have the trust file read anew")?;
+            self.read_trust_anew().await
+        };
+        self.stop_distrusted().await;
         let Trusted { publishers, instances } = read.map_err(|error| {
             // Its sentence names a file of the host's, which is for whoever sees the server's own output.
             tracing::warn!(target: "airssys::serve", %error, "the trust file was not taken");
@@ -174,10 +178,12 @@ impl Controls for LiveSystem {
 
     async fn revoke_key(&self, who: Operator, key_id: String) -> Result<Revoked, ControlError> {
         let asking = self.begin(who)?;
-        asking.may::<RuntimeRevoke>(RuntimeSelf::Itself, "revoke keys")?;
-        let _turn = self.changing.lock().await;
-        let runtime = self.runtime.clone();
-        let revoked = blocking(move || runtime.revoke_key(&key_id)).await?;
+        let revoked = {
+            let _turn = self.changing.lock().await;
+            asking.may::<RuntimeRevoke>(RuntimeSelf::Itself, "revoke keys")?;
+            let runtime = self.runtime.clone();
+            blocking(move || runtime.revoke_key(&key_id)).await?
+        };
         self.stop_distrusted().await;
         let instances = revoked.map_err(|error| match error {
             Error::Config(message) => ControlError::invalid(message, "`airssys verify` prints a component's"),

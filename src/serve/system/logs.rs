@@ -32,10 +32,11 @@ impl LiveSystem {
         };
         let first = past.last().and_then(|line| number(line)).map_or(0, |last| last + 1);
         let live = followed.map(|followed| {
-            followed.only(move |line| {
+            let wanted = move |line: &[u8]| number(line).is_none_or(|number| number >= first);
+            followed.only(wanted).while_it(move || {
                 // The session lives as long as this does.
                 let _asking = &asking;
-                number(line).is_none_or(|number| number >= first) && reading.goes_on()
+                reading.goes_on()
             })
         });
         Ok(Logs { past, live })

@@ -51,7 +51,6 @@ pub struct LiveSystem {
 pub struct Read {
     given: Config,
     watched: Watched,
-    sources: BTreeMap<String, ComponentSource>,
 }
 
 impl LiveSystem {
@@ -63,16 +62,7 @@ impl LiveSystem {
         // Watched from before the reading that counts, so that no change is missed.
         let watched = Watched::new(config, written::read(&config.granted)?.protected)?;
         let given = given(config, path)?;
-        let installed = match &config.serve.watch {
-            Some(directory) => watched::installed(directory, &given.trust)?,
-            None => BTreeMap::new(),
-        };
-        let source = |component: &ComponentConfig| {
-            let name = component.name.to_string();
-            let source = watched::source(&component.file, &name, &installed);
-            (name, source)
-        };
-        Ok(Read { given, watched, sources: config.components.iter().map(source).collect() })
+        Ok(Read { given, watched })
     }
 
     /// Verifies and links all components, and starts them under their supervisors. Returns when all run.
@@ -80,7 +70,7 @@ impl LiveSystem {
     /// # Errors
     /// [`Error`]: nothing runs.
     pub async fn start(config: SystemConfig, read: Read, metrics: &Metrics) -> Result<LiveSystem, Error> {
-        let Read { given, watched, sources } = read;
+        let Read { given, watched } = read;
         let follow = Follow::default();
         let log = match &config.granted.audit {
             Some(file) => Log::builder().file(file),
@@ -88,6 +78,7 @@ impl LiveSystem {
         };
         let log = Arc::new(log.sink(follow.clone()).build()?);
         let runtime = ComponentRuntime::new(given.audit(log).watched(metrics.watched()))?;
+        let sources = watched::installed(&runtime, &config)?;
         runtime.supervise(tree(&config, &sources, &config.root)).await?;
         tokio::select! {
             () = runtime.settled() => {}
@@ -107,8 +98,7 @@ impl LiveSystem {
     /// could not start another.
     async fn stop_distrusted(&self) {
         for name in self.runtime.distrusted() {
-            // Whoever has ended by now needs no stop.
-            let _ = self.runtime.stop(&name, Some(Duration::ZERO)).await;
+            self.runtime.stop_if_distrusted(&name).await;
         }
     }
 }
@@ -123,8 +113,12 @@ impl System for LiveSystem {
     }
 
     async fn reload_written(&self) -> Result<String, ControlError> {
-        let _turn = self.changing.lock().await;
-        self.read_anew().await
+        let read = {
+            let _turn = self.changing.lock().await;
+            self.read_anew().await
+        };
+        self.stop_distrusted().await;
+        read
     }
 
     async fn change(&self) -> Vec<Result<String, ControlError>> {

@@ -3,17 +3,16 @@
 //!
 //! A version from the directory is asked about with itself as principal, and verified like any other.
 
-use crate::embed::{ComponentSource, Error};
-use crate::identity::{self, MAX_COMPONENT_BYTES, Trust};
+use crate::embed::{ComponentRuntime, ComponentSource, Error};
+use crate::identity::{self, MAX_COMPONENT_BYTES};
 use crate::serve::config::SystemConfig;
 use crate::serve::control::{Code, ControlError};
+use crate::serve::run::System;
 use crate::serve::system::written::blocking;
-use crate::serve::system::{LiveSystem, told};
+use crate::serve::system::{LiveSystem, Sources, told};
 use crate::serve::text::printable;
 use airssys_osl::host_files::{self, HostFileError};
 use airssys_osl::host_watch::HostWatch;
-use jiff::Timestamp;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What came of a change.
@@ -38,12 +37,11 @@ impl LiveSystem {
     pub(super) async fn change(&self) -> Vec<Outcome> {
         let mut watched = self.watched.lock().await;
         let changed = watched.watch.changed().await;
-        let _turn = self.changing.lock().await;
         let (written, components): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|path| watched.written.contains(path));
         let mut outcomes = Vec::new();
         if !written.is_empty() {
-            outcomes.push(self.read_anew().await);
+            outcomes.push(self.reload_written().await);
         }
         for path in components {
             outcomes.extend(self.replace_by(path).await);
@@ -83,32 +81,26 @@ impl LiveSystem {
     }
 }
 
-/// Of each component the highest release in the directory that is trusted: what ran last, if it came from there. What is
-/// not trusted there is passed over.
-pub(super) fn installed(directory: &Path, trust: &Trust) -> Result<BTreeMap<String, (u64, Vec<u8>)>, Error> {
-    let mut found: BTreeMap<String, (u64, Vec<u8>)> = BTreeMap::new();
+/// Of each component the file in the directory that holds what ran last under its name, where that is a later release than
+/// the component's own file holds, and is trusted. What was refused here is not among them.
+pub(super) fn installed(runtime: &ComponentRuntime, config: &SystemConfig) -> Result<Sources, Error> {
+    let mut found = Sources::new();
+    let Some(directory) = &config.serve.watch else { return Ok(found) };
     for path in host_files::list_ambient(directory)? {
         let Ok(bytes) = host_files::read_ambient(&path, MAX_COMPONENT_BYTES as u64) else { continue };
-        let Ok(verified) = identity::verify(bytes, trust, Timestamp::now()) else { continue };
-        let (name, release) = (verified.principal().name.clone(), verified.principal().release);
-        if found.get(&name).is_none_or(|(highest, _)| *highest < release) {
-            found.insert(name, (release, verified.bytes().to_vec()));
+        let Ok(claims) = identity::claims(&bytes) else { continue };
+        let (name, release) = (claims.manifest.principal_name(), claims.manifest.component.release);
+        let component = config.components.iter().find(|component| component.name.to_string() == name);
+        let later = component.is_some_and(|component| own_release(&component.file) < Some(release));
+        if later && runtime.ran_last(&name, release) && runtime.is_trusted(bytes.clone()) {
+            found.insert(name, ComponentSource::Bytes(bytes));
         }
     }
     Ok(found)
 }
 
-/// The component's own file, unless a later release of it was put into the directory.
-pub(super) fn source(
-    file: &Path,
-    name: &str,
-    installed: &BTreeMap<String, (u64, Vec<u8>)>,
-) -> ComponentSource {
-    let Some((release, bytes)) = installed.get(name) else { return file.into() };
-    let own = host_files::read_ambient(file, MAX_COMPONENT_BYTES as u64).ok();
-    let own = own.and_then(|own| identity::claims(&own).ok());
-    match own.is_none_or(|own| own.manifest.component.release < *release) {
-        true => ComponentSource::Bytes(bytes.clone()),
-        false => file.into(),
-    }
+/// The release that a file claims to be; none where it is no component.
+fn own_release(file: &Path) -> Option<u64> {
+    let bytes = host_files::read_ambient(file, MAX_COMPONENT_BYTES as u64).ok()?;
+    Some(identity::claims(&bytes).ok()?.manifest.component.release)
 }

@@ -1,9 +1,10 @@
 //! What is written down: policies, entities and trust, read at the start and read anew when they have changed.
 
 use crate::embed::{Config, Error};
-use crate::serve::config::Granted;
+use crate::serve::config::{ConfiguredMount, Granted};
 use crate::serve::control::ControlError;
 use crate::serve::system::{LiveSystem, told};
+use airssys_osl::fs::Mounts;
 
 /// The files that the configuration names, read.
 pub(super) fn read(granted: &Granted) -> Result<Config, Error> {
@@ -18,6 +19,14 @@ pub(super) fn read(granted: &Granted) -> Result<Config, Error> {
         Some(path) => config.trust_file(path),
         None => Ok(config),
     }
+}
+
+/// The same where components run already: no mount may lead to a file that is read now, such as another key's.
+fn read_checked(granted: &Granted) -> Result<Config, Error> {
+    let config = read(granted)?;
+    let mounts = granted.mounts.iter().map(ConfiguredMount::spec).collect();
+    Mounts::open_ambient(mounts, &config.protected)?;
+    Ok(config)
 }
 
 /// What became of trust.
@@ -40,7 +49,6 @@ impl LiveSystem {
             (instances, epoch)
         });
         let (instances, epoch) = blocking(swapped).await?;
-        self.stop_distrusted().await;
         let instances = instances.map_err(|error| told::of(&error))?;
         let epoch = epoch.map_err(|error| told::of(&error))?;
         Ok(format!(
@@ -53,14 +61,13 @@ impl LiveSystem {
         let trust = self.read_files().await?.trust;
         let (publishers, runtime) = (trust.publishers().count() as u64, self.runtime.clone());
         let instances = blocking(move || runtime.swap_trust(trust)).await?;
-        self.stop_distrusted().await;
         let instances = instances.map_err(|error| told::of(&error))? as u64;
         Ok(Trusted { publishers, instances })
     }
 
     async fn read_files(&self) -> Result<Config, ControlError> {
         let granted = self.config.granted.clone();
-        blocking(move || read(&granted)).await?.map_err(|error| told::of(&error))
+        blocking(move || read_checked(&granted)).await?.map_err(|error| told::of(&error))
     }
 }
 

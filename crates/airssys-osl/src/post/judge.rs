@@ -1,12 +1,13 @@
 //! Whether what was taken may be handed over: asked of whoever sent it, then of the receiver.
 
 use crate::action::{Action, MsgReceive, MsgSend};
-use crate::gate::{Chain, Denied, Permit, Weighed, Why};
+use crate::gate::{Chain, Denied, InUse, Lease, Permit, Spent, Weighed, Why};
 use crate::post::desk::{Answer, Asker, Letter, Taken};
 use crate::post::envelope::Envelope;
 use crate::post::inbox::{Delivery, Inbox};
 use crate::post::send::may_hear;
-use crate::post::shelf::{Kept, Opened, Sent, Shelf};
+use crate::post::sender::Sender;
+use crate::post::shelf::{Kept, Opened, Shelf};
 use crate::{ActionId, Party, Peer, Session, Subject};
 use airssys_rt::durable;
 use std::sync::Arc;
@@ -49,21 +50,12 @@ impl Inbox {
             return None;
         }
         let (lease, action, by) = (letter.lease.clone(), letter.action, letter.import);
-        // Under way until it is handed over, so that a change of policies waits for that.
-        let under_way = match letter.sender.component() {
-            Some(sender) => {
-                let Ok(permit) = self.heard(sender.clone(), session, import) else {
-                    tell(letter.reply, Answer::Refused);
-                    return None;
-                };
-                permit.redeem().map(|heard| (Some(heard), None))
+        let _under_way = match self.begun(&letter.sender, Still::By(&lease, action, by), session, import) {
+            Ok(under_way) => under_way,
+            Err(lost) => {
+                self.lose(letter.reply, &lost);
+                return None;
             }
-            // It rests on the operator's permission alone.
-            None => lease.enter(action, by).map(|sent| (None, Some(sent))),
-        };
-        let Ok(_under_way) = under_way else {
-            self.drop_letter(letter.reply, Answer::Refused);
-            return None;
         };
         let wants_reply = letter.reply.is_some();
         let id = match self.desk.hand_over(missed, letter.reply) {
@@ -85,6 +77,13 @@ impl Inbox {
             body: letter.body,
             within: letter.within,
         })
+    }
+
+    fn lose(&self, asker: Option<Asker>, lost: &Lost) {
+        match lost {
+            Lost::Unheard(_) => tell(asker, Answer::Refused),
+            Lost::Late(_) => self.drop_letter(asker, Answer::Refused),
+        }
     }
 
     fn drop_letter(&self, asker: Option<Asker>, why: Answer) {
@@ -121,24 +120,14 @@ impl Inbox {
     ) -> Result<Delivery, Fate> {
         let refused = |denied: &Denied| self.fate(shelf, &opened, denied);
         let sender = opened.envelope.sender().ok_or(Fate::Later)?;
-        if sender.component().is_some() && !shelf.trusts(&opened.envelope.key_id) {
+        if !shelf.trusts(&opened.envelope) {
             self.note_untrusted(session, import, &sender.name(), &opened.envelope.key_id);
             self.drop_kept(shelf, &opened);
             return Err(Fate::Over);
         }
         let sent = self.still_sent(&opened, session, import).map_err(|denied| refused(&denied))?;
-        let under_way = match (sender.component(), sent) {
-            (Some(peer), _) => {
-                let heard = self.heard(peer.clone(), session, import).and_then(Permit::redeem);
-                heard.map(|heard| (Some(heard), None, None))
-            }
-            // It rests on the operator's permission alone.
-            (None, Still::By(sent)) => {
-                sent.lease.enter(ActionId::MsgSend, sent.import).map(|sent| (None, Some(sent), None))
-            }
-            (None, Still::Anew(permit)) => permit.redeem().map(|sent| (None, None, Some(sent))),
-        };
-        let _under_way = under_way.map_err(|denied| refused(&denied))?;
+        let begun = self.begun(&sender, sent, session, import);
+        let _under_way = begun.map_err(|(Lost::Unheard(denied) | Lost::Late(denied))| refused(&denied))?;
         let (id, missed) = self.desk.hand_over_kept(opened.kept()).ok_or(Fate::Later)?;
         Ok(Delivery {
             id,
@@ -181,7 +170,8 @@ impl Inbox {
         import: &'static str,
     ) -> Result<Still<'a>, Denied> {
         if let Some(sent) = &opened.sent {
-            return sent.lease.permits(ActionId::MsgSend, sent.import).map(|()| Still::By(sent));
+            let (lease, by) = (&sent.lease, sent.import);
+            return lease.permits(ActionId::MsgSend, by).map(|()| Still::By(lease, ActionId::MsgSend, by));
         }
         let sender = session.gate().session(sender_of(&opened.envelope, session));
         // By its own authority: what was lent to it was lent to an instance that is gone.
@@ -200,6 +190,30 @@ impl Inbox {
         }
     }
 
+    /// Asks whether the receiver may hear of it, but for what an operator sends, which rests on the operator's permission
+    /// alone; and begins to hand it over: a change of policies waits for that.
+    fn begun<'a>(
+        &self,
+        sender: &Sender,
+        sent: Still<'a>,
+        session: &Arc<Session>,
+        import: &'static str,
+    ) -> Result<UnderWay<'a>, Lost> {
+        let begun = match sender.component() {
+            Some(peer) => {
+                let permit = self.heard(peer.clone(), session, import).map_err(Lost::Unheard)?;
+                Some(permit.redeem().map_err(Lost::Late)?)
+            }
+            None => None,
+        };
+        let sent = match sent {
+            Still::By(lease, action, by) => lease.enter_step(action, by).map(|sent| (Some(sent), None)),
+            Still::Anew(permit) => permit.redeem().map(|sent| (None, Some(sent))),
+        };
+        let (kept, anew) = sent.map_err(Lost::Late)?;
+        Ok((begun, kept, anew))
+    }
+
     /// Decides whether the receiver may hear of it.
     fn heard(
         &self,
@@ -212,10 +226,21 @@ impl Inbox {
     }
 }
 
-/// By what a message on the shelf is still permitted to be sent.
+/// By what a message is still permitted to be sent.
 enum Still<'a> {
-    By(&'a Sent),
+    By(&'a Lease, ActionId, &'static str),
     Anew(Permit<MsgSend>),
+}
+
+/// That a message is being handed over: by what its receiver may hear, and by what its sender may send.
+type UnderWay<'a> = (Option<Spent<MsgReceive>>, Option<InUse<'a>>, Option<Spent<MsgSend>>);
+
+/// Why it is not handed over.
+enum Lost {
+    /// Its receiver may not hear it.
+    Unheard(Denied),
+    /// It was permitted until a moment ago.
+    Late(Denied),
 }
 
 /// Whoever sent it, as it was. An envelope without a sender is not opened; were one, it would be judged as the receiver's own.

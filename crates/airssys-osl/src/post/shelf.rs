@@ -4,6 +4,7 @@
 //! that it was sent by counts, as for a message in memory. Otherwise, after a restart above all, it is decided anew: by the
 //! policies in force, about the sender as it was, and only if the key that signed it is trusted still.
 
+use crate::Principal;
 use crate::gate::{Caller, Chain, Lease};
 use crate::post::PostError;
 use crate::post::desk::Letter;
@@ -17,8 +18,8 @@ use std::time::Duration;
 /// The number of an instance that does not live in this run of the host.
 const OF_ANOTHER_RUN: u64 = 0;
 
-/// Whether a key is trusted still, by its id.
-pub type Trusts = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+/// Whether a component of that identity is trusted still by the key of that id.
+pub type Trusts = Arc<dyn Fn(&Principal, &str) -> bool + Send + Sync>;
 
 /// Where the messages of one receiver are kept until they are acknowledged.
 pub struct Shelf {
@@ -147,9 +148,10 @@ impl Shelf {
         Some(Envelope { chain, ..envelope })
     }
 
-    /// Whether that key is trusted still.
-    pub(in crate::post) fn trusts(&self, key_id: &str) -> bool {
-        (self.trusts)(key_id)
+    /// Whether the component that sent it is trusted still, if one has.
+    pub(in crate::post) fn trusts(&self, envelope: &Envelope) -> bool {
+        let sender = envelope.chain.caller().filter(|_| envelope.operator.is_none());
+        sender.is_none_or(|sender| (self.trusts)(&sender.principal, &envelope.key_id))
     }
 
     /// How long anybody wants what expires then. What is past that was put back by the host, and is wanted for ever.
