@@ -1,7 +1,7 @@
 //! Traces for whoever collects them: the spans of calls and decisions, by OTLP over plain HTTP to one address.
 //!
 //! What the libraries would take from the environment has no say: where to, how often and under which name is said here,
-//! and what is sent is sent by [`Collector`], with no header but those that it writes itself. A collector that is slow or
+//! and what is sent is sent by `Collector`, with no header but those that it writes itself. A collector that is slow or
 //! gone costs spans, which are dropped when too many wait, and never a call.
 
 use crate::kernel::SPANS;
