@@ -1,6 +1,7 @@
 //! What an actor is: state that one task owns, and what it does with a message.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use crate::context::Context;
 use crate::exit::{Down, ExitReason, Failure};
@@ -53,6 +54,16 @@ pub trait Actor: Sized + Send + 'static {
         context: &mut Context<Self>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// What it has to do that nobody sent to its mailbox: read from a source of its own, one thing at a time, in turns with
+    /// the mailbox so that neither keeps the other waiting. While there is nothing it has `context`'s waker woken, as a
+    /// future has. It is not asked any more once the actor was told to stop.
+    ///
+    /// What it gives is handled as a message is; the mailbox's capacity and depth do not count it.
+    fn poll_own(&mut self, context: &mut std::task::Context<'_>) -> Poll<Self::Message> {
+        let _ = context;
+        Poll::Pending
+    }
+
     /// Called when one ends that this one monitors, or is linked to while it traps exits; before waiting messages.
     fn down(
         &mut self,
@@ -89,6 +100,7 @@ pub struct Options {
     pub(crate) capacity: usize,
     pub(crate) overflow: Overflow,
     pub(crate) traps: bool,
+    pub(crate) on_demand: bool,
 }
 
 impl Options {
@@ -97,7 +109,8 @@ impl Options {
 
     /// No name, [`Options::CAPACITY`], senders wait, exits are not trapped.
     pub fn new() -> Self {
-        Self { name: None, capacity: Self::CAPACITY, overflow: Overflow::Wait, traps: false }
+        let (name, overflow) = (None, Overflow::Wait);
+        Self { name, capacity: Self::CAPACITY, overflow, traps: false, on_demand: false }
     }
 
     /// Gives it a name: one live actor has it.
@@ -115,6 +128,14 @@ impl Options {
     /// What a full mailbox does.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
+        self
+    }
+
+    /// Whether it has a task only from when it needs one: when it is woken by somebody who does not wait for its answer
+    /// ([`gather`](crate::gather)), or waits itself. Until then nothing of it runs, [`Actor::started`] and
+    /// [`Actor::poll_own`] neither. It ends with its executor as any other does.
+    pub fn on_demand(mut self, on_demand: bool) -> Self {
+        self.on_demand = on_demand;
         self
     }
 

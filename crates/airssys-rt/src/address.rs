@@ -13,6 +13,7 @@ use crate::cell::{Observer, Remote, Shared};
 use crate::error::{AskError, SendError};
 use crate::exit::{ActorId, ExitReason, Shutdown};
 use crate::overflow::{Dropped, Overflow, Sent};
+use crate::prompt::gather;
 use crate::queue::Offer;
 use crate::reply::{Reply, slot};
 
@@ -81,6 +82,18 @@ impl<M: Send + 'static> Address<M> {
         }
     }
 
+    /// As [`Address::send`], and does the actor's work if that is idle.
+    async fn put(&self, question: M) -> Result<Sent, SendError<M>> {
+        let (sent, prompt) = gather(|| self.try_send(question));
+        match sent {
+            Err(SendError::Full(question)) => self.send(question).await,
+            sent => {
+                prompt.run();
+                sent
+            }
+        }
+    }
+
     /// As [`Address::send`], but waits no longer than `most`.
     ///
     /// # Errors
@@ -111,7 +124,7 @@ impl<M: Send + 'static> Address<M> {
     /// [`AskError::NotSent`] with the question, [`AskError::NoReply`] when there will be no answer.
     pub async fn ask<R: Send>(&self, question: impl FnOnce(Reply<R>) -> M) -> Result<R, AskError<M>> {
         let (reply, answer) = slot();
-        self.send(question(reply)).await.map_err(AskError::NotSent)?;
+        self.put(question(reply)).await.map_err(AskError::NotSent)?;
         answer.await.ok_or(AskError::NoReply)
     }
 

@@ -14,6 +14,9 @@
 //! belongs to that question, so a late answer reaches nobody else. A dropped [`Reply`] is an error to the asker at
 //! once; an asker that goes away can be seen by the replier.
 //!
+//! *Asking an idle actor is a call.* Whoever waits for an answer does the actor's work meanwhile, if nobody does it, until
+//! the actor waits itself ([`gather`]). Its state stays its own, and one thread at a time is in it.
+//!
 //! *System messages overtake.* Stopping, killing and the news of an end do not go through the mailbox, so a full one
 //! does not hold them up. Killing ends a handler in the middle of an await.
 //!
@@ -43,7 +46,8 @@
 //! # Where things are
 //!
 //! - `queue`, `overflow`, `reply`: mailboxes and questions; synchronous, and checked in a model of threads.
-//! - `cell`: system messages, monitors and links of one actor; `life`: its task.
+//! - `cell`: system messages, monitors and links of one actor; `life`: what it does from its first hook to its end;
+//!   `runner`: who polls that, its task or ([`gather`]) whoever waits for it; `executors`: the end of those without one.
 //! - `actor`, `context`, `address`: what one writes, and what one sends to.
 //! - `directory`, `system`: names, ids, and the end of everything.
 //! - `supervisor`: a plan that decides and runs nothing, checked in a model too, and the actor that carries it out.
@@ -81,29 +85,35 @@ pub mod durable;
 
 mod actor;
 mod address;
+mod backoff;
 mod cell;
 mod context;
 mod directory;
 mod error;
+mod executors;
 mod exit;
 mod life;
 mod overflow;
+mod prompt;
 mod queue;
 mod reply;
+mod runner;
 mod supervisor;
 mod sync;
 mod system;
 
 pub use actor::{Actor, Options};
 pub use address::{ActorRef, Address};
+pub use backoff::Backoff;
 pub use context::Context;
 pub use directory::{LookupError, SpawnError};
 pub use error::{AskError, SendError};
 pub use exit::{ActorId, Down, ExitReason, Failure, MonitorId, Shutdown, ToldBy};
 pub use overflow::{Dropped, Overflow, Sent};
+pub use prompt::{Prompt, gather};
 pub use reply::Reply;
 pub use supervisor::{
-    Backoff, ChildError, ChildInfo, ChildSpec, ChildState, Intensity, Restart, Strategy, Supervisor,
+    ChildError, ChildInfo, ChildSpec, ChildState, Intensity, Restart, Strategy, Supervisor,
     SupervisorMessage, SupervisorRef,
 };
 pub use system::{ActorSystem, Late, Report};

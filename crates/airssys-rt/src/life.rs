@@ -7,6 +7,7 @@
 //! polls: no handler has to look for it, and none can refuse.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::actor::Actor;
 use crate::cell::Shared;
 use crate::context::Context;
 use crate::exit::{Down, ExitReason, Failure};
+use crate::prompt;
 use crate::system::ActorSystem;
 
 /// How many messages are handled before other tasks of the runtime have their turn.
@@ -45,23 +47,45 @@ pub(crate) async fn body<A: Actor>(mut actor: A, mut context: Context<A>) -> Exi
 
 async fn serve<A: Actor>(actor: &mut A, context: &mut Context<A>) -> Result<ExitReason, Failure> {
     let shared = Arc::clone(&context.shared);
-    let mut batch = VecDeque::new();
-    let mut turn = 0;
+    let mut turns = Turns { batch: VecDeque::new(), kept: None, taken: 0, own_first: false };
     actor.started(context).await?;
     context.tell_ready();
     while !context.stops {
-        match next(&shared, &mut batch, &mut turn).await {
+        match poll_fn(|waits| turns.next(actor, &shared, waits)).await {
             Step::News(down) => actor.down(down, context).await?,
-            Step::Message(message) => actor.handle(message, context).await?,
+            Step::Message(message) => {
+                prompt::begun();
+                actor.handle(message, context).await?;
+            }
             Step::Last => return Ok(ExitReason::Shutdown),
         }
     }
     Ok(ExitReason::Normal)
 }
 
-/// What comes next. News overtakes messages, and the end of the actor overtakes both.
-async fn next<M>(shared: &Shared<M>, batch: &mut VecDeque<M>, turn: &mut u32) -> Step<M> {
-    std::future::poll_fn(|context| {
+/// Whose turn it is.
+struct Turns<M> {
+    /// Taken from the mailbox.
+    batch: VecDeque<M>,
+    /// Of its own, for its task to begin.
+    kept: Option<M>,
+    /// How many messages were handled since other tasks had their turn.
+    taken: u32,
+    /// The mailbox was read last, so what the actor has of its own comes first.
+    own_first: bool,
+}
+
+impl<M> Turns<M> {
+    /// What comes next. News overtakes messages, and the end of the actor overtakes both.
+    fn next<A>(
+        &mut self,
+        actor: &mut A,
+        shared: &Shared<M>,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<Step<M>>
+    where
+        A: Actor<Message = M>,
+    {
         if shared.cell.is_doomed() {
             // The task looks at this before it polls the body again.
             return Poll::Pending;
@@ -69,24 +93,68 @@ async fn next<M>(shared: &Shared<M>, batch: &mut VecDeque<M>, turn: &mut u32) ->
         if let Some(down) = shared.cell.next_news() {
             return Poll::Ready(Step::News(down));
         }
-        if *turn >= TURN {
-            *turn = 0;
+        if self.taken >= TURN {
+            self.taken = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        match shared.queue.poll_next(batch, context) {
-            Poll::Ready(Some(message)) => {
-                *turn = turn.saturating_add(1);
-                Poll::Ready(Step::Message(message))
-            }
-            Poll::Ready(None) => Poll::Ready(Step::Last),
-            Poll::Pending => {
-                *turn = 0;
-                Poll::Pending
-            }
+        if prompt::is_done() && self.is_left(actor, shared, context) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
         }
-    })
-    .await
+        let polled = match self.kept.take() {
+            Some(own) => Poll::Ready(Step::Message(own)),
+            None => self.poll_message(actor, shared, context),
+        };
+        self.taken = if polled.is_ready() { self.taken.saturating_add(1) } else { 0 };
+        polled
+    }
+
+    /// Whether there is more to do, where another than its task does the actor's work and has done what it waits for.
+    fn is_left<A>(&mut self, actor: &mut A, shared: &Shared<M>, context: &mut std::task::Context<'_>) -> bool
+    where
+        A: Actor<Message = M>,
+    {
+        if self.kept.is_none()
+            && !shared.cell.is_stopping()
+            && let Poll::Ready(own) = actor.poll_own(context)
+        {
+            self.kept = Some(own);
+        }
+        self.kept.is_some() || shared.queue.depth() > 0
+    }
+
+    /// The next message of the mailbox or of the actor's own, by turns.
+    fn poll_message<A>(
+        &mut self,
+        actor: &mut A,
+        shared: &Shared<M>,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<Step<M>>
+    where
+        A: Actor<Message = M>,
+    {
+        let has_own = !shared.cell.is_stopping();
+        if has_own
+            && self.own_first
+            && let Poll::Ready(own) = actor.poll_own(context)
+        {
+            self.own_first = false;
+            return Poll::Ready(Step::Message(own));
+        }
+        match shared.queue.poll_next(&mut self.batch, context) {
+            Poll::Ready(Some(message)) => {
+                self.own_first = true;
+                return Poll::Ready(Step::Message(message));
+            }
+            Poll::Ready(None) => return Poll::Ready(Step::Last),
+            Poll::Pending => {}
+        }
+        // Asked already, when its turn was first.
+        let unasked = has_own && !self.own_first;
+        self.own_first = false;
+        if unasked { actor.poll_own(context).map(Step::Message) } else { Poll::Pending }
+    }
 }
 
 /// The task.

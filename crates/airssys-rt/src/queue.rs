@@ -135,6 +135,11 @@ impl<M> Queue<M> {
         Wait { queue: self, stage: Stage::Fresh(message) }
     }
 
+    /// Who is woken by the first message, for a reader that has not looked yet.
+    pub(crate) fn register(&self, reader: Waker) {
+        self.lock().reader = Some(reader);
+    }
+
     /// The next message; `None` when the queue is closed and read to its end.
     ///
     /// `batch` belongs to the reader, and there is one reader.

@@ -1,4 +1,5 @@
-//! What the queue and the reply slot stand on; a model puts its own in this place.
+//! What the queue, the reply slot and the runner stand on; a model puts its own in this place.
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+pub(crate) use std::thread::yield_now;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -14,10 +15,12 @@ use crate::cell::{Cell, Shared};
 use crate::context::Context;
 use crate::directory::{Claim, Directory, LookupError, SpawnError};
 use crate::error::SendError;
+use crate::executors::Executors;
 use crate::exit::{ActorId, ExitReason, Shutdown};
 use crate::life::Life;
 use crate::overflow::Sent;
 use crate::queue::Queue;
+use crate::runner::{Runner, Task};
 
 /// How long a killed actor has until it must have ended: its handler has to come to an await.
 const GRACE: Duration = Duration::from_secs(1);
@@ -52,6 +55,7 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Clone, Default)]
 pub struct ActorSystem {
     directory: Arc<Directory>,
+    executors: Arc<Executors>,
 }
 
 impl ActorSystem {
@@ -100,7 +104,17 @@ impl ActorSystem {
         }
         self.directory.enter(Arc::<Shared<A::Message>>::clone(&shared), claim)?;
         let context = Context { shared: Arc::clone(&shared), system: self.clone(), stops: false, ready };
-        runtime.spawn(Life::new(actor, context));
+        let life = Life::new(actor, context);
+        if options.on_demand {
+            let runner = Runner::on_demand(life, runtime.clone());
+            let known: Weak<_> = Arc::downgrade(&runner);
+            let waker = Waker::from(runner);
+            shared.cell.register(&waker);
+            shared.queue.register(waker);
+            self.executors.note(&runtime, known);
+        } else {
+            drop(runtime.spawn(Task::new(life, runtime.clone())));
+        }
         Ok(Address { shared })
     }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use airssys_rt::Backoff;
 use airssys_rt::durable::{
     EnqueueError, Envelope, FileBackend, InMemoryBackend, Mailbox, Reason, Store, StoreError, Terms,
 };
@@ -25,6 +26,7 @@ fn terms(capacity: usize, deliveries: u32) -> Terms {
         max_body_bytes: 100,
         max_total_bytes: 250,
         max_deliveries: NonZeroU32::new(deliveries).unwrap(),
+        redelivery: Backoff::NONE,
     }
 }
 
@@ -256,4 +258,87 @@ async fn a_foreign_file_is_refused_and_left_as_it_was() {
         assert!(error.to_string().contains("name an empty or new file"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
+}
+
+/// A mailbox of which what was released rests for so long, and whose messages are of the lane of their first byte.
+async fn resting(first: Duration) -> (Mailbox, Arc<tokio::sync::Notify>) {
+    let redelivery = Backoff { first, most: first * 4, jitter_percent: 0 };
+    let mailbox = in_memory(Terms { redelivery, ..terms(9, 9) }).await;
+    let rested = Arc::new(tokio::sync::Notify::new());
+    let told = Arc::clone(&rested);
+    let lane = Arc::new(|body: &[u8]| body.first().copied().unwrap_or_default().into());
+    mailbox.in_lanes(lane, Arc::new(move || told.notify_one()));
+    (mailbox, rested)
+}
+
+async fn taken(mailbox: &Mailbox) -> Option<String> {
+    let taken = mailbox.try_next().await.unwrap();
+    taken.map(|delivery| String::from_utf8(delivery.bytes).unwrap())
+}
+
+#[tokio::test]
+async fn what_was_released_rests_and_holds_back_its_own_lane_alone() {
+    let (mailbox, _) = resting(Duration::from_secs(3600)).await;
+    for body in ["a1", "a2", "b1", "a3", "c1"] {
+        mailbox.enqueue(message(body)).await.unwrap();
+    }
+    let first = mailbox.next().await.unwrap();
+    assert!(mailbox.release(first.sequence).await.unwrap());
+    assert_eq!((mailbox.ready(), mailbox.resting(), mailbox.depth()), (2, 3, 5));
+    assert!(mailbox.has_fresh(3) && !mailbox.has_fresh(2), "what is held back may not be handed out");
+    let lane = |body: &str| u64::from(body.as_bytes()[0]);
+    assert!(mailbox.holds_back(lane("a"), 2) && !mailbox.holds_back(lane("a"), 1));
+    assert!(!mailbox.holds_back(lane("b"), 9));
+    assert_eq!(
+        (taken(&mailbox).await.as_deref(), taken(&mailbox).await.as_deref()),
+        (Some("b1"), Some("c1"))
+    );
+    assert_eq!(taken(&mailbox).await, None);
+    mailbox.enqueue(message("a4")).await.unwrap();
+    assert_eq!(taken(&mailbox).await, None, "it is behind the others");
+    // One more of another lane that comes meanwhile does not wait.
+    mailbox.enqueue(message("d1")).await.unwrap();
+    assert_eq!(taken(&mailbox).await.as_deref(), Some("d1"));
+}
+
+#[tokio::test]
+async fn what_has_rested_comes_again_before_those_behind_it_and_who_waits_is_told() {
+    let (mailbox, rested) = resting(Duration::from_millis(200)).await;
+    for body in ["a1", "a2"] {
+        mailbox.enqueue(message(body)).await.unwrap();
+    }
+    // A rest begins while the message is given back: measured from before that.
+    let mut begun = std::time::Instant::now();
+    for (deliveries, least) in [(1, 0), (2, 200), (3, 400), (4, 800), (5, 800)] {
+        let delivery = mailbox.next().await.unwrap();
+        assert_eq!((delivery.deliveries, delivery.bytes.as_slice()), (deliveries, b"a1".as_slice()));
+        assert!(begun.elapsed() >= Duration::from_millis(least), "{deliveries}: {:?}", begun.elapsed());
+        begun = std::time::Instant::now();
+        mailbox.release(delivery.sequence).await.unwrap();
+        assert_eq!(taken(&mailbox).await, None);
+    }
+    rested.notified().await;
+    let again = mailbox.next().await.unwrap();
+    assert!(mailbox.acknowledge(again.sequence).await.unwrap());
+    assert_eq!(taken(&mailbox).await.as_deref(), Some("a2"));
+    assert_eq!((mailbox.ready(), mailbox.resting()), (0, 0));
+}
+
+#[tokio::test]
+async fn without_lanes_all_that_is_behind_waits_and_what_may_come_no_more_rests_no_longer() {
+    let redelivery = Backoff { first: Duration::from_secs(3600), ..Backoff::default() };
+    let mailbox = in_memory(Terms { redelivery, ..terms(9, 1) }).await;
+    let patient = in_memory(Terms { redelivery, ..terms(9, 2) }).await;
+    for mailbox in [&mailbox, &patient] {
+        mailbox.enqueue(message("a")).await.unwrap();
+        mailbox.enqueue(message("b")).await.unwrap();
+        let first = mailbox.next().await.unwrap();
+        mailbox.release(first.sequence).await.unwrap();
+    }
+    assert_eq!(
+        (mailbox.dead_depth(), taken(&mailbox).await.as_deref()),
+        (1, Some("b")),
+        "a dead letter at once"
+    );
+    assert_eq!((patient.dead_depth(), taken(&patient).await), (0, None));
 }

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use airssys_rt::Backoff;
 use airssys_rt::durable::{
     EnqueueError, Envelope, FileBackend, Mailbox, RaiseError, Reason, StorageBackend, Store, StoreError,
     Terms,
@@ -66,6 +67,7 @@ fn terms() -> Terms {
         max_body_bytes: BODY,
         max_total_bytes: TOTAL,
         max_deliveries: NonZeroU32::new(DELIVERIES).unwrap(),
+        redelivery: Backoff::NONE,
     }
 }
 

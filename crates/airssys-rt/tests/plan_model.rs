@@ -99,7 +99,7 @@ impl World {
             }
             Order::Stop { key } => self.live[&key].1.store(true, Ordering::SeqCst),
             Order::Cancel { .. } | Order::Rest { .. } | Order::Forget { .. } => {}
-            Order::GiveUp => unreachable!("the budget is below the intensity"),
+            Order::Abandon { .. } | Order::GiveUp => unreachable!("the budget is below the intensity"),
         }
     }
 
@@ -133,7 +133,7 @@ fn world(strategy: Strategy, events: Sender<Event>) -> World {
     let intensity = Intensity { faults: 100, window: Duration::from_secs(1) };
     let mut plan = Plan::new(strategy, intensity);
     for _ in 0..3 {
-        plan.add(Restart::Permanent, true);
+        plan.add(Restart::Permanent, true, None);
     }
     let mut world = World {
         plan,

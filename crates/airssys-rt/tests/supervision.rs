@@ -450,3 +450,40 @@ fn jitter_shortens_a_wait_by_no_more_than_its_share_and_is_not_always_the_same()
     assert!(waits.iter().all(|wait| (least..=BACKOFF.first).contains(wait)));
     assert!(waits.iter().any(|wait| *wait != waits[0]));
 }
+
+/// Waits until that has happened so often.
+async fn times(log: &Log, event: &str, count: usize) {
+    while log.all().iter().filter(|known| *known == event).count() < count {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_stands_alone_is_abandoned_when_its_faults_are_too_many_and_costs_nobody_anything() {
+    let (system, log) = (ActorSystem::new(), Log::default());
+    let told = log.clone();
+    let intensity = Intensity { faults: 2, window: Duration::from_secs(60) };
+    let alone = child("a", &log).alone(intensity, move || told.add("abandoned"));
+    let strict = Supervisor::with_intensity(Strategy::OneForAll, Intensity { faults: 0, window: LONG });
+    let supervisor = strict.child(alone).child(child("b", &log)).spawn(&system, "root").unwrap();
+    for n in 0..3 {
+        times(&log, "+a", n + 1).await;
+        sleep(Duration::from_millis(1)).await;
+        system.address::<Say>("a").unwrap().send(Say::Fail).await.unwrap();
+        times(&log, "-a", n + 1).await;
+    }
+    log.wait_for("abandoned").await;
+    assert!(!log.all().contains(&"-b".to_owned()), "its faults are none of its siblings'");
+    assert_eq!(supervisor.which_children().await.unwrap()[0].state, ChildState::Resting);
+    assert!(matches!(system.actor("a"), Err(LookupError::Unknown { .. })));
+    // What was abandoned is started again when somebody says so, and its faults are counted anew.
+    for n in 3..5 {
+        supervisor.restart_child("a").await.unwrap();
+        system.address::<Say>("a").unwrap().send(Say::Fail).await.unwrap();
+        times(&log, "-a", n + 1).await;
+        supervisor.terminate_child("a").await.unwrap();
+    }
+    // With one of those who do not, it is another matter.
+    system.address::<Say>("b").unwrap().send(Say::Fail).await.unwrap();
+    assert!(matches!(supervisor.actor().ended().await, ExitReason::Failed(_)));
+}

@@ -10,6 +10,7 @@ use super::error::{EnqueueError, StoreError};
 use super::mailbox::{DeadLetter, Delivery, Envelope, Gauge, Reason, Terms, Waiter};
 use super::marks::Change;
 use super::queue::{Head, Queue, torn};
+use super::rest::{Lane, Rested};
 
 /// Bodies in one page of dead letters, in bytes, beyond which it ends.
 const PAGE_BYTES: usize = 4 << 20;
@@ -67,6 +68,11 @@ impl<'b, 'txn> Batch<'b, 'txn> {
         Ok(gauge)
     }
 
+    pub(super) fn in_lanes(&mut self, name: &str, lane: Lane, rested: Rested) -> Result<(), StoreError> {
+        let (queue, tables) = self.queue(name)?;
+        queue.set_lanes(lane, rested, tables)
+    }
+
     pub(super) fn enqueue(
         &mut self,
         name: &str,
@@ -102,7 +108,11 @@ impl<'b, 'txn> Batch<'b, 'txn> {
             return Ok(false);
         }
         queue.ready.insert(sequence);
-        self.after.dirty |= queue.bury_if_doomed(sequence, tables, now)?;
+        let buried = queue.bury_if_doomed(sequence, tables, now)?;
+        if !buried {
+            queue.rest(sequence);
+        }
+        self.after.dirty |= buried;
         Ok(true)
     }
 
@@ -168,7 +178,7 @@ impl<'b, 'txn> Batch<'b, 'txn> {
         };
         let body = tables.bodies.remove((name, dead))?.map(|body| body.value().to_vec()).ok_or_else(torn)?;
         queue.dead = queue.dead.saturating_sub(1);
-        let sequence = queue.append(Head { deliveries: 0, expires: None, bytes }, &body, tables)?;
+        let sequence = queue.append(Head { deliveries: 0, expires: None, bytes, lane: 0 }, &body, tables)?;
         self.after.dirty = true;
         Ok(Some(sequence))
     }

@@ -1,15 +1,18 @@
 //! The handle of one durable mailbox.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::oneshot;
 
 use super::error::{EnqueueError, StoreError};
-use super::store::{Job, Link, Message, job};
+use super::rest::{Lane, Rested};
+use super::store::{Job, Link, Message, job, whole};
+use crate::Backoff;
 
 /// What a mailbox may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,16 +25,19 @@ pub struct Terms {
     pub max_total_bytes: u64,
     /// How often one message is delivered before it is a dead letter.
     pub max_deliveries: NonZeroU32,
+    /// How long a message that was released rests before it is delivered again, by how often it was.
+    pub redelivery: Backoff,
 }
 
 impl Default for Terms {
-    /// 1,024 messages of 64 KiB each, 16 MiB in all, five deliveries.
+    /// 1,024 messages of 64 KiB each, 16 MiB in all, five deliveries, without a rest between them.
     fn default() -> Self {
         Self {
             capacity: NonZeroUsize::MIN.saturating_add(1023),
             max_body_bytes: 64 << 10,
             max_total_bytes: 16 << 20,
             max_deliveries: NonZeroU32::MIN.saturating_add(4),
+            redelivery: Backoff::NONE,
         }
     }
 }
@@ -105,6 +111,11 @@ pub struct DeadLetter {
 pub(super) struct Gauge {
     pub(super) waiting: AtomicU64,
     pub(super) ready: AtomicU64,
+    pub(super) resting: AtomicU64,
+    /// The first that may be handed out and never was.
+    pub(super) fresh: AtomicU64,
+    /// Of each lane in which something rests the first message that was never handed out.
+    pub(super) held: RwLock<BTreeMap<u64, u64>>,
     pub(super) dead: AtomicU64,
     pub(super) bytes: AtomicU64,
 }
@@ -144,7 +155,7 @@ impl Mailbox {
         self.link.ask(move |batch| batch.enqueue(&name, envelope)).await?
     }
 
-    /// The first message that is not handed out; waits for one where there is none.
+    /// The first message that may be handed out; waits for one where there is none.
     ///
     /// Dropping the future takes nothing: what came in between is for the next who asks, its count unchanged.
     ///
@@ -156,7 +167,7 @@ impl Mailbox {
         self.ask_for_one(false).await?.ok_or(StoreError::Closed)
     }
 
-    /// The first message that is not handed out, if there is one now.
+    /// The first message that may be handed out, if there is one now.
     ///
     /// Dropping the future takes nothing, as with [`Mailbox::next`].
     ///
@@ -192,8 +203,8 @@ impl Mailbox {
         self.link.ask(move |batch| batch.acknowledge(&name, sequence)).await
     }
 
-    /// The handler failed: the message comes again, before those behind it, or is a dead letter now. Whether it was
-    /// handed out at all.
+    /// The handler failed: the message comes again when it has rested, before those behind it, or is a dead letter now.
+    /// Whether it was handed out at all.
     ///
     /// # Errors
     ///
@@ -221,6 +232,13 @@ impl Mailbox {
     pub fn return_later(&self, delivery: &Delivery, then: impl FnOnce() + Send + 'static) {
         let (name, sequence, deliveries) = (Arc::clone(&self.name), delivery.sequence, delivery.deliveries);
         self.later(job(move |batch| batch.take_back(&name, sequence, deliveries), move |_| then()));
+    }
+
+    /// Keeps the order of the messages of each lane from now on, and of no others: what rests holds back those behind it in its
+    /// own lane alone. Without this all are of one. `rested` is told whenever a rest is over.
+    pub fn in_lanes(&self, lane: Lane, rested: Rested) {
+        let name = Arc::clone(&self.name);
+        self.later(job(move |batch| batch.in_lanes(&name, lane, rested), drop));
     }
 
     fn later(&self, job: Job) {
@@ -276,10 +294,29 @@ impl Mailbox {
         self.gauge.waiting.load(Ordering::Relaxed)
     }
 
-    /// Messages that are not handed out, without a look at the disk.
+    /// Messages that may be handed out, without a look at the disk.
     #[must_use]
     pub fn ready(&self) -> u64 {
         self.gauge.ready.load(Ordering::Relaxed)
+    }
+
+    /// Messages that rest, or wait behind what rests, without a look at the disk.
+    #[must_use]
+    pub fn resting(&self) -> u64 {
+        self.gauge.resting.load(Ordering::Relaxed)
+    }
+
+    /// Whether one that may be handed out, up to that sequence, never was; without a look at the disk.
+    #[must_use]
+    pub fn has_fresh(&self, until: u64) -> bool {
+        self.gauge.fresh.load(Ordering::Relaxed) <= until
+    }
+
+    /// Whether one of that lane, up to that sequence, was never handed out since something before it rests; without a look at
+    /// the disk.
+    #[must_use]
+    pub fn holds_back(&self, lane: u64, until: u64) -> bool {
+        self.resting() > 0 && whole(self.gauge.held.read()).get(&lane).is_some_and(|first| *first <= until)
     }
 
     /// Dead letters, without a look at the disk.

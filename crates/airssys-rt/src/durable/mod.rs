@@ -10,6 +10,9 @@
 //! Delivery is *at least once*: a message that was handled and not yet acknowledged when the process ended comes
 //! again, with its count of deliveries raised. The count is on disk before the message is handed out.
 //!
+//! A message that was released rests before it is delivered again, longer each time, as [`Terms::redelivery`] says. What is
+//! behind it waits for it, unless [`Mailbox::in_lanes`] says that the two do not concern each other.
+//!
 //! The crate opens no file by itself. The store stands on a [`StorageBackend`] that is handed in, which for a file
 //! is a [`FileBackend`]:
 //!
@@ -36,6 +39,7 @@ mod error;
 mod mailbox;
 mod marks;
 mod queue;
+mod rest;
 mod shared;
 mod store;
 mod worker;
@@ -45,4 +49,5 @@ pub use mailbox::{DeadLetter, Delivery, Envelope, Mailbox, Reason, Terms};
 pub use marks::{Marks, RaiseError};
 pub use redb::StorageBackend;
 pub use redb::backends::{FileBackend, InMemoryBackend};
+pub use rest::{Lane, Rested};
 pub use store::{Clock, Store};

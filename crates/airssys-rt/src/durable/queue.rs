@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use redb::ReadableTable;
 
 use super::disk::Tables;
 use super::error::{EnqueueError, StoreError};
 use super::mailbox::{Delivery, Envelope, Gauge, Reason, Terms, Waiter};
+use super::rest::{Lane, Rested, Resting};
+use super::store::whole;
 
 /// What is known of a message without its body.
 #[derive(Clone, Copy)]
@@ -16,6 +19,8 @@ pub(super) struct Head {
     pub(super) deliveries: u32,
     pub(super) expires: Option<u64>,
     pub(super) bytes: u64,
+    /// Not on disk: it follows from what the message says.
+    pub(super) lane: u64,
 }
 
 /// All but the bodies, and nothing that is not on disk too, except who has what.
@@ -27,6 +32,8 @@ pub(super) struct Queue {
     pub(super) heads: BTreeMap<u64, Head>,
     /// Not handed out.
     pub(super) ready: BTreeSet<u64>,
+    /// Which of those rest.
+    pub(super) resting: Resting,
     /// Handed out, and neither acknowledged nor released.
     pub(super) out: BTreeSet<u64>,
     /// What was handed out before the batch that runs, once that batch changed it.
@@ -45,6 +52,7 @@ impl Queue {
             next: 1,
             heads: BTreeMap::new(),
             ready: BTreeSet::new(),
+            resting: Resting::default(),
             out: BTreeSet::new(),
             before: None,
             dead: 0,
@@ -64,20 +72,62 @@ impl Queue {
             let (key, head) = row?;
             let (deliveries, expires, bytes) = head.value();
             self.bytes = self.bytes.saturating_add(bytes);
-            self.heads.insert(key.value().1, Head { deliveries, expires, bytes });
+            self.heads.insert(key.value().1, Head { deliveries, expires, bytes, lane: 0 });
         }
         for row in tables.dead.range((name, 0)..=(name, u64::MAX))? {
             let (_, _, bytes) = row?.1.value();
             self.bytes = self.bytes.saturating_add(bytes);
             self.dead = self.dead.saturating_add(1);
         }
+        self.sort_into_lanes(tables)?;
         self.out.retain(|sequence| self.heads.contains_key(sequence));
         self.ready = self.heads.keys().filter(|sequence| !self.out.contains(sequence)).copied().collect();
         Ok(())
     }
 
+    fn sort_into_lanes(&mut self, tables: &Tables<'_>) -> Result<(), StoreError> {
+        if self.resting.has_lanes() {
+            for (sequence, head) in &mut self.heads {
+                let body = tables.bodies.get((&*self.name, *sequence))?.ok_or_else(torn)?;
+                head.lane = self.resting.lane(body.value());
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn set_terms(&mut self, terms: Terms) {
         self.terms = terms;
+    }
+
+    pub(super) fn set_lanes(
+        &mut self,
+        lane: Lane,
+        rested: Rested,
+        tables: &Tables<'_>,
+    ) -> Result<(), StoreError> {
+        self.resting.set(lane, rested);
+        self.sort_into_lanes(tables)
+    }
+
+    /// What is not handed out and may be, in order: neither what rests, nor what is behind that in its lane.
+    fn deliverable(&self) -> impl Iterator<Item = (u64, Head)> {
+        let held = self.held();
+        let heads = self.ready.iter().filter_map(|sequence| Some((*sequence, *self.heads.get(sequence)?)));
+        heads.filter(move |(sequence, head)| held.get(&head.lane).is_none_or(|first| sequence < first))
+    }
+
+    fn first(&self) -> Option<u64> {
+        self.deliverable().next().map(|(sequence, _)| sequence)
+    }
+
+    fn held(&self) -> BTreeMap<u64, u64> {
+        self.resting.held(&self.ready, |sequence| self.heads.get(&sequence).map_or(0, |head| head.lane))
+    }
+
+    /// It was released, and may be delivered again when it has rested.
+    pub(super) fn rest(&mut self, sequence: u64) {
+        let deliveries = self.heads.get(&sequence).map_or(0, |head| head.deliveries);
+        self.resting.rest(sequence, self.terms.redelivery.delay(deliveries), Instant::now());
     }
 
     /// Remembers what is handed out, in case the batch fails.
@@ -103,10 +153,40 @@ impl Queue {
     pub(super) fn measure(&self) {
         let waiting = u64::try_from(self.heads.len()).unwrap_or(u64::MAX);
         let ready = u64::try_from(self.ready.len()).unwrap_or(u64::MAX);
+        let resting = self.measure_resting(ready);
+        let ready = ready.saturating_sub(resting);
+        let fresh = self.deliverable().find(|(_, head)| head.deliveries == 0);
+        self.gauge.fresh.store(fresh.map_or(u64::MAX, |(sequence, _)| sequence), Ordering::Relaxed);
         self.gauge.waiting.store(waiting, Ordering::Relaxed);
         self.gauge.ready.store(ready, Ordering::Relaxed);
         self.gauge.dead.store(self.dead, Ordering::Relaxed);
         self.gauge.bytes.store(self.bytes, Ordering::Relaxed);
+    }
+
+    /// How many of those that are not handed out may not be; and behind what, for those who ask.
+    fn measure_resting(&self, ready: u64) -> u64 {
+        let deliverable = if self.resting.is_empty() {
+            ready
+        } else {
+            u64::try_from(self.deliverable().count()).unwrap_or(u64::MAX)
+        };
+        let resting = ready.saturating_sub(deliverable);
+        let mut first = BTreeMap::new();
+        if resting > 0 {
+            let held = self.held();
+            let behind =
+                self.ready.iter().filter_map(|sequence| Some((*sequence, self.heads.get(sequence)?)));
+            for (sequence, head) in behind.filter(|(_, head)| head.deliveries == 0) {
+                if held.get(&head.lane).is_some_and(|resting| *resting <= sequence) {
+                    first.entry(head.lane).or_insert(sequence);
+                }
+            }
+        }
+        if resting > 0 || self.gauge.resting.load(Ordering::Relaxed) > 0 {
+            *whole(self.gauge.held.write()) = first;
+        }
+        self.gauge.resting.store(resting, Ordering::Relaxed);
+        resting
     }
 
     pub(super) fn wait(&mut self, waiter: Waiter) {
@@ -117,9 +197,7 @@ impl Queue {
 
     /// The first who still waits, if there is something to hand out.
     pub(super) fn waiter(&mut self) -> Option<Waiter> {
-        if self.ready.is_empty() {
-            return None;
-        }
+        self.first()?;
         std::iter::from_fn(|| self.waiting.pop_front()).find(|waiter| !waiter.is_closed())
     }
 
@@ -145,7 +223,7 @@ impl Queue {
         if let Err(refused) = self.room_for(bytes) {
             return Ok(Err(refused));
         }
-        let head = Head { deliveries: 0, expires: envelope.expires, bytes };
+        let head = Head { deliveries: 0, expires: envelope.expires, bytes, lane: 0 };
         let sequence = self.append(head, &envelope.bytes, tables)?;
         self.bytes = self.bytes.saturating_add(bytes);
         Ok(Ok(sequence))
@@ -167,10 +245,11 @@ impl Queue {
     /// Puts a message at the end. The caller counts its bytes.
     pub(super) fn append(
         &mut self,
-        head: Head,
+        mut head: Head,
         body: &[u8],
         tables: &mut Tables<'_>,
     ) -> Result<u64, StoreError> {
+        head.lane = self.resting.lane(body);
         let sequence = self.next;
         self.next = sequence.saturating_add(1);
         tables.next.insert(&*self.name, self.next)?;
@@ -197,7 +276,7 @@ impl Queue {
         tables: &mut Tables<'_>,
         now: u64,
     ) -> Result<Option<Delivery>, StoreError> {
-        while let Some(sequence) = self.ready.first().copied() {
+        while let Some(sequence) = self.first() {
             if self.bury_if_doomed(sequence, tables, now)? {
                 continue;
             }
@@ -232,6 +311,7 @@ impl Queue {
         tables.heads.remove((&*self.name, sequence))?;
         self.heads.remove(&sequence);
         self.ready.remove(&sequence);
+        self.resting.forget(sequence);
         self.dead = self.dead.saturating_add(1);
         Ok(true)
     }
@@ -240,6 +320,7 @@ impl Queue {
     pub(super) fn remove(&mut self, sequence: u64, tables: &mut Tables<'_>) -> Result<(), StoreError> {
         tables.heads.remove((&*self.name, sequence))?;
         tables.bodies.remove((&*self.name, sequence))?;
+        self.resting.forget(sequence);
         if let Some(head) = self.heads.remove(&sequence) {
             self.bytes = self.bytes.saturating_sub(head.bytes);
         }

@@ -1,7 +1,8 @@
 //! The thread of a store: it alone touches the disk.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Instant;
 
 use redb::{Database, WriteTransaction};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -71,8 +72,8 @@ pub(super) fn start(
 
 impl Worker {
     fn run(mut self, receiver: &Receiver<Message>) {
-        while let Ok(first) = receiver.recv() {
-            let turn = Turn::take(first, receiver);
+        while let Some(first) = self.next(receiver) {
+            let turn = first.map_or_else(Turn::default, |first| Turn::take(first, receiver));
             self.serve(turn.jobs);
             drop(turn.places);
             if let Some(answer) = turn.closing {
@@ -86,7 +87,21 @@ impl Worker {
         }
     }
 
+    /// What is to be done next; nothing of anybody's where a rest is over. None when nobody can say anything any more.
+    fn next(&self, receiver: &Receiver<Message>) -> Option<Option<Message>> {
+        let Some(rest_ends) = self.queues.values().filter_map(|queue| queue.resting.ends()).min() else {
+            return receiver.recv().ok().map(Some);
+        };
+        match receiver.recv_timeout(rest_ends.saturating_duration_since(Instant::now())) {
+            Ok(message) => Some(Some(message)),
+            Err(RecvTimeoutError::Timeout) => Some(None),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
     fn serve(&mut self, jobs: Vec<Job>) {
+        let now = Instant::now();
+        let rested: Vec<_> = self.queues.values_mut().filter_map(|queue| queue.resting.wake(now)).collect();
         let (done, after) = self.attempt(jobs);
         match &after.failed {
             None => {
@@ -101,6 +116,8 @@ impl Worker {
             waiter.send(result.clone().map(|()| Some(Parcel::new(delivery, name, self.back.clone()))));
         }
         self.queues.values_mut().for_each(|queue| queue.answer_hurried(&result));
+        // Last: whoever is told looks at once.
+        rested.into_iter().for_each(|rested| rested());
     }
 
     /// Does all the work in one transaction, and commits it.

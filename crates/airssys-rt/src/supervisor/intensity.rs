@@ -39,6 +39,11 @@ impl Meter {
         Self { intensity, times: VecDeque::new() }
     }
 
+    /// Counts from nothing again.
+    pub(crate) fn forget(&mut self) {
+        self.times.clear();
+    }
+
     /// Counts a fault at `now`, measured from some beginning. Whether it is borne.
     pub(crate) fn bears(&mut self, now: Duration) -> bool {
         let window = self.intensity.window;

@@ -49,6 +49,15 @@ impl Kid {
         }
     }
 
+    /// Its faults were too many.
+    pub(crate) fn abandoned(&mut self) {
+        if let Some(alone) = &self.spec.alone {
+            // What it panics with is not worth its siblings.
+            let told = catch_unwind(AssertUnwindSafe(|| (alone.abandoned)()));
+            told.unwrap_or_else(quietly_drop);
+        }
+    }
+
     pub(crate) fn cancel(&mut self) {
         if let Some(starter) = self.starter.take() {
             starter.abort();

@@ -39,6 +39,8 @@ pub(crate) enum Order {
     Rest { key: Key },
     /// It has ended and is forgotten.
     Forget { key: Key },
+    /// Too many faults of its own: it has ended and stays so, and nobody else is concerned.
+    Abandon { key: Key },
     /// Too many faults: the supervisor fails.
     GiveUp,
 }
@@ -57,6 +59,8 @@ struct Child {
     /// Faults in a row.
     faults: u32,
     starts: u64,
+    /// Counts its faults, where it stands for itself alone.
+    own: Option<Meter>,
 }
 
 /// The children in their order, and what is to be done about them.
@@ -99,8 +103,9 @@ impl Plan {
         self.child(key).map_or((0, 0), |child| (child.faults, child.starts.saturating_sub(1)))
     }
 
-    /// One child more, after all others. `first`: it is started in the first round, when those before it are ready.
-    pub(crate) fn add(&mut self, restart: Restart, first: bool) -> Key {
+    /// One child more, after all others. `first`: it is started in the first round, when those before it are ready. `own`:
+    /// how many faults of it are borne, where those are not the supervisor's.
+    pub(crate) fn add(&mut self, restart: Restart, first: bool, own: Option<Intensity>) -> Key {
         let key = self.number();
         let phase = Phase::Waiting;
         self.children.push(Child {
@@ -112,6 +117,7 @@ impl Plan {
             due: false,
             faults: 0,
             starts: 0,
+            own: own.map(Meter::new),
         });
         key
     }
@@ -196,6 +202,7 @@ impl Plan {
         };
         child.phase = Phase::Waiting;
         child.faults = 0;
+        child.own.iter_mut().for_each(Meter::forget);
         true
     }
 
@@ -236,7 +243,8 @@ impl Plan {
     /// A child is to be started again, and with it those whom the strategy says.
     fn fault(&mut self, key: Key, now: Duration) {
         self.again(key, now);
-        if self.over {
+        let alone = self.child(key).is_some_and(|child| child.own.is_some());
+        if self.over || alone {
             return;
         }
         let Some(at) = self.children.iter().position(|child| child.key == key) else { return };
@@ -270,9 +278,20 @@ impl Plan {
 
     /// One fault more.
     fn again(&mut self, key: Key, now: Duration) {
-        if !self.meter.bears(now) {
-            self.over = true;
-            self.orders.push(Order::GiveUp);
+        match self.child_mut(key).and_then(|child| child.own.as_mut()).map(|own| own.bears(now)) {
+            Some(true) => {}
+            Some(false) => {
+                if let Some(child) = self.child_mut(key) {
+                    child.phase = Phase::Resting;
+                    child.first = false;
+                }
+                return self.orders.push(Order::Abandon { key });
+            }
+            None if self.meter.bears(now) => {}
+            None => {
+                self.over = true;
+                self.orders.push(Order::GiveUp);
+            }
         }
         if let Some(child) = self.child_mut(key) {
             child.faults = child.faults.saturating_add(1);

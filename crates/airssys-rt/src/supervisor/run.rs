@@ -107,7 +107,7 @@ impl Supervisor {
     /// One child more, after the others. A second one of a name fails the supervisor when it starts.
     #[must_use]
     pub fn child(mut self, spec: ChildSpec) -> Self {
-        let key = self.plan.add(spec.restart, true);
+        let key = self.plan.add(spec.restart, true, spec.intensity());
         self.kids.insert(key, Kid::new(spec));
         self
     }
@@ -148,6 +148,10 @@ impl Supervisor {
                 Order::Forget { key } => {
                     self.rest(key);
                     self.kids.remove(&key);
+                }
+                Order::Abandon { key } => {
+                    self.rest(key);
+                    self.with(key, Kid::abandoned);
                 }
                 Order::GiveUp => return Err(Failure::new(self.complaint())),
             }
@@ -280,7 +284,7 @@ impl Supervisor {
         if self.key_of(&spec.name).is_ok() {
             return drop(reply.send(Err(ChildError::Exists { name: spec.name.to_string() })));
         }
-        let key = self.plan.add(spec.restart, false);
+        let key = self.plan.add(spec.restart, false, spec.intensity());
         let mut kid = Kid::new(spec);
         kid.starts.push(reply);
         self.kids.insert(key, kid);

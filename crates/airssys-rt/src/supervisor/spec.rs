@@ -9,10 +9,11 @@ use tokio::sync::oneshot;
 
 use crate::actor::{Actor, Options};
 use crate::address::ActorRef;
+use crate::backoff::Backoff;
 use crate::directory::{Claim, SpawnError};
 use crate::exit::{Failure, Shutdown};
 use crate::overflow::Overflow;
-use crate::supervisor::backoff::Backoff;
+use crate::supervisor::intensity::Intensity;
 use crate::supervisor::run::Supervisor;
 use crate::supervisor::strategy::Restart;
 use crate::system::ActorSystem;
@@ -58,6 +59,14 @@ pub struct ChildSpec {
     pub(crate) backoff: Backoff,
     pub(crate) options: Options,
     pub(crate) build: Arc<dyn Fn() -> Building + Send + Sync>,
+    pub(crate) alone: Option<Alone>,
+}
+
+/// A child that stands for itself alone: how many faults of it are borne, and who is told that they were too many.
+#[derive(Clone)]
+pub(crate) struct Alone {
+    pub(crate) intensity: Intensity,
+    pub(crate) abandoned: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl ChildSpec {
@@ -85,6 +94,7 @@ impl ChildSpec {
             shutdown: Shutdown::Graceful(TIME),
             backoff: Backoff::default(),
             build: Arc::new(build),
+            alone: None,
         }
     }
 
@@ -118,6 +128,14 @@ impl ChildSpec {
         self
     }
 
+    /// Has it stand for itself alone: its faults do not count as its supervisor's. When they are too many it rests, as if it
+    /// had been terminated, and `abandoned` is called; the supervisor and the other children go on. The BEAM has no such
+    /// thing: there a supervisor of its own, started as temporary, does for a child what this does.
+    pub fn alone(mut self, intensity: Intensity, abandoned: impl Fn() + Send + Sync + 'static) -> Self {
+        self.alone = Some(Alone { intensity, abandoned: Arc::new(abandoned) });
+        self
+    }
+
     /// The bound of its mailbox.
     pub fn mailbox(mut self, capacity: usize, overflow: Overflow) -> Self {
         self.options = self.options.capacity(capacity).overflow(overflow);
@@ -128,6 +146,10 @@ impl ChildSpec {
     pub fn unlisted(mut self) -> Self {
         self.options.name = None;
         self
+    }
+
+    pub(crate) fn intensity(&self) -> Option<Intensity> {
+        self.alone.as_ref().map(|alone| alone.intensity)
     }
 
     /// Its name.

@@ -1,9 +1,9 @@
-//! How long to wait before a child is started anew: longer each time, and not all at the same moment.
+//! How long to wait before what failed is tried again: longer each time, and not all at the same moment.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-/// The wait before a start after a fault: `first`, then twice as long each time, at most `most`.
+/// The wait before a start or a delivery after a fault: `first`, then twice as long each time, at most `most`.
 ///
 /// A child that has lived for longer than `most` begins again with `first`.
 ///
