@@ -14,6 +14,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Records in a row.
+const BURST: usize = 1000;
 
 struct Null;
 
@@ -57,6 +61,18 @@ fn sample(count: usize) -> Vec<u8> {
     memory.bytes()
 }
 
+/// How long so many records take, a thousand at a time.
+fn bursts(log: &Log, entry: &Entry<'_>, count: u64) -> Duration {
+    let mut taken = Duration::ZERO;
+    for burst in (0..count).step_by(BURST) {
+        log.settle().unwrap();
+        let begun = Instant::now();
+        (burst..count.min(burst + BURST as u64)).for_each(|_| log.decision(entry).unwrap());
+        taken += begun.elapsed();
+    }
+    taken
+}
+
 fn append(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
     let mut group = criterion.benchmark_group("audit");
@@ -66,6 +82,12 @@ fn append(criterion: &mut Criterion) {
     let mut bare = OpenOptions::new().append(true).create(true).open(dir.path().join("bare")).unwrap();
     group.bench_function("bare/write", |bencher| bencher.iter(|| bare.write_all(&line).unwrap()));
 
+    let log = Log::builder().file(dir.path().join("kernel")).build().unwrap();
+    with_entry(|entry| {
+        // What its caller waits for, as long as the thread that writes is not behind.
+        group.bench_function("kernel/file", |bencher| bencher.iter_custom(|count| bursts(&log, entry, count)))
+    });
+    drop(log);
     let mut kernel = |name: &str, builder: Builder| {
         let log = builder.build().unwrap();
         let name = format!("kernel/{name}");
@@ -73,7 +95,7 @@ fn append(criterion: &mut Criterion) {
             group.bench_function(name, |bencher| bencher.iter(|| log.decision(entry).unwrap()))
         });
     };
-    kernel("file", Log::builder().file(dir.path().join("kernel")));
+    kernel("file, without a pause", Log::builder().file(dir.path().join("sustained")));
     kernel("null", Log::builder().sink(Null));
     kernel("tracing, nobody listening", Log::builder().tracing(true));
     group.finish();

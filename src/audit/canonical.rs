@@ -5,7 +5,7 @@
 //! without this program.
 
 use crate::audit::record::{FORMAT, Record};
-use crate::audit::value::Hash;
+use crate::audit::value::{Hash, Speller};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 use std::io;
@@ -63,15 +63,73 @@ pub(super) fn write_line(record: &Record<'_>, line: &mut Vec<u8>) -> Result<Hash
     let mut serializer = serde_json::Serializer::with_formatter(&mut *line, Ascii);
     record.serialize(&mut serializer).map_err(|error| error.to_string())?;
     let hash = Hash::of(line);
-    // The closing brace makes room for the hash: what was hashed is the line without it.
+    close_line(hash, line);
+    if line.len() > MAX_LINE {
+        return Err(too_long(line.len()));
+    }
+    Ok(hash)
+}
+
+/// How the line of a record begins that has no place yet.
+const UNPLACED: &[u8] = b"{\"seq\":0,\"time\":\"1970-01-01T00:00:00.000000Z\",";
+
+/// What follows the fields of a record that has no place yet: 64 zeros and what is around them.
+const UNLINKED: usize = b",\"prev\":\"\"}".len() + 64;
+
+/// What place and links add to a record's fields at the most.
+const PLACED: usize = 320;
+
+/// The fields of a record that has no place yet, as they will stand on its line. `scratch` is where they are written to.
+///
+/// # Errors
+/// A sentence when its line would be longer than [`MAX_LINE`] or cannot be serialised.
+pub(super) fn write_fields<'a>(record: &Record<'_>, scratch: &'a mut Vec<u8>) -> Result<&'a [u8], String> {
+    scratch.clear();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *scratch, Ascii);
+    record.serialize(&mut serializer).map_err(|error| error.to_string())?;
+    let fields =
+        scratch.strip_prefix(UNPLACED).and_then(|rest| rest.get(..rest.len().checked_sub(UNLINKED)?));
+    match fields {
+        Some(fields) if fields.len() + PLACED <= MAX_LINE => Ok(fields),
+        Some(fields) => Err(too_long(fields.len() + PLACED)),
+        None => Err("a record has a place before it is written".to_owned()),
+    }
+}
+
+/// Where a record stands, and when it was put down.
+pub(super) struct Place<'a> {
+    pub(super) seq: u64,
+    /// Microseconds since the beginning of 1970.
+    pub(super) micros: i64,
+    pub(super) speller: &'a mut Speller,
+}
+
+/// Adds the line of the record with these fields, at its place, to `lines`; returns its hash.
+pub(super) fn place_line(place: Place<'_>, fields: &[u8], prev: Hash, lines: &mut Vec<u8>) -> Hash {
+    let begin = lines.len();
+    // Nothing fails that is written into memory.
+    let _ = io::Write::write_fmt(lines, format_args!("{{\"seq\":{},\"time\":\"", place.seq));
+    place.speller.spell(place.micros, lines);
+    lines.extend_from_slice(b"\",");
+    lines.extend_from_slice(fields);
+    lines.extend_from_slice(b",\"prev\":\"");
+    lines.extend_from_slice(&prev.hex());
+    lines.extend_from_slice(b"\"}");
+    let hash = Hash::of(lines.get(begin..).unwrap_or_default());
+    close_line(hash, lines);
+    hash
+}
+
+/// The closing brace makes room for the hash: what was hashed is the line without it.
+fn close_line(hash: Hash, line: &mut Vec<u8>) {
     line.pop();
     line.extend_from_slice(b",\"hash\":\"");
     line.extend_from_slice(&hash.hex());
     line.extend_from_slice(b"\"}\n");
-    if line.len() > MAX_LINE {
-        return Err(format!("a record of {} bytes is longer than {MAX_LINE}", line.len()));
-    }
-    Ok(hash)
+}
+
+fn too_long(length: usize) -> String {
+    format!("a record of {length} bytes is longer than {MAX_LINE}")
 }
 
 /// Reads a line without its line feed. `scratch` only saves an allocation.
@@ -147,8 +205,9 @@ fn runs_on(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadLine, MAX_LINE, is_torn, read_line, write_line};
+    use super::{BadLine, MAX_LINE, Place, is_torn, place_line, read_line, write_fields, write_line};
     use crate::audit::record::{Kind, Record};
+    use crate::audit::value::{Hash, Speller, Time};
 
     fn line(text: &str) -> Vec<u8> {
         let mut line = Vec::new();
@@ -165,6 +224,29 @@ mod tests {
         assert!(body.iter().all(|b| matches!(b, b' '..=b'~')));
         let back = read_line(body, &mut Vec::new()).unwrap();
         assert_eq!(back.text.unwrap(), hostile);
+    }
+
+    #[test]
+    fn fields_that_are_placed_later_give_the_line_that_there_is() {
+        let record = |text: &'static str| Record { text: Some(text.into()), ..Record::of(Kind::Note) };
+        let (mut scratch, mut lines, mut line) = (Vec::new(), b"before".to_vec(), Vec::new());
+        let mut speller = Speller::default();
+        let times: [i64; 7] =
+            [0, 1, -1, 1_763_912_345_000_042, 1_763_912_345_999_999, 1_763_912_346_000_000, -999_999];
+        for (seq, text, micros) in
+            times.map(|micros| (micros.unsigned_abs(), "x\u{1b}\",\"prev\":\"", micros))
+        {
+            let (time, prev) = (Time::of_micros(micros), Hash::of(b"before"));
+            let fields = write_fields(&record(text), &mut scratch).unwrap();
+            lines.truncate(b"before".len());
+            let place = Place { seq, micros, speller: &mut speller };
+            let hash = place_line(place, fields, prev, &mut lines);
+            assert_eq!(hash, write_line(&Record { seq, time, prev, ..record(text) }, &mut line).unwrap());
+            assert_eq!(lines.strip_prefix(b"before"), Some(&*line));
+        }
+        let longest = Record { text: Some("x".repeat(MAX_LINE).into()), ..Record::of(Kind::Note) };
+        assert!(write_fields(&longest, &mut scratch).is_err());
+        assert!(write_fields(&Record { seq: 1, ..record("x") }, &mut scratch).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The one place where records get their number and are linked.
 
 use crate::audit::canonical::write_line;
+use crate::audit::follower::Follower;
 use crate::audit::record::{Kind, Record};
 use crate::audit::sink::Sink;
 use crate::audit::value::{Hash, Head, Time};
@@ -14,6 +15,7 @@ pub(super) struct Chain {
     next: u64,
     prev: Hash,
     sinks: Vec<Box<dyn Sink>>,
+    followers: Vec<Box<dyn Follower>>,
     line: Vec<u8>,
     /// Records that could not be written since the last one that was.
     lost: u64,
@@ -24,9 +26,13 @@ pub(super) struct Chain {
 
 impl Chain {
     /// Goes on after `last`, or begins.
-    pub(super) fn new(last: Option<Head>, sinks: Vec<Box<dyn Sink>>) -> Chain {
+    pub(super) fn new(
+        last: Option<Head>,
+        sinks: Vec<Box<dyn Sink>>,
+        followers: Vec<Box<dyn Follower>>,
+    ) -> Chain {
         let (next, prev) = last.map_or((0, Hash::ZERO), |head| (head.seq.saturating_add(1), head.hash));
-        Chain { next, prev, sinks, line: Vec::new(), lost: 0, ended: None, closed: false }
+        Chain { next, prev, sinks, followers, line: Vec::new(), lost: 0, ended: None, closed: false }
     }
 
     /// The last record there is.
@@ -70,8 +76,7 @@ impl Chain {
         if self.lost == 0 {
             return Ok(());
         }
-        let text = format!("{} records could not be written before this one", self.lost);
-        self.write(&mut Record { text: Some(text.into()), ..Record::of(Kind::Note) })?;
+        self.write(&mut Record::lost(self.lost))?;
         self.lost = 0;
         Ok(())
     }
@@ -80,6 +85,7 @@ impl Chain {
         (record.seq, record.prev, record.time) = (self.next, self.prev, Time::now());
         let hash = write_line(record, &mut self.line).map_err(RecordError)?;
         self.hand_out()?;
+        self.followers.iter_mut().for_each(|follower| follower.told(&self.line));
         record.hash = Some(hash);
         (self.next, self.prev) = (self.next.saturating_add(1), hash);
         if self.line.capacity() > KEEP {

@@ -41,6 +41,15 @@ pub enum AuditError {
         /// What is wrong with the line.
         bad: BadLine,
     },
+    /// What lies beside the log under the name of its journal is none of this program's.
+    #[error(
+        "`{}` is no journal that this program left: move it away, and look at the log with `airssys audit verify`",
+        path.display()
+    )]
+    Journal {
+        /// Which.
+        path: PathBuf,
+    },
     /// Written by another version of the format.
     #[error("the log is of format {found}, and this program reads format {}", crate::audit::FORMAT)]
     UnknownFormat {

@@ -142,6 +142,12 @@ impl<'a> Record<'a> {
         Record { import, text, ..Record::about(Kind::Note, subject) }
     }
 
+    /// A note on a component of which nothing lives yet.
+    pub(super) fn remark(name: &'a str, digest: &'a str, text: &'a str) -> Record<'a> {
+        let (subject, digest) = (Some(cut(name, NAME)), Some(cut(digest, NAME)));
+        Record { subject, digest, text: Some(cut(text, TEXT)), ..Record::of(Kind::Note) }
+    }
+
     pub(super) fn summary(subject: &'a Subject, reused: &[(ActionId, u64)]) -> Record<'a> {
         let reused =
             reused.iter().map(|(action, times)| Reuse { action: action.name().into(), times: *times });

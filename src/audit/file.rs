@@ -11,11 +11,16 @@
 
 use crate::audit::canonical::{BadLine, MAX_LINE, is_torn, read_line};
 use crate::audit::error::AuditError;
+use crate::audit::journal::WORDS;
 use crate::audit::sink::Sink;
 use crate::audit::value::Head;
+use airssys_osl::host_map::HostMap;
 use std::fs::{OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Bytes that are read of a journal: one more than it has.
+const MAX_JOURNAL: u64 = WORDS as u64 * 8 + 1;
 
 /// An open, locked log file.
 pub(super) struct LogFile {
@@ -56,6 +61,66 @@ impl LogFile {
         (log.len, log.good) = (whole, whole);
         Ok((log, End { last, torn_bytes }))
     }
+}
+
+impl LogFile {
+    /// Has the machine keep what was written, also when it loses its power.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// The journal beside the log, which a process left that died; none where none did.
+    pub(super) fn read_journal(log: &Path) -> Result<Option<Vec<u8>>, AuditError> {
+        let path = journal_of(log);
+        let failed = |source| AuditError::File { path: path.clone(), source };
+        match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+            Ok(found) if !found.is_file() => return Err(AuditError::NotRegular { path }),
+            Ok(_) => {}
+        }
+        let mut options = OpenOptions::new();
+        harden(options.read(true));
+        let file = options.open(&path).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.take(MAX_JOURNAL).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(Some(bytes))
+    }
+
+    /// A new journal beside the log, in the place of one that was read.
+    pub(super) fn create_journal(&self, log: &Path) -> Result<HostMap, AuditError> {
+        let path = journal_of(log);
+        let mut options = OpenOptions::new();
+        harden(options.read(true).write(true).create_new(true));
+        let mapped = options.open(&path).and_then(|file| HostMap::new(&file, WORDS));
+        mapped.map_err(|source| AuditError::File { path, source })
+    }
+
+    /// Removes the journal, all of which is in the log.
+    pub(super) fn remove_journal(&self, log: &Path) -> Result<(), AuditError> {
+        let path = journal_of(log);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(AuditError::File { path, source }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The last whole record of a log that somebody may be writing.
+    pub(super) fn last(log: &Path) -> Result<Option<Head>, AuditError> {
+        let failed = |source| AuditError::File { path: log.to_owned(), source };
+        let mut options = OpenOptions::new();
+        harden(options.read(true));
+        let mut file = options.open(log).map_err(failed)?;
+        let found = read_end(&mut file).map_err(failed)?;
+        found.map(|(last, ..)| last).map_err(|bad| AuditError::Tampered { path: log.to_owned(), bad })
+    }
+}
+
+/// Beside the log, so that where nothing may reach the one nothing reaches the other.
+pub(super) fn journal_of(log: &Path) -> PathBuf {
+    let mut name = log.as_os_str().to_owned();
+    name.push(".journal");
+    name.into()
 }
 
 impl Drop for LogFile {

@@ -3,16 +3,23 @@
 use crate::audit::chain::Chain;
 use crate::audit::error::AuditError;
 use crate::audit::facts::{Load, PolicySet, Refused};
-use crate::audit::file::LogFile;
-use crate::audit::record::{FORMAT, Kind, Opened, Record};
+use crate::audit::follower::Follower;
+use crate::audit::journaled::{Found, Journaled, Opening, Terms};
+use crate::audit::record::Record;
 use crate::audit::sink::{Memory, Sink};
 use crate::audit::trace;
 use crate::audit::value::Head;
-use airssys_osl::{ActionId, Entry, LimitExceeded, RecordError, Recorder, Subject};
+use airssys_osl::{ActionId, Entry, LimitExceeded, Principal, RecordError, Recorder, Subject};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
-/// A log being written. Share it by `Arc`; one lock stands around chain and sinks.
+/// A log being written. Share it by `Arc`.
+///
+/// A record that goes to a file is put into a journal beside it first, which is memory and outlives the process however that
+/// dies; then its effect may begin. A thread gives it its place in the chain and writes it, mostly within a millisecond.
+/// [`Log::settle`] waits for that. What a process which died had left there is put into the log by whoever opens it next.
+/// Where there are sinks besides the file, all of them are written before the effect, under one lock.
 ///
 /// When it is dropped it writes `close`, unless [`Log::close`] did.
 ///
@@ -26,8 +33,14 @@ use std::sync::{Mutex, MutexGuard};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Log {
-    chain: Mutex<Chain>,
+    way: Way,
     tracing: bool,
+}
+
+/// How records go to where they are kept.
+enum Way {
+    Direct(Mutex<Chain>),
+    Journaled(Journaled),
 }
 
 /// Puts the sinks of a [`Log`] together.
@@ -35,6 +48,8 @@ pub struct Log {
 pub struct Builder {
     file: Option<PathBuf>,
     sinks: Vec<Box<dyn Sink>>,
+    followers: Vec<Box<dyn Follower>>,
+    sync_every: Option<Duration>,
     tracing: bool,
 }
 
@@ -51,6 +66,19 @@ impl Builder {
         self
     }
 
+    /// Tells that follower of each record once it is written.
+    pub fn follower(mut self, follower: impl Follower + 'static) -> Builder {
+        self.followers.push(Box::new(follower));
+        self
+    }
+
+    /// Has the machine keep what was written to the file within so long, so that it outlives a loss of power too. Without
+    /// this that is left to the file system; the death of the process loses nothing either way.
+    pub fn sync_every(mut self, period: Duration) -> Builder {
+        self.sync_every = Some(period);
+        self
+    }
+
     /// Emits each record, once written, as an event at target `airssys::audit`.
     pub fn tracing(mut self, on: bool) -> Builder {
         self.tracing = on;
@@ -62,30 +90,35 @@ impl Builder {
     /// # Errors
     /// [`AuditError`] when the file cannot be opened, locked, continued or written.
     pub fn build(self) -> Result<Log, AuditError> {
-        let Builder { file, sinks: others, tracing } = self;
-        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-        let (mut last, mut torn_bytes) = (None, 0);
-        if let Some(path) = file {
-            let (file, end) = LogFile::open(&path)?;
-            (last, torn_bytes) = (end.last, end.torn_bytes);
-            sinks.push(Box::new(file));
-        }
-        sinks.extend(others);
-        let log = Log { chain: Mutex::new(Chain::new(last, sinks)), tracing };
-        let opened = log.append(opened(torn_bytes));
-        if opened.is_err() {
+        let tracing = self.tracing;
+        let (way, found) = self.way()?;
+        let log = Log { way, tracing };
+        if let Err(error) =
+            log.append(Record::opened(found.torn_bytes, found.recovered)).and_then(|()| log.settle())
+        {
             // There is nothing to close.
-            log.lock()?.abandon();
+            log.abandon();
+            return Err(error.into());
         }
-        Ok(opened.map(|()| log)?)
+        Ok(log)
     }
-}
 
-fn opened(torn_bytes: u64) -> Record<'static> {
-    let program = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
-    let torn_bytes = (torn_bytes > 0).then_some(torn_bytes);
-    let open = Opened { format: FORMAT, program: program.into(), torn_bytes };
-    Record { open: Some(open), ..Record::of(Kind::Open) }
+    fn way(self) -> Result<(Way, Found), AuditError> {
+        let Builder { file, mut sinks, followers, sync_every, .. } = self;
+        let direct = |last, sinks, followers| Way::Direct(Mutex::new(Chain::new(last, sinks, followers)));
+        let Some(path) = file else { return Ok((direct(None, sinks, followers), Found::default())) };
+        if sinks.is_empty() {
+            let (opening, found) = Journaled::open(&path, Terms { followers, sync_every })?;
+            let way = match opening {
+                Opening::Journaled(journaled) => Way::Journaled(journaled),
+                Opening::Plain(file, last, followers) => direct(last, vec![Box::new(file)], followers),
+            };
+            return Ok((way, found));
+        }
+        let (file, last, found) = Journaled::recover(&path)?;
+        sinks.insert(0, Box::new(file));
+        Ok((direct(last, sinks, followers), found))
+    }
 }
 
 impl Log {
@@ -115,9 +148,9 @@ impl Log {
 
     /// With sinks that cannot fail.
     fn infallible(sinks: Vec<Box<dyn Sink>>, tracing: bool) -> Log {
-        let log = Log { chain: Mutex::new(Chain::new(None, sinks)), tracing };
+        let log = Log { way: Way::Direct(Mutex::new(Chain::new(None, sinks, Vec::new()))), tracing };
         // Should it fail after all, the next record tells, or fails in its turn.
-        let _ = log.append(opened(0));
+        let _ = log.append(Record::opened(0, 0));
         log
     }
 
@@ -135,6 +168,17 @@ impl Log {
     /// [`RecordError`] when it could not be written.
     pub fn refused(&self, refused: &Refused<'_>) -> Result<(), RecordError> {
         self.append(Record::refused(refused))
+    }
+
+    /// Tells that compiled code of a component was found that is none of this installation's, and was not used.
+    ///
+    /// # Errors
+    /// [`RecordError`] when it could not be written; the component must not run.
+    pub fn compiled_anew(&self, of: &Principal, file_digest: &str, why: &str) -> Result<(), RecordError> {
+        let text = format!(
+            "the code that was kept for the file {file_digest} was not used, and it was compiled anew: {why}"
+        );
+        self.append(Record::remark(&of.name, &of.digest, &text))
     }
 
     /// Tells that the limit `name`, set to `allowed`, was exceeded.
@@ -166,7 +210,11 @@ impl Log {
     /// # Errors
     /// [`RecordError`] when it could not be written.
     pub fn close(&self) -> Result<(), RecordError> {
-        if let Some(record) = self.lock()?.close()?
+        let closed = match &self.way {
+            Way::Direct(chain) => lock(chain)?.close()?,
+            Way::Journaled(journaled) => journaled.close()?,
+        };
+        if let Some(record) = closed
             && self.tracing
         {
             trace::emit(&record);
@@ -174,13 +222,30 @@ impl Log {
         Ok(())
     }
 
-    /// The last record there is: what `airssys audit verify --head` wants to know.
+    /// The last record there is, once all are written: what `airssys audit verify --head` wants to know.
     pub fn head(&self) -> Option<Head> {
-        self.lock().ok().and_then(|chain| chain.head())
+        match &self.way {
+            Way::Direct(chain) => lock(chain).ok().and_then(|chain| chain.head()),
+            Way::Journaled(journaled) => journaled.head(),
+        }
+    }
+
+    /// Waits until every record so far stands in the file.
+    ///
+    /// # Errors
+    /// [`RecordError`] when they cannot be written; they are in the journal then.
+    pub fn settle(&self) -> Result<(), RecordError> {
+        match &self.way {
+            Way::Direct(_) => Ok(()),
+            Way::Journaled(journaled) => journaled.settle().map(drop),
+        }
     }
 
     fn append(&self, mut record: Record<'_>) -> Result<(), RecordError> {
-        self.lock()?.append(&mut record)?;
+        match &self.way {
+            Way::Direct(chain) => lock(chain)?.append(&mut record)?,
+            Way::Journaled(journaled) => journaled.append(&mut record)?,
+        }
         // Outside the lock, so that a subscriber may take its time or write a record of its own.
         if self.tracing {
             trace::emit(&record);
@@ -188,10 +253,21 @@ impl Log {
         Ok(())
     }
 
-    fn lock(&self) -> Result<MutexGuard<'_, Chain>, RecordError> {
-        // A sink that panicked may hold half a line: nothing is written after that.
-        self.chain.lock().map_err(|_| RecordError("a sink panicked".to_owned()))
+    fn abandon(&self) {
+        match &self.way {
+            Way::Direct(chain) => {
+                if let Ok(mut chain) = lock(chain) {
+                    chain.abandon();
+                }
+            }
+            Way::Journaled(journaled) => journaled.abandon(),
+        }
     }
+}
+
+fn lock(chain: &Mutex<Chain>) -> Result<MutexGuard<'_, Chain>, RecordError> {
+    // A sink that panicked may hold half a line: nothing is written after that.
+    chain.lock().map_err(|_| RecordError("a sink panicked".to_owned()))
 }
 
 impl Recorder for Log {

@@ -126,6 +126,21 @@ impl Record<'_> {
         }
     }
 
+    /// What a process begins with, who found so many bytes to cut off and so many records to put down.
+    pub(super) fn opened(torn_bytes: u64, recovered: u64) -> Record<'static> {
+        let program = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+        let told = |number: u64| (number > 0).then_some(number);
+        let (torn_bytes, recovered) = (told(torn_bytes), told(recovered));
+        let open = Opened { format: FORMAT, program: program.into(), torn_bytes, recovered };
+        Record { open: Some(open), ..Record::of(Kind::Open) }
+    }
+
+    /// A note that so many records before it could not be written.
+    pub(super) fn lost(records: u64) -> Record<'static> {
+        let text = format!("{records} records could not be written before this one");
+        Record { text: Some(text.into()), ..Record::of(Kind::Note) }
+    }
+
     /// The action, when it is one this program knows.
     pub fn action_id(&self) -> Option<ActionId> {
         self.action.as_deref().and_then(ActionId::parse)
@@ -357,4 +372,7 @@ pub struct Opened<'a> {
     /// Bytes of an unfinished line that a crash had left and that were cut off before this record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub torn_bytes: Option<u64>,
+    /// Records before this one that a process which died had put down in its journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<u64>,
 }

@@ -156,9 +156,46 @@ impl Time {
         Time::from(jiff::Timestamp::now())
     }
 
+    /// That many microseconds after the beginning of 1970; the beginning where there is no such time.
+    pub(super) fn of_micros(micros: i64) -> Time {
+        Time(jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+    }
+
+    /// Microseconds since the beginning of 1970.
+    pub(super) fn micros(self) -> i64 {
+        self.0.as_microsecond()
+    }
+
     /// As a timestamp.
     pub fn timestamp(self) -> jiff::Timestamp {
         self.0
+    }
+}
+
+/// Spells times, most of which lie in the same second as the one before.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Speller {
+    second: Option<i64>,
+    /// Up to the point before the fraction.
+    start: String,
+}
+
+impl Speller {
+    /// Adds the spelling of that many microseconds since the beginning of 1970, as [`Time`] has it.
+    pub(super) fn spell(&mut self, micros: i64, to: &mut Vec<u8>) {
+        let (second, mut rest) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.start = Time::of_micros(second.saturating_mul(1_000_000)).to_string();
+            self.start.truncate(self.start.len().saturating_sub("000000Z".len()));
+        }
+        to.extend_from_slice(self.start.as_bytes());
+        let mut digits = *b"000000Z";
+        for place in digits.iter_mut().rev().skip(1) {
+            *place += (rest % 10) as u8;
+            rest /= 10;
+        }
+        to.extend_from_slice(&digits);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The log's own file: one writer, one chain, no surprise.
 
 use crate::support::{head_of, lines, read_path, records, report};
-use airssys_wasm::audit::{AuditError, BadLine, Kind, Log};
+use airssys_wasm::audit::{self, AuditError, BadLine, Kind, Log};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -134,14 +134,19 @@ fn room_that_a_file_system_gave_without_bytes_counts_as_torn() {
 }
 
 #[test]
-fn each_record_is_in_the_file_when_its_writer_returns() {
+fn each_record_is_in_the_file_when_the_log_has_settled_and_the_journal_goes_with_the_end() {
     let (_dir, path) = place();
     let log = Log::open_file(&path).unwrap();
     for n in 0..5 {
         read_path(&log, "/x").unwrap();
+        log.settle().unwrap();
         let bytes = fs::read(&path).unwrap();
         assert_eq!((lines(&bytes).len(), Some(head_of(&bytes))), (n + 2, log.head()));
     }
+    let journal = path.with_extension("log.journal");
+    assert!(journal.exists() && audit::waiting(&path).unwrap() == 0);
+    log.close().unwrap();
+    assert!(!journal.exists());
 }
 
 #[test]

@@ -13,6 +13,7 @@
 mod failing;
 mod file;
 mod format;
+mod journal;
 mod queries;
 mod records;
 mod support;

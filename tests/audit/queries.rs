@@ -78,6 +78,7 @@ fn the_situation_of_a_decision_is_that_of_its_own_process_instance_and_policies(
     read_path(&log, "/x").unwrap();
     let ask = Ask { subject: &subject(1), action: ActionId::FsRead, resource: &path_x(), import: IMPORT };
     log.decision(&Entry { ask, verdict: &deny(), epoch: 2, delegated: None }).unwrap();
+    log.settle().unwrap();
     let bytes = std::fs::read(&path).unwrap();
     let at = |seq| situation(Cursor::new(&bytes), seq).unwrap();
     let facts =
