@@ -60,8 +60,7 @@
 //!
 //! # What it does not do
 //!
-//! There is no HTTP and there are no messages between components yet: a component that imports them is refused before it
-//! is instantiated. There is no way around the gate for a trusted component either; a policy that permits
+//! There is no HTTP and no WASI 0.3 yet: a component that imports them is refused before it is instantiated. There is no way around the gate for a trusted component either; a policy that permits
 //! everything is one line of Cedar.
 //!
 //! [Cedar]: https://www.cedarpolicy.com

@@ -6,8 +6,9 @@ use super::failure::Failure;
 use super::files::args_ambient;
 use super::{
     audit_show, audit_verify, call, explain, inspect, keygen, logs, policy_check, policy_swap, ps, reload,
-    revoke, run, send, serve, sign, status, stop, trace, verify,
+    revoke, run, send, serve, sign, start, status, stop, trace, verify,
 };
+use crate::kernel::compile_for_parent;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -48,6 +49,7 @@ enum Command {
     Status(status::Status),
     Send(send::Send),
     Reload(reload::Reload),
+    Start(start::Start),
     Stop(stop::Stop),
     Revoke(revoke::Revoke),
     Logs(logs::Logs),
@@ -81,6 +83,10 @@ enum AuditCommand {
 /// Runs the command that this process was started with.
 pub fn main() -> ExitCode {
     let arguments = args_ambient();
+    // First of all, while there is one thread: this process may have been started to compile something and nothing else.
+    if let Some(status) = compile_for_parent(&arguments) {
+        return ExitCode::from(status);
+    }
     let cli = match parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(decline(&error, &arguments).code()),
@@ -140,6 +146,7 @@ impl Command {
             Command::Status(command) => command.run(console),
             Command::Send(command) => command.run(console),
             Command::Reload(command) => command.run(console),
+            Command::Start(command) => command.run(console),
             Command::Stop(command) => command.run(console),
             Command::Revoke(command) => command.run(console),
             Command::Logs(command) => command.run(console),

@@ -35,7 +35,15 @@ impl Verify {
             .map_err(|error| inputs::bad_log(&self.log, &error))?;
         let mut value = serde_json::to_value(&report).unwrap_or_default();
         merge(&mut value, json!({ "sound": report.is_sound() }));
-        console.answer(&printable_lines(&report.to_string()), &value)?;
+        let waiting = audit::waiting(&self.log).map_err(|error| inputs::bad_log(&self.log, &error))?;
+        let mut text = report.to_string();
+        if waiting > 0 {
+            merge(&mut value, json!({ "waiting": waiting }));
+            text.push_str(&format!(
+                "\n{waiting} more records wait in the log's journal: whoever opens the log next for writing puts them into it"
+            ));
+        }
+        console.answer(&printable_lines(&text), &value)?;
         self.judge(&report)
     }
 

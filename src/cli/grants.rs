@@ -3,9 +3,9 @@
 use super::console::{Console, shown_path};
 use super::denials::{self, When};
 use super::failure::Failure;
-use super::files::directory_of;
+use super::files::{compiler, directory_of};
 use super::inputs::{self, Trusted};
-use super::{dev, values};
+use super::{dev, harden, values};
 use crate::audit::Log;
 use crate::embed::Config;
 use crate::identity::Trust;
@@ -38,9 +38,15 @@ pub(super) struct Grants {
     /// A log of every verdict, continued if it exists.
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
+    /// A private directory for compiled code, made if it is not there: what was compiled once is not compiled again.
+    #[arg(long, value_name = "DIR")]
+    code_cache: Option<PathBuf>,
     /// A configuration that says all this and limits; flags add to it, and replace trust and audit.
     #[arg(long, value_name = "AIRSSYS.TOML")]
     config: Option<PathBuf>,
+    /// Have the system hold this process to what the policies could ever grant (Linux 6.7: Landlock, seccomp).
+    #[arg(long)]
+    harden: bool,
     /// Sign in memory with your development key and trust only that.
     #[arg(long, conflicts_with = "trust")]
     dev: bool,
@@ -65,6 +71,7 @@ impl Grants {
         let file = self.file()?;
         let (component, trusted) = self.identity(console, &file, component)?;
         let config = Config::new()
+            .compiler(compiler()?)
             .limits(Limits::default().replaced_by(&file.limits))
             .inherit_stdio()
             .trust(trusted.trust);
@@ -78,6 +85,11 @@ impl Grants {
             Some(tell) => config.on_exceeded(tell),
             None => config,
         };
+        let config = match self.code_cache.as_ref().or(file.code_cache.as_ref()) {
+            Some(directory) => config.code_cache(directory),
+            None => config,
+        };
+        let config = self.held(&file, config)?;
         let (config, log) = self.log(&file, config)?;
         Ok(Given { config, component, log })
     }
@@ -131,6 +143,18 @@ impl Grants {
             config = config.env(name, value);
         }
         config
+    }
+
+    /// Held to it, if it was said, before the first thread is made; the log makes one.
+    fn held(&self, file: &File, config: Config) -> Result<Config, Failure> {
+        if !self.harden {
+            return Ok(config);
+        }
+        let (config, mut needs) = config.hardened()?;
+        let log = self.audit.as_ref().or(file.audit.as_ref());
+        needs.write.extend(log.map(|log| directory_of(log).to_path_buf()));
+        harden::hold(&needs)?;
+        Ok(config)
     }
 
     fn log(&self, file: &File, config: Config) -> Result<(Config, Option<Arc<Log>>), Failure> {

@@ -2,6 +2,7 @@
 
 use super::console::{Console, facts, printable, short, shortened, shown, table};
 use super::failure::Failure;
+use super::files::compiler;
 use super::grants::configuration;
 use super::outline::Outline;
 use super::verify::{asked, manifest_facts, manifest_json, merge};
@@ -10,6 +11,7 @@ use crate::embed::{Config, ImportView, Inspection, blocking::ComponentRuntime};
 use crate::identity::{self, Claims, Trust};
 use crate::kernel::Limits;
 use crate::policy::{Chance, Outlook};
+use crate::serve::config::Granted;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -36,7 +38,7 @@ pub(super) struct Inspect {
     /// Entity files in Cedar's JSON.
     #[arg(long, value_name = "FILE")]
     entities: Vec<PathBuf>,
-    /// A configuration, for the limits that it grants.
+    /// A configuration, for its trust file unless another is named, and for the limits that it grants.
     #[arg(long, value_name = "AIRSSYS.TOML")]
     config: Option<PathBuf>,
     /// Look at it as a development run would: signed in memory with your development key.
@@ -51,17 +53,19 @@ impl Inspect {
             let signed = dev::sign(console, &self.component, &bytes)?;
             return self.inspect(console, signed.component, signed.trusted.trust);
         }
-        match &self.trust {
-            Some(trust) => self.inspect(console, bytes, inputs::trust(trust)?.trust),
+        match self.trust.clone().or(self.configured()?.trust) {
+            Some(trust) => self.inspect(console, bytes, inputs::trust(&trust)?.trust),
             None => self.outline(console, &bytes),
         }
     }
 
+    fn configured(&self) -> Result<Granted, Failure> {
+        self.config.as_deref().map_or_else(|| Ok(Granted::default()), configuration)
+    }
+
     fn inspect(&self, console: Console, bytes: Vec<u8>, trust: Trust) -> Result<u8, Failure> {
-        let mut config = Config::new().trust(trust);
-        if let Some(path) = &self.config {
-            config = config.limits(Limits::default().replaced_by(&configuration(path)?.limits));
-        }
+        let limits = Limits::default().replaced_by(&self.configured()?.limits);
+        let mut config = Config::new().compiler(compiler()?).trust(trust).limits(limits);
         for source in inputs::sources("policy file", &self.policies)? {
             config = config.policy(source.name, source.text);
         }

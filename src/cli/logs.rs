@@ -47,11 +47,6 @@ fn told(console: Console, line: &Line) -> Result<bool, Failure> {
             console.event(&format!("{count} records were missed here"), &json!({ "missed": count }));
             Ok(true)
         }
-        Line::TakenBack => {
-            let text = "the record before could not be written everywhere and does not count";
-            console.event(text, &json!({ "taken-back": true }));
-            Ok(true)
-        }
     }
 }
 

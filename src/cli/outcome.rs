@@ -23,7 +23,11 @@ impl From<Error> for Failure {
             | Error::Import(_)
             | Error::Unenforceable(_)
             | Error::Reload(_)
-            | Error::Engine(EngineError::Invalid(_))) => Failure::refused(error),
+            | Error::Engine(EngineError::Invalid(_) | EngineError::TooCostly(_))) => Failure::refused(error),
+            error @ Error::Of { .. } => match is_refusal(&error) {
+                true => Failure::refused(error),
+                false => Failure::own(error).with_their_names(),
+            },
             Error::LimitExceeded(limit) => Failure::new(status_of(&limit), Error::LimitExceeded(limit)),
             Error::Denied(denied) => {
                 let remedy = suggest(&denied).to_string();
@@ -43,11 +47,25 @@ impl From<Error> for Failure {
             | Error::Record(_)
             | Error::Exited(_)
             | Error::Ended
+            | Error::Start { .. }
+            | Error::UnknownKey(_)
             | Error::Unavailable { .. }
             | Error::Guest(_)
             | Error::BlockingInsideAsync
             | Error::Executor(_)) => Failure::own(error),
         }
+    }
+}
+
+/// Whether a component was not let through.
+fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::Of { error, .. } => is_refusal(error),
+        Error::Identity(_)
+        | Error::Import(_)
+        | Error::Unenforceable(_)
+        | Error::Engine(EngineError::Invalid(_) | EngineError::TooCostly(_)) => true,
+        _ => false,
     }
 }
 
@@ -104,6 +122,8 @@ mod tests {
             (crate::identity::IdentityError::Unsigned.into(), Exit::Refused),
             (import.into(), Exit::Refused),
             (EngineError::Invalid("x".into()).into(), Exit::Refused),
+            (EngineError::TooCostly("x".into()).into(), Exit::Refused),
+            (EngineError::Cache("x".into()).into(), Exit::Own),
             (EngineError::Unavailable("x".into()).into(), Exit::Own),
             (limit("cpu_ms"), Exit::TimeLimit),
             (limit("wall_ms"), Exit::TimeLimit),
@@ -112,6 +132,8 @@ mod tests {
             (limit("host_call_bytes"), Exit::Trap),
             (Error::Trap("x".into()), Exit::Trap),
             (Error::Config("x".into()), Exit::Own),
+            (Error::Config("x".into()).of("acme/a"), Exit::Own),
+            (Error::from(crate::identity::IdentityError::Unsigned).of("acme/a"), Exit::Refused),
             (Error::Ended, Exit::Own),
         ] {
             let said = error.to_string();

@@ -35,7 +35,7 @@ fn text(components: &[ComponentStatus]) -> String {
     for one in components {
         listing.add_row([
             one.name.to_string(),
-            one.state.word().to_owned(),
+            served::state(one),
             printable(&one.version),
             one.release.to_string(),
             one.restarts.to_string(),

@@ -3,14 +3,16 @@
 use super::console::{Console, shown_path};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::files::directory_of;
-use super::{inputs, trace};
+use super::files::{compiler, directory_of};
+use super::{harden, inputs, trace};
+use crate::embed::Error;
 use crate::serve::config::{MAX_CONFIG_BYTES, SystemConfig};
 use crate::serve::metrics::Metrics;
 use crate::serve::{Ended, Event, LiveSystem, Patience, Served, System, run};
-use airssys_osl::host_signals::HostSignals;
+use airssys_osl::host_signals::{HostSignal, HostSignals};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use miette::Diagnostic;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +33,9 @@ pub(super) struct Serve {
     /// The configuration, which holds `[serve]`.
     #[arg(long, value_name = "AIRSSYS.TOML")]
     config: PathBuf,
+    /// Have the system hold this process to what the policies could ever grant (Linux 6.7: Landlock, seccomp).
+    #[arg(long)]
+    harden: bool,
 }
 
 impl Serve {
@@ -38,11 +43,15 @@ impl Serve {
         let text = inputs::bounded_text("configuration", &self.config, MAX_CONFIG_BYTES)?;
         let config = SystemConfig::parse(&text, &self.config, directory_of(&self.config));
         let config = config.map_err(|error| Failure::own(*error))?;
+        if self.harden {
+            // Before any thread is made.
+            harden::hold(&LiveSystem::needs(&config, &self.config).map_err(Failure::own)?)?;
+        }
         let traces = tracing(console, &config)?;
         let executor = Builder::new_multi_thread().enable_all().build().map_err(|error| {
             Failure::wrong(format!("no threads can be had: {error}"), "look at the limits of your session")
         })?;
-        let ended = executor.block_on(served(console, config, &self.config));
+        let ended = executor.block_on(served(console, config, &self.config, self.harden));
         // What is left of them goes out while the executor is there.
         drop(traces);
         told(console, ended?)
@@ -65,19 +74,25 @@ fn tracing(console: Console, config: &SystemConfig) -> Result<impl Sized + use<>
     }
 }
 
-async fn served(console: Console, config: SystemConfig, path: &Path) -> Result<Ended, Failure> {
+async fn served(console: Console, config: SystemConfig, path: &Path, harden: bool) -> Result<Ended, Failure> {
     // Before anything runs, so that whoever ends it meanwhile ends it in order.
-    let signals = HostSignals::listen_ambient().map_err(|error| {
+    let mut signals = HostSignals::listen_ambient().map_err(|error| {
         Failure::wrong(format!("signals cannot be listened for: {error}"), "start it as a process of its own")
     })?;
     let metrics = Metrics::default();
-    let read = LiveSystem::read(&config, path).map_err(Failure::own)?;
+    let read = LiveSystem::read(&config, path).map_err(Failure::own)?.compiled_by(compiler()?);
+    let read = if harden { read.held().map_err(Failure::own)? } else { read };
     let spinner = spinner(console, config.components.len());
-    let started = LiveSystem::start(config.clone(), read, &metrics).await;
+    let started = tokio::select! {
+        started = LiveSystem::start(config.clone(), read, &metrics) => Some(started),
+        // What has been started by then ends with the runtime.
+        () = told_to_end(&mut signals) => None,
+    };
     if let Some(spinner) = spinner {
         spinner.finish_and_clear();
     }
-    let system = Arc::new(started?);
+    let Some(started) = started else { return Ok(Ended::default()) };
+    let system = Arc::new(started.map_err(not_started)?);
     let (controls, of_process) = (Arc::clone(&system) as _, Arc::clone(&system) as _);
     let patience = Patience::default();
     let served = Served { controls, system: of_process, metrics, patience };
@@ -93,12 +108,31 @@ async fn served(console: Console, config: SystemConfig, path: &Path) -> Result<E
     Ok(ended)
 }
 
+/// Whoever may not be served any longer keeps the others from being served, until that is decided on by a person.
+fn not_started(error: Error) -> Failure {
+    match error {
+        Error::Of { name, error } if matches!(*error, Error::Identity(_)) => {
+            let help = error.help().map(|help| format!("{help}, ")).unwrap_or_default();
+            let help = format!("{help}or take `{name}` out of the configuration");
+            Failure::said(Exit::Refused, format!("`{name}`: {error}"), help).with_their_names()
+        }
+        error => error.into(),
+    }
+}
+
+async fn told_to_end(signals: &mut HostSignals) {
+    while signals.next().await != HostSignal::End {}
+}
+
 /// How it ended, as a status.
 fn told(console: Console, ended: Ended) -> Result<u8, Failure> {
     let Ended { aborted, late, failed } = ended;
     if let Some(why) = failed {
         let message = format!("the system gave up: {why}");
-        return Err(Failure::wrong(message, "the log says why its components ended; start it again"));
+        return Err(Failure::wrong(
+            message,
+            "the log says how its components ended; mend that, and start it again",
+        ));
     }
     if aborted {
         return Err(Failure::said(
@@ -122,7 +156,8 @@ fn text(event: &Event) -> String {
             format!("ready: control socket `{}`{metrics}", shown_path(control))
         }
         Event::Reloaded(what) => format!("read anew: {what}"),
-        Event::NotReloaded(error) => format!("not read anew, all is as it was: {error}; {}", error.help),
+        Event::NotReloaded(error) => format!("not read anew: {error}; {}", error.help),
+        Event::RanOut(names) => format!("run out, and stopped: {}", names.join(", ")),
         Event::Failed(why) => format!("too many components failed: {why}"),
         Event::Ending => "ending".to_owned(),
         Event::Aborting => "ending at once".to_owned(),
@@ -138,6 +173,7 @@ fn value(event: &Event) -> Value {
         Event::NotReloaded(error) => {
             json!({ "event": "not-reloaded", "text": error.message, "help": error.help })
         }
+        Event::RanOut(names) => json!({ "event": "ran-out", "components": names }),
         Event::Failed(why) => json!({ "event": "failed", "text": why }),
         Event::Ending => json!({ "event": "ending" }),
         Event::Aborting => json!({ "event": "aborting" }),

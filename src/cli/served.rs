@@ -3,7 +3,7 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::serve::client::{Client, ClientError};
-use crate::serve::control::{Code, ControlError};
+use crate::serve::control::{Code, ComponentStatus, ControlError};
 use crate::serve::{CONTROL, ComponentName};
 use airssys_osl::host_sockets::HostSocketError;
 use clap::Args;
@@ -45,8 +45,20 @@ pub(super) fn name(text: &str) -> Result<ComponentName, Failure> {
     })
 }
 
-/// A moment as people read it.
+/// How a component is, in words, with the older versions that finish what they had accepted.
+pub(super) fn state(status: &ComponentStatus) -> String {
+    let state = status.state.word();
+    match status.finishing {
+        0 => state.to_owned(),
+        older => format!("{state}, {older} finishing"),
+    }
+}
+
+/// A moment as people read it; a dash where there is none.
 pub(super) fn moment(unix_ms: u64) -> String {
+    if unix_ms == 0 {
+        return "-".to_owned();
+    }
     let moment = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     moment.map_or_else(|| format!("{unix_ms} ms"), |moment| moment.to_string())
 }

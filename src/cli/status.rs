@@ -58,7 +58,7 @@ fn of_component(status: &ComponentStatus) -> String {
     let kept = if mailbox.durable { ", durable" } else { "" };
     facts(&[
         ("name", status.name.to_string()),
-        ("state", status.state.word().to_owned()),
+        ("state", served::state(status)),
         ("version", format!("{}, release {}", status.version, status.release)),
         ("digest", status.digest.clone()),
         ("supervisor", status.supervisor.clone()),

@@ -49,12 +49,15 @@ mod limits;
 mod manifest;
 mod moment;
 mod names;
+mod seal;
 mod sign;
 mod standing;
 mod trust;
 mod verify;
 
+pub(crate) use keys::hex;
 pub(crate) use limits::limit_keys;
+pub(crate) use seal::{SEAL_BYTES, SealKey};
 pub(crate) use standing::Standing;
 
 pub use error::IdentityError;

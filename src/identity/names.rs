@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub const LOCAL_DEV: &str = "local-dev";
 
 /// The longest name, so that a principal fits whole into every record.
-const MAX_BYTES: usize = 64;
+pub(super) const MAX_BYTES: usize = 64;
 
 /// The name of a publisher, a component or a group: 1 to 64 of `a`-`z`, `0`-`9` and `-`.
 ///

@@ -8,7 +8,7 @@ use super::frame::{PREAMBLE, Sections, after_preamble, put_custom};
 use super::keys::SecretKey;
 use super::layout::{MANIFEST_SECTION, SIGNATURE_SECTION, bounded, message, signature_data};
 use super::manifest::Manifest;
-use super::names::{LOCAL_DEV, in_grammar};
+use super::names::{LOCAL_DEV, MAX_BYTES, in_grammar};
 use sha2::{Digest, Sha256};
 
 /// Signs the component in `bytes` with `manifest_text` (a `plugin.toml`) inside.
@@ -63,7 +63,8 @@ pub fn dev_manifest(file_name: &str) -> String {
     let stem = file_name.strip_suffix(".wasm").unwrap_or(file_name).to_ascii_lowercase();
     let fit = |c: char| u8::try_from(c).ok().filter(|byte| in_grammar(*byte)).map_or('-', char::from);
     let name: String = stem.chars().map(fit).collect();
-    let name = match name.trim_matches('-') {
+    let name = name.trim_matches('-');
+    let name = match name.get(..MAX_BYTES).unwrap_or(name) {
         "" => "component",
         name => name,
     };
@@ -88,5 +89,11 @@ mod tests {
             let manifest = Manifest::parse(&dev_manifest(file), "dev").unwrap();
             assert_eq!(manifest.component.name.as_str(), name, "{file}");
         }
+    }
+    #[test]
+    fn a_file_name_longer_than_a_name_gives_one_all_the_same() {
+        let long = format!("{}.wasm", "x".repeat(65));
+        let manifest = Manifest::parse(&dev_manifest(&long), "dev").unwrap();
+        assert_eq!(manifest.component.name.as_str(), "x".repeat(64));
     }
 }

@@ -21,6 +21,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+/// What keeps an executor so shortly does not count: a hundred others that do the same in turn keep it for one tick.
+///
+/// A component that does little between two messages stays where it is. Handed over, it would be woken on another thread
+/// by each answer.
+const BRIEF: Duration = TICK.checked_div(100).unwrap();
+
 /// A call's future, whatever it gives.
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -58,6 +64,20 @@ enum Stage {
     Runs { woken: bool },
     /// Returned, or given up.
     Over,
+}
+
+/// What a call has used of its first tick: what it kept the executor from, by its code and by imports done in place.
+#[derive(Default)]
+struct Spent(Duration);
+
+impl Spent {
+    /// Counts a step that took so long. Whether the tick is used up.
+    fn all_after(&mut self, kept: Duration) -> bool {
+        if kept > BRIEF {
+            self.0 += kept;
+        }
+        self.0 >= TICK
+    }
 }
 
 /// What was handed over, and the executor whose timers and sockets it uses.
@@ -110,15 +130,13 @@ impl Pool {
 
     /// Polls `work` on the caller's thread. None when it has used up a tick and there is a thread to go on.
     async fn first_tick<T>(&self, work: &mut Pin<Box<dyn Future<Output = T> + Send>>) -> Option<T> {
-        let mut spent = Duration::ZERO;
+        let mut spent = Spent::default();
         poll_fn(|context| {
             let begun = Instant::now();
             if let Poll::Ready(done) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(done));
             }
-            // What a call uses is what it keeps the executor from: its code, and its imports done in place.
-            spent += begun.elapsed();
-            let hand_over = spent >= TICK && self.0.has_thread();
+            let hand_over = spent.all_after(begun.elapsed()) && self.0.has_thread();
             if hand_over { Poll::Ready(None) } else { Poll::Pending }
         })
         .await
@@ -294,5 +312,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Job").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brief_steps_use_up_no_tick_however_many_and_longer_ones_do() {
+        let mut spent = Spent::default();
+        assert!((0..100_000).all(|_| !spent.all_after(BRIEF)));
+        let steps = (1..=200).find(|_| spent.all_after(BRIEF + Duration::from_micros(1)));
+        assert_eq!(steps, Some(100));
+        assert!(Spent::default().all_after(TICK));
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::identity::VerifiedComponent;
 use crate::kernel::Engine;
+use crate::kernel::code_cache::Found;
+use crate::kernel::compiler::Compiler;
 use crate::kernel::{EngineError, Limits, unfold};
 use wasmtime::component::Component;
 use wasmtime::component::types::{self, ComponentFunc, ComponentItem};
@@ -11,6 +13,20 @@ use wasmtime::component::types::{self, ComponentFunc, ComponentItem};
 pub struct Compiled {
     engine: Engine,
     component: Component,
+    origin: Origin,
+}
+
+/// Where a component's code came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It was compiled now.
+    Compiled,
+    /// It was compiled now, since what the cache held was not this installation's, or damaged; in words, why.
+    CompiledAnew(String),
+    /// It was compiled before, by this process.
+    Recent,
+    /// It was compiled before, by this installation.
+    Cached,
 }
 
 /// A function that a component exports.
@@ -49,13 +65,16 @@ impl Compiled {
         unfold::check(verified.bytes(), limits.instances)?;
         let (bytes, digest) = (verified.bytes(), verified.file_digest());
         if let Some(component) = engine.recent().find(digest) {
-            return Ok(Compiled { engine: engine.clone(), component });
+            return Ok(Compiled { engine: engine.clone(), component, origin: Origin::Recent });
         }
-        // `from_binary` takes neither text nor precompiled code.
-        let component = Component::from_binary(engine.inner(), bytes);
-        let component = component.map_err(|error| EngineError::invalid(&error))?;
+        let (component, origin) = found_or_compiled(engine, bytes, digest)?;
         engine.recent().keep(digest, bytes.len(), component.clone());
-        Ok(Compiled { engine: engine.clone(), component })
+        Ok(Compiled { engine: engine.clone(), component, origin })
+    }
+
+    /// Where its code came from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -108,6 +127,29 @@ impl Compiled {
     pub fn exports(&self) -> Vec<Function> {
         functions(&self.component.component_type(), self.engine.inner())
     }
+}
+
+fn found_or_compiled(
+    engine: &Engine,
+    bytes: &[u8],
+    digest: &str,
+) -> Result<(Component, Origin), EngineError> {
+    let origin = match engine.cache().map(|cache| cache.find(engine, digest)) {
+        Some(Found::Code(component)) => return Ok((component, Origin::Cached)),
+        Some(Found::Foreign(why)) => Origin::CompiledAnew(why),
+        Some(Found::Nothing) | None => Origin::Compiled,
+    };
+    let component = match engine.compiler() {
+        // `from_binary` takes neither text nor precompiled code.
+        Compiler::InProcess => {
+            Component::from_binary(engine.inner(), bytes).map_err(|error| EngineError::invalid(&error))?
+        }
+        Compiler::Child(child) => child.compile(engine, bytes, digest)?,
+    };
+    if let Some(cache) = engine.cache() {
+        cache.keep(engine, digest, &component);
+    }
+    Ok((component, origin))
 }
 
 /// The functions that a component's type exports, in its order: its own, and those of its interfaces.

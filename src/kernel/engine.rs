@@ -1,6 +1,9 @@
 //! One engine for all components, and the clock that interrupts them.
 
+use crate::kernel::authentic::fingerprint_of;
 use crate::kernel::background::Pool;
+use crate::kernel::code_cache::CodeCache;
+use crate::kernel::compiler::Compiler;
 use crate::kernel::limits::TICK;
 use crate::kernel::recent::Recent;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -19,6 +22,15 @@ pub enum EngineError {
         "rebuild it with a current tool chain and without asynchronous functions, garbage collection, exceptions, threads or 64-bit memories"
     ))]
     Invalid(String),
+    /// Compiling it was given up: it took too much time or memory.
+    #[error("the component was not compiled: {0}")]
+    #[diagnostic(help(
+        "what takes so much to compile is not compiled here; ask its author for a smaller one, or split it"
+    ))]
+    TooCostly(String),
+    /// The directory for compiled code cannot be used.
+    #[error("the code cache cannot be used: {0}")]
+    Cache(String),
 }
 
 impl EngineError {
@@ -37,6 +49,10 @@ pub struct Engine {
     inner: wasmtime::Engine,
     background: Arc<Pool>,
     recent: Arc<Recent<wasmtime::component::Component>>,
+    stack_kib: NonZeroU64,
+    fingerprint: [u8; 32],
+    compiler: Compiler,
+    cache: Option<Arc<CodeCache>>,
 }
 
 impl Engine {
@@ -47,9 +63,44 @@ impl Engine {
     /// [`EngineError`] when this machine cannot run it.
     pub fn new(stack_kib: NonZeroU64, background: Option<NonZeroUsize>) -> Result<Engine, EngineError> {
         let failed = |error: &dyn std::fmt::Display| EngineError::Unavailable(error.to_string());
-        let inner = wasmtime::Engine::new(&settings(stack_kib)).map_err(|error| failed(&error))?;
+        let inner = bare(stack_kib).map_err(|error| failed(&error))?;
         start_clock(inner.weak()).map_err(|error| failed(&error))?;
-        Ok(Engine { inner, background: Arc::new(Pool::new(background)), recent: Arc::default() })
+        let fingerprint = fingerprint_of(&inner, stack_kib);
+        let (background, recent) = (Arc::new(Pool::new(background)), Arc::default());
+        let compiler = Compiler::default();
+        Ok(Engine { inner, background, recent, stack_kib, fingerprint, compiler, cache: None })
+    }
+
+    /// The same, whose components somebody else compiles.
+    #[must_use]
+    pub fn with_compiler(self, compiler: Compiler) -> Engine {
+        Engine { compiler, ..self }
+    }
+
+    /// Who compiles.
+    pub(in crate::kernel) fn compiler(&self) -> &Compiler {
+        &self.compiler
+    }
+
+    /// The stack of its guests.
+    pub(in crate::kernel) fn stack_kib(&self) -> NonZeroU64 {
+        self.stack_kib
+    }
+
+    /// The same, which keeps on disk what it compiles.
+    #[must_use]
+    pub fn with_cache(self, cache: CodeCache) -> Engine {
+        Engine { cache: Some(Arc::new(cache)), ..self }
+    }
+
+    /// What of a compiled component is the same as another's: version, settings, processor.
+    pub(in crate::kernel) fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
+    }
+
+    /// Where it keeps on disk what it compiles.
+    pub(in crate::kernel) fn cache(&self) -> Option<&CodeCache> {
+        self.cache.as_deref()
     }
 
     pub(crate) fn inner(&self) -> &wasmtime::Engine {
@@ -74,6 +125,11 @@ impl std::fmt::Debug for Engine {
 
 /// What host functions have of a stack, beyond the guest's part of it.
 const HOST_STACK: usize = 1536 << 10;
+
+/// An engine with the kernel's settings and nothing around it.
+pub(in crate::kernel) fn bare(stack_kib: NonZeroU64) -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&settings(stack_kib))
+}
 
 fn settings(stack_kib: NonZeroU64) -> wasmtime::Config {
     let stack = usize::try_from(stack_kib.get()).unwrap_or(usize::MAX).saturating_mul(1 << 10);

@@ -11,6 +11,7 @@ use airssys_osl::fs::Mounts;
 use airssys_osl::post::{Inbox, Office};
 use airssys_osl::{Session, stdio};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -111,11 +112,11 @@ impl Prepared {
         let mut instance = Instance { body: None, component, limits, tenure, background, memory };
         let (pre, tenure) = (self.pre.clone(), Arc::clone(&instance.tenure));
         arm(&mut store, &limits);
-        let starting = async move {
+        let starting = Box::pin(async move {
             let started = pre.instantiate_async(&mut store).await;
             let (exports, done) = started.map_or_else(|error| (None, Err(error)), |it| (Some(it), Ok(())));
             (Body { store, exports, _tenure: tenure }, done)
-        };
+        });
         instance.run(Span::current(), starting).await.map_err(InstanceError::Start)?;
         Ok(instance)
     }
@@ -147,6 +148,9 @@ struct Body {
     _tenure: Arc<Tenure>,
 }
 
+/// A run of guest code: it gives the body back.
+type Work<T> = Pin<Box<dyn Future<Output = (Body, wasmtime::Result<T>)> + Send>>;
+
 impl Instance {
     /// The instance's session at the gate.
     pub fn session(&self) -> &Arc<Session> {
@@ -169,14 +173,14 @@ impl Instance {
         let returns = function.ty.results().len();
         let mut body = self.armed()?;
         let call = CallSpan::of(self.session(), function);
-        let working = async move {
+        let working = Box::pin(async move {
             let call = body.call(index, &arguments, returns);
             let done = match under {
                 None => Some(call.await),
                 Some(under) => under.steps(call).await,
             };
             (body, done.unwrap_or_else(|| Err(wasmtime::format_err!("its caller lost the permission"))))
-        };
+        });
         let done = self.run(call.span(), working).await;
         call.ends(&done);
         done
@@ -194,10 +198,10 @@ impl Instance {
         let index = self.index(function)?;
         let mut body = self.armed()?;
         let call = CallSpan::of(self.session(), function);
-        let working = async move {
+        let working = Box::pin(async move {
             let done = body.call_typed::<P, R>(index, arguments).await;
             (body, done)
-        };
+        });
         let done = self.run(call.span(), working).await;
         call.ends(&done);
         done
@@ -211,11 +215,9 @@ impl Instance {
     }
 
     /// Runs guest code within the limits of one call, here for a tick and then in the background; in `span` everywhere.
-    async fn run<T, F>(&mut self, span: Span, work: F) -> Result<T, Failure>
-    where
-        T: Send + 'static,
-        F: Future<Output = (Body, wasmtime::Result<T>)> + Send + 'static,
-    {
+    ///
+    /// The work comes boxed: a future within a future within a future is moved, and held, many times its size.
+    async fn run<T: Send + 'static>(&mut self, span: Span, work: Work<T>) -> Result<T, Failure> {
         let tenure = Arc::clone(&self.tenure);
         let work = async move {
             // Also here: on another thread the guest goes on whether or not its caller looks.

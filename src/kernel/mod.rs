@@ -4,8 +4,11 @@
 //! rows of the mediation table, and a component whose import has no row is refused before instantiation.
 
 mod attribution;
+mod authentic;
 mod background;
+mod code_cache;
 mod compile;
+mod compiler;
 mod engine;
 mod failure;
 mod guarded;
@@ -22,7 +25,9 @@ mod track;
 mod unfold;
 
 pub use airssys_osl::LimitExceeded;
-pub use compile::{Compiled, Function, functions};
+pub use code_cache::{CODE_CACHE_BYTES, CodeCache};
+pub use compile::{Compiled, Function, Origin, functions};
+pub use compiler::{ChildCompiler, Compiler, compile_for_parent};
 pub use engine::{Engine, EngineError};
 pub use failure::{CallFault, Exit, Failure, Fault, Unanswered};
 pub(crate) use imports::shown;

@@ -1,7 +1,7 @@
 //! One decision: candidates by scope, conditions by Cedar, the verdict from both.
 //!
 //! *Invariant:* verdict, determining policies and errors are those of plain Cedar on the full set, but that any error
-//! makes the verdict a fault (in Cedar a `forbid` that errs is skipped, which would fail open). `tests/policy_differential` holds
+//! makes the verdict a fault (in Cedar a `forbid` that errs is skipped, which would fail open). `airssys-fuzz` holds
 //! the two together.
 
 use super::index::candidates;
