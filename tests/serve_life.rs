@@ -13,7 +13,7 @@ mod serve_support;
 use airssys_osl::host_signals::HostSignals;
 use airssys_wasm::serve::config::SystemConfig;
 use airssys_wasm::serve::metrics::Metrics;
-use airssys_wasm::serve::{Event, Served, run};
+use airssys_wasm::serve::{Event, Patience, Served, run};
 use rustix::process::{Pid, Signal, kill_process};
 use serve_support::fake::Fake;
 use serve_support::{LONG, hasty};
@@ -44,7 +44,7 @@ fn errand() {
         controls: Arc::clone(&fake) as _,
         system: Arc::clone(&fake) as _,
         metrics: Metrics::default(),
-        patience: hasty(),
+        patience: if how == "patient" { Patience { head: LONG * 10, ..hasty() } } else { hasty() },
     };
     let tell = |event: Event| println!("\nevent: {event:?}");
     let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -153,7 +153,7 @@ fn a_second_server_does_not_take_the_socket_of_the_first() {
 
 #[test]
 fn whoever_stalls_at_the_health_address_keeps_nobody_out() {
-    let server = Server::start(60_000, "well");
+    let server = Server::start(60_000, "patient");
     let stalled: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(&server.metrics).unwrap()).collect();
     assert!(server.ask("/healthz").starts_with("HTTP/1.1 200"));
     drop(stalled);

@@ -145,6 +145,42 @@ async fn a_clock_that_was_set_back_makes_nothing_valid_again() {
 }
 
 #[tokio::test]
+async fn what_ran_out_while_it_ran_is_not_valid_again_by_a_clock_that_was_set_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let soon_over = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(1500);
+    let first = runtime(directory.path());
+    let component = first.load_component(release(1, &format!("expires = \"{soon_over}\"\n"))).await.unwrap();
+    let copied = tempfile::tempdir().unwrap();
+    let seen = || {
+        // As a kill at this moment would leave it.
+        std::fs::copy(directory.path().join("state.redb"), copied.path().join("state.redb")).unwrap();
+        let backend = airssys_osl::host_files::database_ambient(copied.path(), "state.redb").unwrap();
+        let store = airssys_rt::durable::Store::open_blocking(backend).ok()?;
+        store.marks().highest("clock", "wall")
+    };
+    let begun = std::time::Instant::now();
+    while seen() < Some(soon_over.as_millisecond() as u64) {
+        assert!(begun.elapsed().as_secs() < 8, "it is kept when it runs out, and not some time later");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    drop((component, first));
+}
+
+#[tokio::test]
+async fn the_time_of_its_end_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = runtime(directory.path());
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let before = jiff::Timestamp::now().as_millisecond() as u64;
+    drop(first);
+    let store = soon(|| {
+        let backend = airssys_osl::host_files::database_ambient(directory.path(), "state.redb").unwrap();
+        airssys_rt::durable::Store::open_blocking(backend)
+    });
+    assert!(store.marks().highest("clock", "wall") >= Some(before));
+}
+
+#[tokio::test]
 async fn one_process_has_the_state_at_a_time_and_a_foreign_file_is_refused_untouched() {
     let directory = tempfile::tempdir().unwrap();
     let _first = runtime(directory.path());

@@ -3,12 +3,14 @@
 //! *Invariant:* an instance that failed is never called again. Its actor ends with it, and whoever waits for a call that
 //! was accepted and not begun is told so.
 
+use crate::actor::post::{Post, Turn};
 use crate::kernel::{Failure, Instance};
 use airssys_osl::{Chain, RecordError, Session};
 use airssys_rt::{Actor, Context};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
@@ -33,6 +35,8 @@ pub(crate) struct Resident {
     instance: Option<Instance>,
     session: Arc<Session>,
     left: Arc<Left>,
+    /// Where its messages come from, if they are handed to it.
+    post: Option<Post>,
     /// Why the instance is no more.
     end: Option<End>,
 }
@@ -92,8 +96,16 @@ enum End {
     Failed(String),
 }
 
+/// What an instance has to do.
+pub(crate) enum Job {
+    /// For whoever waits for it.
+    Call(Call),
+    /// Its next message, now that its turn has come.
+    Message(Turn),
+}
+
 /// A call, on somebody's behalf.
-pub(crate) struct Job {
+pub(crate) struct Call {
     chain: Arc<Chain>,
     /// What whoever asked for it was in; what is done for it lies in that.
     within: Span,
@@ -103,10 +115,10 @@ pub(crate) struct Job {
 type Work = Box<dyn for<'a> FnOnce(&'a mut Resident) -> Waits<'a, ()> + Send>;
 type Outcome<T> = Result<T, CallError>;
 
-impl Job {
+impl Call {
     /// A call, and where its outcome comes. It is not begun when nobody waits for that any more, and is dropped, with the
     /// instance, when that happens in the middle.
-    pub(crate) fn new<T, C>(chain: Arc<Chain>, call: C) -> (Job, oneshot::Receiver<Outcome<T>>)
+    pub(crate) fn new<T, C>(chain: Arc<Chain>, call: C) -> (Call, oneshot::Receiver<Outcome<T>>)
     where
         T: Send + 'static,
         C: for<'a> FnOnce(&'a mut Instance) -> Waits<'a, Outcome<T>> + Send + 'static,
@@ -121,14 +133,24 @@ impl Job {
                 }
             })
         });
-        (Job { chain, within: Span::current(), work }, told)
+        (Call { chain, within: Span::current(), work }, told)
     }
 }
 
 impl Resident {
     /// An instance under its session, and where it is left when its executor goes.
-    pub(crate) fn new(instance: Instance, session: Arc<Session>, left: Arc<Left>) -> Resident {
-        Resident { instance: Some(instance), session, left, end: None }
+    pub(crate) fn new(
+        instance: Instance,
+        session: Arc<Session>,
+        left: Arc<Left>,
+        post: Option<Post>,
+    ) -> Resident {
+        Resident { instance: Some(instance), session, left, post, end: None }
+    }
+
+    /// Whether messages are handed to it, also when nobody calls it.
+    pub(crate) fn has_post(&self) -> bool {
+        self.post.is_some()
     }
 
     /// Does a call. None when nobody waits for it any more; the instance is then at its end if the call had begun.
@@ -149,6 +171,11 @@ impl Resident {
                 return None;
             }
         };
+        Some(self.keep(instance, done))
+    }
+
+    /// Keeps the instance after a call, unless it ended by it.
+    fn keep<T>(&mut self, instance: Instance, done: Outcome<T>) -> Outcome<T> {
         match &done {
             Ok(_) | Err(CallError::Types(_)) => self.instance = Some(instance),
             Err(CallError::Failed(failure)) => self.end = Some(End::of(failure)),
@@ -156,7 +183,19 @@ impl Resident {
                 self.end = Some(End::Failed("it has ended".to_owned()));
             }
         }
-        Some(done.map_err(|error| recorded(error, &self.session)))
+        done.map_err(|error| recorded(error, &self.session))
+    }
+
+    /// Hands the next message over, if there is one that may be.
+    async fn next_message(&mut self, turn: Turn) {
+        let (Some(post), Some(mut instance)) = (&mut self.post, self.instance.take()) else { return };
+        let done = post.hand_over(&self.session, &mut instance).await;
+        // Nobody waits for it: it is in the log.
+        let more = self.keep(instance, done.map_err(CallError::Failed)).unwrap_or(false);
+        if !more {
+            self.post = None;
+        }
+        drop(turn);
     }
 }
 
@@ -195,8 +234,14 @@ impl Actor for Resident {
     type Message = Job;
 
     async fn handle(&mut self, job: Job, context: &mut Context<Resident>) -> Result<(), airssys_rt::Failure> {
-        self.session.subject().serve(job.chain);
-        (job.work)(self).instrument(job.within).await;
+        match job {
+            Job::Call(Call { chain, within, work }) => {
+                self.session.subject().serve(chain);
+                work(self).instrument(within).await;
+            }
+            // Boxed, as a call is: idle, it would be a part of each actor.
+            Job::Message(turn) => Box::pin(self.next_message(turn)).await,
+        }
         self.session.subject().serve(Arc::default());
         match self.end.take() {
             None => Ok(()),
@@ -205,6 +250,13 @@ impl Actor for Resident {
                 Ok(())
             }
             Some(End::Failed(why)) => Err(airssys_rt::Failure::new(why)),
+        }
+    }
+
+    fn poll_own(&mut self, context: &mut std::task::Context<'_>) -> Poll<Job> {
+        match &mut self.post {
+            Some(post) => post.poll_turn(context).map(Job::Message),
+            None => Poll::Pending,
         }
     }
 }

@@ -46,6 +46,11 @@ impl Component {
         self.version.runs(&self.shared)
     }
 
+    /// Whether the trust file says of it still what it said when it was loaded, and its time is not over.
+    pub(in crate::embed) fn is_trusted(&self) -> bool {
+        self.version.is_trusted(&self.shared)
+    }
+
     /// Another instance of the same verified component, with its own memory and its own session, and the same links.
     ///
     /// # Errors
@@ -155,7 +160,7 @@ impl Component {
         self.live.session.exceeded()
     }
 
-    /// The functions it exports.
+    /// The functions it exports, without those that the kernel alone calls (`airssys:runtime`).
     pub fn functions(&self) -> &[Function] {
         &self.live.target.functions
     }

@@ -2,10 +2,11 @@
 
 use crate::audit::Log;
 use crate::embed::Error;
+use crate::embed::hardening::Held;
 use crate::embed::recorder::{OnDenied, OnExceeded, Watched};
 use crate::host::custom::{HostInterface, Offer};
 use crate::identity::{self, Trust};
-use crate::kernel::{LimitExceeded, Limits};
+use crate::kernel::{Compiler, LimitExceeded, Limits};
 use crate::policy::Source;
 use airssys_osl::fs::MountSpec;
 use airssys_osl::{Denied, Subject, host_files, stdio};
@@ -44,10 +45,14 @@ pub struct Config {
     pub(crate) on_denied: Option<OnDenied>,
     pub(crate) on_exceeded: Option<OnExceeded>,
     pub(crate) protected: Vec<PathBuf>,
+    pub(crate) code_cache: Option<PathBuf>,
+    pub(crate) compiler: Compiler,
+    pub(crate) held: Option<Held>,
     pub(crate) interfaces: Vec<Arc<dyn Offer>>,
     pub(crate) state: Option<PathBuf>,
     pub(crate) watched: Option<Watched>,
     pub(crate) own_limits: BTreeMap<String, identity::Limits>,
+    pub(crate) operators: BTreeMap<u32, Vec<String>>,
 }
 
 impl Config {
@@ -227,11 +232,38 @@ impl Config {
         self.protect(directory)
     }
 
+    /// Who compiles components: this process, if nothing is said, which has as much time and memory for it as the component makes
+    /// it take; or a process for each, with limits.
+    #[must_use]
+    pub fn compiler(mut self, compiler: Compiler) -> Config {
+        self.compiler = compiler;
+        self
+    }
+
+    /// Keeps compiled code in a directory, which is made, private, if it is not there, so that a component that was compiled once
+    /// is not compiled at every start: 1 GiB of it, of which what was not used for the longest goes first. Code is used only if a
+    /// key that lies there says that it was compiled here, from the very file that was verified and by the same engine; what is
+    /// not is compiled anew, and recorded.
+    #[must_use]
+    pub fn code_cache(mut self, directory: impl Into<PathBuf>) -> Config {
+        let directory = directory.into();
+        self.code_cache = Some(directory.clone());
+        self.protect(directory)
+    }
+
     /// Grants one component limits of its own, by its name `publisher/component`: in place of those of all where they are
     /// said. Its manifest can only ask for less.
     #[must_use]
     pub fn limits_of(mut self, component: impl Into<String>, limits: identity::Limits) -> Config {
         self.own_limits.insert(component.into(), limits);
+        self
+    }
+
+    /// Grants groups to the operator with that user id: what it sent to a durable mailbox is decided on with them after a
+    /// restart.
+    #[must_use]
+    pub(crate) fn operator(mut self, uid: u32, groups: Vec<String>) -> Config {
+        self.operators.insert(uid, groups);
         self
     }
 

@@ -79,6 +79,10 @@ pub enum Error {
     /// The instance has ended; `instantiate` gives another.
     #[error("the instance has ended: make another with `instantiate`")]
     Ended,
+    /// No trusted key has that id.
+    #[error("no trusted key has the id `{0}`")]
+    #[diagnostic(help("`airssys verify` prints a component's"))]
+    UnknownKey(String),
     /// Nobody has that name.
     #[error("no component is called `{}`", .name.escape_debug())]
     #[diagnostic(help("start it first, or correct the name"))]
@@ -88,14 +92,32 @@ pub enum Error {
     },
     /// Whoever has that name is being started again, or was stopped.
     #[error("`{name}` does not run at the moment")]
-    #[diagnostic(help("try again, or look at why its last instance ended"))]
+    #[diagnostic(help("try again while it is being started; what was stopped is to be started first"))]
     Unavailable {
         /// The name.
         name: String,
     },
+    /// What was stopped was not started again.
+    #[error("`{name}` was not started: {why}")]
+    #[diagnostic(help("the log says what it was denied, or how it ended"))]
+    Start {
+        /// The name.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// Something about one of several components.
+    #[error("`{name}`: {error}")]
+    #[diagnostic(forward(error))]
+    Of {
+        /// Its name.
+        name: String,
+        /// What.
+        error: Box<Error>,
+    },
     /// Another version was not put in place.
     #[error("not reloaded: {0}")]
-    #[diagnostic(help("the version before runs on"))]
+    #[diagnostic(help("the version before keeps its place, and is started again if it ended by this"))]
     Reload(String),
     /// A function or a value does not fit the component's types.
     #[error(transparent)]
@@ -109,6 +131,13 @@ pub enum Error {
     /// The host's executor failed.
     #[error("the executor failed: {0}")]
     Executor(String),
+}
+
+impl Error {
+    /// The same, said of the component of that name.
+    pub(crate) fn of(self, name: &str) -> Error {
+        Error::Of { name: name.to_owned(), error: Box::new(self) }
+    }
 }
 
 impl From<Failure> for Error {

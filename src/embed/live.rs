@@ -1,21 +1,18 @@
 //! What lives of a component: one call at a time, for the host or for another component.
 
-use crate::actor::{CallError, Job, Left, Resident};
+use crate::actor::{Call, CallError, Job, Left, Post, Resident};
 use crate::embed::Error;
 use crate::embed::value;
 use crate::host::linked::{Answer, Callee, LinkedCall, NotDone, Target};
-use crate::host::runtime::{handler, message};
 use crate::kernel::{Function, InUse, Instance};
 use airssys_osl::calls::Under;
 use airssys_osl::post::Inbox;
 use airssys_osl::{Chain, Session};
-use airssys_rt::{ActorSystem, Address, Shutdown};
+use airssys_rt::{ActorSystem, Address, Options, Prompt, SendError, Shutdown, gather};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
-use tokio::task::AbortHandle;
-use tracing::Instrument;
 use wasmtime::component::{ComponentNamedList, Lift, Lower, Val};
 
 /// One live instance, shared by its handle and by those who are linked with it.
@@ -34,8 +31,6 @@ pub(in crate::embed) struct Live {
     pub(in crate::embed) memory: InUse,
     /// When it was made, milliseconds since 1970.
     pub(in crate::embed) since: u64,
-    /// Hands it its messages.
-    driver: Option<AbortHandle>,
     /// Whose turn it is: that of a message, or of whoever pauses them.
     turn: Arc<Mutex<()>>,
 }
@@ -44,6 +39,14 @@ pub(in crate::embed) struct Live {
 pub(in crate::embed) struct Mailbox {
     pub(in crate::embed) inbox: Arc<Inbox>,
     pub(in crate::embed) handler: Option<Function>,
+}
+
+impl Mailbox {
+    /// What hands the instance its messages, if it has a handler.
+    fn post(&self, turn: &Arc<Mutex<()>>) -> Option<Post> {
+        let handler = self.handler.clone()?;
+        Some(Post::new(Arc::clone(&self.inbox), handler, Arc::clone(turn)))
+    }
 }
 
 impl<T: Send + 'static> Pending<T> {
@@ -56,6 +59,8 @@ impl<T: Send + 'static> Pending<T> {
 /// An answer that is on its way.
 pub(in crate::embed) struct Pending<T> {
     answer: oneshot::Receiver<Result<T, CallError>>,
+    /// Tells the instance of it.
+    prompt: Prompt,
     /// True once the instance was unloaded.
     gone: Arc<AtomicBool>,
 }
@@ -63,6 +68,8 @@ pub(in crate::embed) struct Pending<T> {
 impl<T> Pending<T> {
     /// Waits for it. Whoever does not ends the call, and the instance with it.
     pub(in crate::embed) async fn answer(self) -> Result<T, Error> {
+        // What it waits for it may as well do itself, for a tick.
+        self.prompt.run();
         // Without an answer it ended before it came to this, or in the middle, being unloaded.
         let done = self.answer.await.map_err(|_| Error::Ended)?;
         // Being unloaded, it may still have met the denials that come of that. Those tell nothing but this.
@@ -82,10 +89,12 @@ impl Live {
     ) -> Result<Live, Error> {
         let (left, memory) = (Arc::new(Left::default()), instance.memory());
         let since = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default();
-        let resident = Resident::new(instance, Arc::clone(&session), Arc::clone(&left));
+        let turn = Arc::default();
+        let post = mailbox.as_ref().and_then(|mailbox| mailbox.post(&turn));
+        let resident = Resident::new(instance, Arc::clone(&session), Arc::clone(&left), post);
         let (address, gone) = (ArcSwap::from_pointee(spawn(actors, resident)?), Arc::default());
         let actors = actors.clone();
-        let mut live = Live {
+        Ok(Live {
             target: Arc::new(target),
             session,
             gone,
@@ -95,37 +104,8 @@ impl Live {
             mailbox,
             memory,
             since,
-            driver: None,
-            turn: Arc::default(),
-        };
-        live.driver = live.drive();
-        Ok(live)
-    }
-
-    /// Hands it its messages, one after the other, if it has a handler.
-    fn drive(&self) -> Option<AbortHandle> {
-        let Mailbox { inbox, handler } = self.mailbox.as_ref()?;
-        let (inbox, function, session) = (Arc::clone(inbox), handler.clone()?, Arc::clone(&self.session));
-        let (address, turn) = (Address::clone(&self.address.load()), Arc::clone(&self.turn));
-        let driving = async move {
-            loop {
-                inbox.news().await;
-                // Held until a message is dealt with.
-                let _turn = turn.lock().await;
-                let (inbox, session, function) = (Arc::clone(&inbox), Arc::clone(&session), function.clone());
-                // Taken when its turn has come and not before: until then it lies in the mailbox, and it is decided on
-                // behalf of nobody else.
-                let (job, dealt_with) = Job::new(Arc::default(), move |instance: &mut Instance| {
-                    Box::pin(async move { next_message(&inbox, &session, &function, instance).await })
-                });
-                if address.send(job).await.is_err() {
-                    return;
-                }
-                // Without an answer it has ended, and its mailbox with it.
-                let Ok(Ok(true)) = dealt_with.await else { return };
-            }
-        };
-        Some(tokio::spawn(driving).abort_handle())
+            turn,
+        })
     }
 
     /// Hands it no further message while what is returned is held, and returns when the last one is dealt with.
@@ -165,7 +145,7 @@ impl Live {
         under: Option<Under>,
     ) -> Result<Pending<Option<Val>>, Error> {
         let function = function.clone();
-        let (job, answer) = Job::new(chain, move |instance: &mut Instance| {
+        let (call, answer) = Call::new(chain, move |instance: &mut Instance| {
             Box::pin(async move {
                 let done = instance.call(&function, arguments, under.clone()).await;
                 // Who called it is told why by its own wait.
@@ -173,8 +153,8 @@ impl Live {
                 done.map_err(|failure| if lost { CallError::Ended } else { CallError::Failed(failure) })
             })
         });
-        self.put(job).await?;
-        Ok(self.pending(answer))
+        let prompt = self.put(call).await?;
+        Ok(self.pending(answer, prompt))
     }
 
     /// Calls a function with types that the host knows, and for the host itself.
@@ -188,7 +168,7 @@ impl Live {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let function = function.clone();
-        let (job, answer) = Job::new(Arc::default(), move |instance: &mut Instance| {
+        let (call, answer) = Call::new(Arc::default(), move |instance: &mut Instance| {
             Box::pin(async move {
                 if !instance.has_types::<P, R>(&function) {
                     let types = value::signature(&function.ty);
@@ -197,16 +177,24 @@ impl Live {
                 instance.call_typed::<P, R>(&function, arguments).await.map_err(CallError::Failed)
             })
         });
-        self.put(job).await?;
-        self.pending(answer).answer().await
+        let prompt = self.put(call).await?;
+        self.pending(answer, prompt).answer().await
     }
 
-    fn pending<T>(&self, answer: oneshot::Receiver<Result<T, CallError>>) -> Pending<T> {
-        Pending { answer, gone: Arc::clone(&self.gone) }
+    fn pending<T>(&self, answer: oneshot::Receiver<Result<T, CallError>>, prompt: Prompt) -> Pending<T> {
+        Pending { answer, prompt, gone: Arc::clone(&self.gone) }
     }
 
-    async fn put(&self, job: Job) -> Result<(), Error> {
-        self.living()?.send(job).await.map(drop).map_err(|_| Error::Ended)
+    async fn put(&self, call: Call) -> Result<Prompt, Error> {
+        let address = self.living()?;
+        let (sent, prompt) = gather(|| address.try_send(Job::Call(call)));
+        match sent {
+            Ok(_) => Ok(prompt),
+            Err(SendError::Full(call)) => {
+                address.send(call).await.map(|_| Prompt::default()).map_err(|_| Error::Ended)
+            }
+            Err(_) => Err(Error::Ended),
+        }
     }
 
     /// The instance's actor, made anew on the executor that calls when the one it ran on has gone between two calls.
@@ -216,7 +204,8 @@ impl Live {
             return Ok(address);
         }
         let instance = self.left.take().ok_or(Error::Ended)?;
-        let resident = Resident::new(instance, Arc::clone(&self.session), Arc::clone(&self.left));
+        let post = self.mailbox.as_ref().and_then(|mailbox| mailbox.post(&self.turn));
+        let resident = Resident::new(instance, Arc::clone(&self.session), Arc::clone(&self.left), post);
         let address = Arc::new(spawn(&self.actors, resident)?);
         self.address.store(Arc::clone(&address));
         Ok(address)
@@ -261,24 +250,10 @@ impl Live {
     }
 }
 
-/// Hands the next message over, if there is one that may be. False when nothing comes any more.
-async fn next_message(
-    inbox: &Inbox,
-    session: &Arc<Session>,
-    function: &Function,
-    instance: &mut Instance,
-) -> Result<bool, CallError> {
-    let Ok(taken) = inbox.take(session, handler::HANDLE).await else { return Ok(false) };
-    let Some(delivery) = taken else { return Ok(true) };
-    session.subject().serve(Arc::clone(&delivery.chain));
-    let handled = instance.call_typed::<handler::Arguments, handler::Answer>(function, (message(&delivery),));
-    let handled = handled.instrument(delivery.within.clone());
-    handler::settle(inbox, &delivery, handled.await.map_err(CallError::Failed)?).await;
-    Ok(true)
-}
-
 fn spawn(actors: &ActorSystem, resident: Resident) -> Result<Address<Job>, Error> {
-    actors.spawn(resident).map_err(|error| Error::Executor(error.to_string()))
+    // Without a mailbox it has nothing to do until it is called, and whoever calls it waits.
+    let options = Options::new().on_demand(!resident.has_post());
+    actors.spawn_with(options, resident).map_err(|error| Error::Executor(error.to_string()))
 }
 
 impl Drop for Live {
@@ -287,13 +262,12 @@ impl Drop for Live {
         // What cannot be written the log's owner hears of.
         let _ = self.session.close();
         self.left.close();
-        if let Some(driver) = &self.driver {
-            driver.abort();
-        }
         if let Some(inbox) = self.inbox() {
             inbox.close();
         }
-        self.actor().kill();
+        // Whoever drops it does what is left to do, where it can.
+        let ((), prompt) = gather(|| self.actor().kill());
+        prompt.run();
     }
 }
 

@@ -18,6 +18,7 @@ pub mod blocking;
 mod component;
 mod config;
 mod error;
+mod hardening;
 mod inspect;
 mod linking;
 mod live;
@@ -27,6 +28,7 @@ mod revocation;
 mod runtime;
 mod source;
 mod state;
+mod timekeeping;
 pub mod value;
 mod version;
 

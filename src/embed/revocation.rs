@@ -44,7 +44,7 @@ impl ComponentRuntime {
     /// [`Config::state_dir`](crate::embed::Config::state_dir) beyond; write it into the trust file as well.
     ///
     /// # Errors
-    /// [`Error::Config`] when no trusted key has that id; [`Error::Record`] when it was done and could not be recorded.
+    /// [`Error::UnknownKey`] when no trusted key has that id; [`Error::Record`] when it was done and could not be recorded.
     pub fn revoke_key(&self, key_id: &str) -> Result<usize, Error> {
         outside_effects()?;
         let known = {
@@ -57,9 +57,7 @@ impl ComponentRuntime {
         };
         if !known {
             let id = key_id.escape_debug();
-            return Err(Error::Config(format!(
-                "no trusted key has the id `{id}`: `airssys verify` prints it"
-            )));
+            return Err(Error::UnknownKey(id.to_string()));
         }
         // Done in any case; that it would not outlive a restart is told.
         let kept = self.shared.state().map_or(Ok(()), |state| state.revoke(key_id));

@@ -1,6 +1,9 @@
 //! The runtime: one engine, one gate, one set of policies for all its components.
 
+mod swapping;
+
 use crate::audit::{self, Log, Refused};
+use crate::embed::hardening::Held;
 use crate::embed::named::Routes;
 use crate::embed::recorder::TellingRecorder;
 use crate::embed::revocation::Live;
@@ -8,7 +11,9 @@ use crate::embed::state::State;
 use crate::embed::{Component, ComponentSource, Config, Error, Inspection};
 use crate::host::linked::{Links, Target};
 use crate::identity::{self, IdentityError, Standing, Trust, VerifiedComponent, limit_keys};
-use crate::kernel::{Compiled, Engine, Grants, Imports, Limits, LinkError, Mail};
+use crate::kernel::{
+    CODE_CACHE_BYTES, CodeCache, Compiled, Engine, Grants, Imports, Limits, LinkError, Mail, Origin,
+};
 use crate::policy::{CedarAuthorizer, Policies, Source, Words};
 use crate::{host, policy};
 use airssys_osl::Peer;
@@ -41,12 +46,14 @@ pub(crate) struct Shared {
     revoked: Mutex<BTreeSet<String>>,
     limits: Limits,
     own_limits: BTreeMap<String, identity::Limits>,
+    operators: BTreeMap<u32, Vec<String>>,
     grants: Grants,
     instances: AtomicU64,
     live: Live,
     swapping: Mutex<()>,
     society: Society,
     state: Option<State>,
+    held: Option<Held>,
 }
 
 /// Who lives with whom.
@@ -68,7 +75,7 @@ impl ComponentRuntime {
         let policies = Policies::load_over(&words, &config.policies, &config.entities)?;
         let grants = grants(&config)?;
         config.check_limits()?;
-        let engine = Engine::new(config.limits.stack_kib, config.background_threads)?;
+        let engine = engine(&config)?;
         let imports = imports(&engine, &config, &words)?;
         let authorizer = Arc::new(CedarAuthorizer::new(policies));
         let watched = config.watched.unwrap_or_default();
@@ -91,12 +98,14 @@ impl ComponentRuntime {
             revoked: Mutex::default(),
             limits: config.limits,
             own_limits: config.own_limits,
+            operators: config.operators,
             grants,
             instances: AtomicU64::new(1),
             live: Live::default(),
             swapping: Mutex::default(),
             society: Society::default(),
             state,
+            held: config.held,
         };
         Ok(ComponentRuntime { shared: Arc::new(shared) })
     }
@@ -116,28 +125,6 @@ impl ComponentRuntime {
     /// [`Error::NotFound`], [`Error::Identity`] or [`Error::Engine`].
     pub async fn inspect_component(&self, source: impl Into<ComponentSource>) -> Result<Inspection, Error> {
         self.linked(source).inspect().await
-    }
-
-    /// Puts other policies and entities in force, all at once. Each decision is taken under the old set or the new.
-    ///
-    /// A barrier: when it has returned, no effect is under way that was decided under the old set, and none starts any
-    /// more. Open files and streams and waits are decided anew at their next use, and whoever waits is woken to be. It
-    /// waits for the system calls under way, so it is not to be called from `on_denied`.
-    ///
-    /// # Errors
-    /// [`Error::Policy`], or [`Error::Record`] when the change could not be recorded: the old set stays in force.
-    pub fn swap_policy(&self, policies: &[Source], entities: &[Source]) -> Result<u64, Error> {
-        outside_effects()?;
-        let policies = Policies::load_over(&self.shared.words, policies, entities)?;
-        // One at a time, so that the epoch recorded is the epoch that comes.
-        let _turn = self.shared.swapping.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = self.shared.authorizer.snapshot().epoch() + 1;
-        // What was counted so far rests on the old set, so it is told before the new one is.
-        self.shared.gate.flush_summaries()?;
-        self.shared.log.swap(next, &policy_set(&policies))?;
-        let epoch = self.shared.authorizer.swap(policies);
-        self.shared.gate.policies_changed(epoch - 1);
-        Ok(epoch)
     }
 
     /// The policies in force.
@@ -166,11 +153,23 @@ impl ComponentRuntime {
             // A limit that cannot be kept is found before anything is compiled.
             let limits = shared.limits_for(&verified)?;
             let compiled = Compiled::new(&shared.engine, &verified, &limits)?;
+            if let Origin::CompiledAnew(why) = compiled.origin() {
+                shared.log.compiled_anew(verified.principal(), verified.file_digest(), why)?;
+            }
             Ok::<_, Error>((verified, compiled))
         };
         // Verifying and compiling take from milliseconds to seconds of processor time.
         tokio::task::spawn_blocking(work).await.map_err(|error| Error::Executor(error.to_string()))?
     }
+}
+
+fn engine(config: &Config) -> Result<Engine, Error> {
+    let engine = Engine::new(config.limits.stack_kib, config.background_threads)?;
+    let engine = engine.with_compiler(config.compiler.clone());
+    Ok(match &config.code_cache {
+        Some(directory) => engine.with_cache(CodeCache::open(directory, CODE_CACHE_BYTES)?),
+        None => engine,
+    })
 }
 
 impl Shared {
@@ -389,6 +388,11 @@ impl Shared {
         &self.log
     }
 
+    /// The groups of the operator with that user id.
+    pub(crate) fn groups_of(&self, uid: u32) -> Vec<String> {
+        self.operators.get(&uid).cloned().unwrap_or_default()
+    }
+
     /// What is in force for a component. One that declares a limit which cannot be kept is refused.
     pub(crate) fn limits_for(&self, verified: &VerifiedComponent) -> Result<Limits, Error> {
         let own = self.own_limits.get(&verified.principal().name);
@@ -418,7 +422,7 @@ fn kept(directory: Option<&Path>, mut trust: Trust) -> Result<(Option<State>, Tr
 }
 
 /// What policies may speak of; a schema that several interfaces bring counts once.
-fn words(config: &Config) -> Result<Words, Error> {
+pub(in crate::embed) fn words(config: &Config) -> Result<Words, Error> {
     let mut schemas: Vec<Source> = Vec::new();
     for schema in config.interfaces.iter().flat_map(|offer| offer.schemas()) {
         if !schemas.iter().any(|known| known.text == schema.text) {

@@ -37,6 +37,12 @@ impl From<&str> for ComponentSource {
     }
 }
 
+impl From<String> for ComponentSource {
+    fn from(path: String) -> ComponentSource {
+        ComponentSource::File(path.into())
+    }
+}
+
 impl From<&Path> for ComponentSource {
     fn from(path: &Path) -> ComponentSource {
         ComponentSource::File(path.into())

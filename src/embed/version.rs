@@ -104,6 +104,11 @@ impl Version {
     ) -> Result<Started, Error> {
         // First, since with this the session ends, whatever fails and whoever gives up.
         let tenure = Tenure::new(Arc::clone(&session), Arc::clone(&self.principal), self.until);
+        if let (Some(state), Some(until), Some(time_of_day)) =
+            (shared.state(), self.until, self.verified.valid_until())
+        {
+            state.runs_out(until, time_of_day);
+        }
         let limits = shared.limits_for(&self.verified)?;
         let over = tenure.over();
         let mail = self.mail(shared.office(), &session, place, limits)?;
@@ -148,12 +153,25 @@ impl Version {
     }
 
     fn target(&self, peer: Peer, limits: Limits) -> Target {
-        Target { peer, functions: self.prepared.compiled().exports(), limits }
+        let mut functions = self.prepared.compiled().exports();
+        functions.retain(|function| !handler::is_the_kernels(function));
+        Target { peer, functions, limits }
     }
 
     /// The verified identity.
     pub(in crate::embed) fn principal(&self) -> &Arc<Principal> {
         &self.principal
+    }
+
+    /// Whether the trust file says of it still what it said when it was loaded, and its time is not over.
+    pub(in crate::embed) fn is_trusted(&self, shared: &Shared) -> bool {
+        let over = self.until.is_some_and(|until| until <= Time::now());
+        !over && self.standing().holds(&shared.trust(), Timestamp::now())
+    }
+
+    /// When the identity runs out.
+    pub(in crate::embed) fn until(&self) -> Option<Time> {
+        self.until
     }
 
     /// Who serves its imports.

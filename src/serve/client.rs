@@ -158,6 +158,14 @@ impl Client {
         self.post(&format!("/v1/components/{name}/stop"), json(stop), Some(within)).await
     }
 
+    /// See [`Controls::start`](super::control::Controls::start).
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn start(&self, name: &ComponentName) -> Answered<ComponentStatus> {
+        self.post(&format!("/v1/components/{name}/start"), Bytes::new(), Some(SLOW)).await
+    }
+
     /// See [`Controls::swap_policy`](super::control::Controls::swap_policy).
     ///
     /// # Errors
@@ -331,7 +339,6 @@ impl Lines {
 fn read_line(line: Bytes) -> Line {
     match serde_json::from_slice(&line) {
         Ok(LostLines::Missed(count)) => Line::Missed(count),
-        Ok(LostLines::TakenBack(_)) => Line::TakenBack,
         Err(_) => Line::Record(line),
     }
 }

@@ -3,9 +3,8 @@
 //! A reader has a queue of bounded length. What does not fit is not sent and is counted, and the reader is told how many
 //! records it missed, at the place where they are missing. The log itself never waits for a reader.
 
-use crate::audit::Sink;
+use crate::audit::Follower;
 use bytes::Bytes;
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -21,12 +20,9 @@ pub enum Line {
     Record(Bytes),
     /// So many records came that this reader was too slow for.
     Missed(u64),
-    /// The record before does not count: another sink could not write it.
-    TakenBack,
 }
 
-/// A sink of the log for those who follow it. Clones are the same sink. Give it to the log as its last one: a line that
-/// reached it then is written everywhere.
+/// Tells of the log to those who follow it. Clones are the same.
 ///
 /// ```
 /// use airssys_wasm::audit::Log;
@@ -34,7 +30,7 @@ pub enum Line {
 ///
 /// let follow = Follow::default();
 /// let mut followed = follow.followed();
-/// let log = Log::builder().sink(follow).build()?;
+/// let log = Log::builder().follower(follow).build()?;
 /// assert!(matches!(followed.now(), Some(Line::Record(line)) if line.ends_with(b"}\n")));
 /// # drop(log); Ok::<(), airssys_wasm::audit::AuditError>(())
 /// ```
@@ -106,17 +102,11 @@ impl Reader {
     }
 }
 
-impl Sink for Follow {
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+impl Follower for Follow {
+    fn told(&mut self, line: &[u8]) {
         if !self.readers().is_empty() {
             self.tell(&Line::Record(Bytes::copy_from_slice(line)));
         }
-        Ok(())
-    }
-
-    fn take_back(&mut self) -> io::Result<()> {
-        self.tell(&Line::TakenBack);
-        Ok(())
     }
 }
 
@@ -187,14 +177,14 @@ mod tests {
         let mut follow = Follow::default();
         let mut followed = follow.followed();
         for number in 0..BEHIND + 7 {
-            follow.append(&record(number)).unwrap();
+            follow.told(&record(number));
         }
         for number in 0..BEHIND {
             assert_eq!(followed.now(), Some(Line::Record(record(number).into())));
         }
         assert_eq!(followed.now(), Some(Line::Missed(7)));
         assert_eq!(followed.now(), None);
-        follow.append(b"next\n").unwrap();
+        follow.told(b"next\n");
         assert_eq!(followed.now(), Some(Line::Record("next\n".into())));
     }
 
@@ -203,10 +193,10 @@ mod tests {
         let mut follow = Follow::default();
         let mut followed = follow.followed();
         for number in 0..BEHIND + 2 {
-            follow.append(&record(number)).unwrap();
+            follow.told(&record(number));
         }
         assert!(followed.now().is_some() && followed.now().is_some());
-        follow.append(b"after\n").unwrap();
+        follow.told(b"after\n");
         let rest: Vec<Line> = std::iter::from_fn(|| followed.now()).collect();
         let end = &rest[rest.len() - 2..];
         assert_eq!(end, [Line::Missed(2), Line::Record("after\n".into())]);
@@ -218,11 +208,9 @@ mod tests {
         drop(follow.followed());
         let mut followed = follow.followed().only(|line| line.starts_with(b"b"));
         for line in ["a\n", "b\n"] {
-            follow.append(line.as_bytes()).unwrap();
+            follow.told(line.as_bytes());
         }
         assert_eq!(follow.readers().len(), 1);
         assert_eq!((followed.now(), followed.now()), (Some(Line::Record("b\n".into())), None));
-        follow.take_back().unwrap();
-        assert_eq!(followed.now(), Some(Line::TakenBack));
     }
 }

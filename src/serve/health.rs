@@ -13,12 +13,14 @@ use axum::response::Response;
 use axum::routing::get;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-/// Connections at once.
+/// Connections at once. With one more, the oldest ends: nobody keeps others out by saying nothing.
 const PLACES: usize = 16;
 
 /// How long nothing is accepted after the system had no room for it.
@@ -44,10 +46,9 @@ pub(super) async fn run(
     ended: watch::Receiver<bool>,
 ) {
     let router = router(Watched { system, metrics, stop });
-    let places = Arc::new(Semaphore::new(PLACES));
+    let mut places = VecDeque::new();
     let mut told = ended.clone();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stopped(&mut told) => return,
@@ -56,11 +57,14 @@ pub(super) async fn run(
             sleep(PAUSE).await;
             continue;
         };
-        let (router, ended) = (router.clone(), ended.clone());
-        tokio::spawn(async move {
-            connection::serve(stream, router, patience, ended).await;
-            drop(place);
-        });
+        places.retain(|place: &AbortHandle| !place.is_finished());
+        if places.len() >= PLACES
+            && let Some(oldest) = places.pop_front()
+        {
+            oldest.abort();
+        }
+        let answering = connection::serve(stream, router.clone(), patience, ended.clone());
+        places.push_back(tokio::spawn(answering).abort_handle());
     }
 }
 

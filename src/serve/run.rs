@@ -40,6 +40,10 @@ pub trait System: Gauges {
     /// Waits until files have changed that the configuration names, acts on that, and says what came of it, one by one.
     async fn change(&self) -> Vec<Result<String, ControlError>>;
 
+    /// Waits until the identity of a component that is not stopped has run out, stops those of which that is so, and names
+    /// them.
+    async fn run_out(&self) -> Vec<String>;
+
     /// Begins nothing new and ends every component, in reverse order of their start; returns when all have ended, or when
     /// the time is over. The names of those that had not ended by themselves.
     async fn shutdown(&self, within: Duration) -> Vec<String>;
@@ -80,6 +84,8 @@ pub enum Event {
     Reloaded(String),
     /// They could not be, and are as they were.
     NotReloaded(ControlError),
+    /// The identities of those components ran out, and they were stopped.
+    RanOut(Vec<String>),
     /// It has given up: too many of its components failed.
     Failed(String),
     /// It ends.
@@ -123,6 +129,7 @@ pub async fn run(
     let failed = tokio::select! {
         () = attend(&*served.system, &mut signals, tell) => None,
         () = keep_up(&*served.system, tell) => None,
+        () = end_in_time(&*served.system, tell) => None,
         why = served.system.over() => Some(why),
     };
     doors.closing.send_replace(true);
@@ -170,6 +177,13 @@ async fn keep_up(system: &dyn System, tell: &(dyn Fn(Event) + Send + Sync)) {
         for outcome in system.change().await {
             tell(outcome.map_or_else(Event::NotReloaded, Event::Reloaded));
         }
+    }
+}
+
+/// Tells of components whose time is over. Does not return.
+async fn end_in_time(system: &dyn System, tell: &(dyn Fn(Event) + Send + Sync)) {
+    loop {
+        tell(Event::RanOut(system.run_out().await));
     }
 }
 

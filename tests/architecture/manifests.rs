@@ -8,6 +8,9 @@ use toml::{Table, Value};
 const IGNORANT: &[(&str, &[&str])] =
     &[("airssys-osl", &["wasmtime", "cedar"]), ("airssys-rt", &["wasmtime", "cedar", "airssys-osl"])];
 
+/// A crate of tests, which nothing that is shipped depends on.
+pub(crate) const TESTS: &str = "airssys-fuzz";
+
 /// Checks every member of this workspace.
 pub(crate) fn of_this_workspace() -> Vec<String> {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests"));
@@ -28,7 +31,7 @@ pub(crate) fn wrong(manifest: &Table) -> Vec<String> {
     let inherits =
         manifest.get("lints").and_then(|lints| lints.get("workspace")) == Some(&Value::Boolean(true));
     let lints = (!inherits).then(|| format!("{name}: does not take the workspace's lints"));
-    let strangers = IGNORANT.iter().filter(|row| row.0 == name).flat_map(|row| row.1);
+    let strangers = IGNORANT.iter().filter(|row| row.0 == name).flat_map(|row| row.1).chain([&TESTS]);
     let known = dependencies(manifest);
     let past = strangers.flat_map(|stranger| known.iter().filter(move |known| known.starts_with(stranger)));
     lints.into_iter().chain(past.map(|known| format!("{name}: depends on {known}"))).collect()

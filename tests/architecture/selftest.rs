@@ -282,6 +282,7 @@ fn a_manifest_without_the_lints_or_past_its_layer_is_found() {
         "[dev-dependencies]\ncedar-policy = '4'",
         "[target.'cfg(unix)'.dependencies]\nwasmtime = '48'",
         "[dependencies]\nengine = { package = 'wasmtime', version = '48' }",
+        "[dev-dependencies]\nairssys-fuzz = { path = '../airssys-fuzz' }",
     ] {
         found(&wrong(&format!("{fine}{more}")), 1, more);
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::TokenStream;
 
+use crate::manifests::TESTS;
 use crate::mentions::is_cfg_test;
 
 /// What kind of code a file holds.
@@ -45,7 +46,7 @@ impl Tree {
     pub(crate) fn of_this_workspace() -> Self {
         let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests"));
         let mut files = BTreeSet::new();
-        for top in ["src", "crates", "xtask", "tests", "benches", "examples"] {
+        for top in ["src", "crates", "xtask", "tests", "benches", "examples", "fuzz/fuzz_targets"] {
             find(&root.join(top), &mut files);
         }
         let texts = files.iter().map(|file| {
@@ -101,6 +102,8 @@ fn place(path: &str) -> (Kind, Vec<String>) {
     let (krate, rest) = match parts.as_slice() {
         ["src", rest @ ..] => ("airssys_wasm".to_owned(), rest),
         ["xtask", "src", rest @ ..] => ("xtask".to_owned(), rest),
+        // A crate of tests: nothing that is shipped depends on it (`manifests.rs`).
+        ["crates", TESTS, ..] => return (Kind::Outside, vec!["outside".to_owned()]),
         ["crates", name, "src", rest @ ..] => (name.replace('-', "_"), rest),
         _ => return (Kind::Outside, vec!["outside".to_owned()]),
     };

@@ -4,8 +4,9 @@ use crate::guests;
 use crate::support::{self, ALLOW_ALL};
 use crate::world::{actor, ask, durable, heard, runtime, spec, told, until};
 use airssys_osl::stdio::{Memory, Sink};
-use airssys_wasm::embed::{ComponentRuntime, Error, MailboxTerms, Reason, Spec};
+use airssys_wasm::embed::{Backoff, ComponentRuntime, Error, MailboxTerms, Reason, Spec};
 use airssys_wasm::identity::sign;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_durable_mailbox_takes_a_state_directory_and_room() {
@@ -61,6 +62,26 @@ async fn an_error_gives_a_message_back_and_a_dead_letter_can_be_put_back() {
     assert_eq!(counted(&heard(&b).await)[4..], ["1=fail:no", "2=fail:no", "3=fail:no"]);
     assert_ne!(b.dead_letters(0, 9).await.unwrap()[0].id, dead[0].id);
     assert_eq!(b.status().waiting, 0);
+}
+
+/// A message that its receiver fails on at once does not keep it busy, and nobody else waits for that.
+#[tokio::test]
+async fn one_that_fails_at_once_rests_before_it_comes_again_and_other_senders_do_not_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let (runtime, _) = runtime(directory.path(), ALLOW_ALL);
+    let (a, c) = (runtime.spawn(actor("a")).await.unwrap(), runtime.spawn(actor("c")).await.unwrap());
+    let hour = Backoff { first: Duration::from_secs(3600), ..Backoff::default() };
+    let b = runtime.spawn(actor("b").mailbox(MailboxTerms { redelivery: hour, ..durable(9) })).await.unwrap();
+    assert_eq!(told(&a, "all:send:acme/b=fail:no;;send:acme/b=echo:behind").await, "ok\nok");
+    until(async || heard(&b).await.contains("fail:no")).await;
+    assert_eq!(told(&c, "send:acme/b=echo:other").await, "ok");
+    assert_eq!(told(&c, "request:acme/b,30000=echo:and this").await, "and this");
+    until(async || heard(&b).await.contains("echo:other")).await;
+    let heard = heard(&b).await;
+    assert_eq!(heard.matches("fail:no").count(), 1, "{heard}");
+    assert!(!heard.contains("behind"), "{heard}");
+    let status = b.status();
+    assert_eq!((status.waiting, status.dead_letters, status.restarts), (2, 0, 0), "{status:?}");
 }
 
 #[tokio::test]

@@ -158,7 +158,7 @@ async fn whether_a_message_may_be_heard_is_decided_on_behalf_of_nobody_else() {
 async fn a_full_mailbox_is_told_and_events_missed_are_counted() {
     let (runtime, _) = runtime(ALLOW_ALL);
     let a = runtime.spawn(actor("a")).await.unwrap();
-    let small = MailboxTerms { messages: 2, bytes: 1 << 20, durable: None };
+    let small = MailboxTerms { messages: 2, bytes: 1 << 20, ..MailboxTerms::default() };
     let b = runtime.spawn(actor("b").mailbox(small)).await.unwrap();
     assert_eq!(told(&b, "subscribe:/t").await, "ok");
     // Busy with this, it takes nothing.
@@ -234,4 +234,50 @@ async fn one_that_polls_takes_its_messages_itself() {
     assert_eq!(told(&a, "request:acme/poller,30000=echo:hello").await, "hello");
     assert_eq!(told(&a, "request:acme/poller,30000=stop:").await, "stopped");
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_row_of_components_that_ask_each_other_is_answered_from_its_end() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let names: Vec<String> = ('a'..='p').map(String::from).collect();
+    let mut all = Vec::new();
+    for name in &names {
+        all.push(runtime.spawn(actor(name)).await.unwrap());
+    }
+    let asks = names[1..].iter().map(|name| format!("request:acme/{name},20000=")).collect::<String>();
+    // Once when nobody has done anything yet, and then while all are idle.
+    for _ in 0..3 {
+        assert_eq!(told(&all[0], &format!("{asks}echo:here")).await, "here");
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_one_that_loops_hears_that_its_time_is_over_and_the_rest_goes_on() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    let b = runtime.spawn(actor("b")).await.unwrap();
+    let c = runtime.spawn(actor("c")).await.unwrap();
+    assert_eq!(told(&a, "request:acme/b,20000=echo:idle").await, "idle");
+    let late = ask(&a, "request:acme/b,200=spin:").await.unwrap_err().to_string();
+    assert!(late.contains("timed"), "{late}");
+    assert_eq!(told(&a, "request:acme/c,20000=echo:x").await, "x");
+    assert_eq!(told(&c, "echo:y").await, "y");
+    runtime.stop("acme/b", Some(std::time::Duration::ZERO)).await.unwrap();
+    drop(b);
+}
+
+#[tokio::test]
+async fn what_somebody_asked_for_who_has_ended_since_is_done_all_the_same() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let a = runtime.spawn(actor("a")).await.unwrap();
+    let b = runtime.spawn(actor("b")).await.unwrap();
+    assert_eq!(told(&a, "request:acme/b,20000=echo:idle").await, "idle");
+    let asking = tokio::spawn(async move { ask(&a, "request:acme/b,20000=sleep:300").await });
+    until(async || told(&b, "heard:").await.contains("sleep") || b.status().waiting == 0).await;
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    runtime.stop("acme/a", Some(std::time::Duration::ZERO)).await.unwrap();
+    assert!(asking.await.unwrap().is_err());
+    // The same instance, which has finished what it was doing.
+    assert_eq!(told(&b, "echo:still").await, "still");
+    assert_eq!(b.status().restarts, 0);
 }

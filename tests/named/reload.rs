@@ -1,12 +1,14 @@
 //! Another version in the place of one that runs.
 
 use crate::support::{self, ALLOW_ALL};
-use crate::world::{actor, ask, runtime, told, until, version};
+use crate::world::{AT_LAST, actor, ask, runtime, told, until, version};
 use crate::{guests, support::of_kind};
-use airssys_wasm::embed::{Error, Spec};
-use airssys_wasm::identity::IdentityError;
+use airssys_wasm::embed::{ComponentRuntime, Error, Named, Spec};
+use airssys_wasm::identity::{IdentityError, SecretKey, sign};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// Everything but one action.
 fn without(action: &str) -> String {
@@ -90,6 +92,60 @@ async fn a_call_under_way_ends_on_the_version_it_began_on() {
     let answer: Vec<u8> = a.call("process-data", &b"echo:new".to_vec()).await.unwrap();
     assert_eq!(answer, b"new");
     slow.await.unwrap().unwrap();
+}
+
+/// A component with a call under way that lasts longer than anything here waits, in a version whose place was taken.
+async fn finishing(
+    runtime: &ComponentRuntime,
+    key: &SecretKey,
+) -> (Named, JoinHandle<Result<Vec<u8>, Error>>) {
+    let slow = sign(&guests::component("probe-process"), &support::manifest("a"), key).unwrap();
+    let a = runtime.spawn(Spec::new(slow)).await.unwrap();
+    let call = tokio::spawn({
+        let a = a.clone();
+        async move { a.call::<_, Vec<u8>>("process-data", &b"sleep:90000".to_vec()).await }
+    });
+    until(async || a.status().calls == 1).await;
+    runtime.reload("acme/a", version("a", "probe-process", 8)).await.unwrap();
+    assert_eq!((a.status().finishing, a.status().running), (1, true));
+    (a, call)
+}
+
+#[tokio::test]
+async fn whoever_stops_a_component_stops_the_versions_before_it_too() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let (a, call) = finishing(&runtime, &support::KEY).await;
+    let stopped = runtime.stop("acme/a", Some(Duration::from_millis(50))).await.unwrap();
+    assert!(!stopped.in_time, "it was ended in the middle of a call");
+    let call = tokio::time::timeout(AT_LAST, call).await.expect("it ends with its component");
+    assert!(matches!(call.unwrap(), Err(Error::Ended)));
+    assert_eq!((a.status().finishing, a.status().running), (0, false));
+}
+
+#[tokio::test]
+async fn an_older_version_that_ends_within_the_grace_has_ended_in_time() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let slow = Spec::new(support::signed("a", &guests::component("probe-process")));
+    let a = runtime.spawn(slow).await.unwrap();
+    let call = tokio::spawn({
+        let a = a.clone();
+        async move { a.call::<_, Vec<u8>>("process-data", &b"sleep:700".to_vec()).await }
+    });
+    until(async || a.status().calls == 1).await;
+    runtime.reload("acme/a", version("a", "probe-process", 8)).await.unwrap();
+    assert!(runtime.stop("acme/a", Some(AT_LAST)).await.unwrap().in_time);
+    call.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_version_before_that_does_not_end_in_time_is_named_when_everything_ends() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    let (_a, call) = finishing(&runtime, &support::KEY).await;
+    let report = runtime.shutdown(Duration::from_millis(50)).await;
+    let names: Vec<_> = report.killed.iter().map(|late| late.name.as_deref()).collect();
+    assert_eq!(names, [Some("acme/a")], "{report:?}");
+    let call = tokio::time::timeout(AT_LAST, call).await.expect("it ends with everything");
+    assert!(call.unwrap().is_err());
 }
 
 #[tokio::test]

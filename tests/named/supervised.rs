@@ -3,6 +3,8 @@
 use crate::support::{self, ALLOW_ALL};
 use crate::world::{AT_LAST, actor, ask, runtime, swap, told, until};
 use airssys_wasm::embed::{Backoff, Error, Intensity, Node, Restart, Strategy, Tree};
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 fn at_once() -> Backoff {
@@ -226,4 +228,31 @@ async fn what_the_trust_file_says_otherwise_ends_and_what_it_says_as_before_goes
     assert_eq!(told(&a, "send:acme/a=x").await, "ok");
     assert_eq!(runtime.swap_trust(support::trust_in(&["other"])).unwrap(), 1);
     assert!(ask(&a, "send:acme/a=x").await.is_err());
+}
+
+/// Nothing of a start that nobody waits for any more keeps its name, wherever it had come to.
+#[tokio::test]
+async fn a_name_is_free_when_its_start_was_given_up_at_any_moment() {
+    let (runtime, _) = runtime(ALLOW_ALL);
+    for polls in 1..1000 {
+        let mut start = Box::pin(runtime.spawn(actor("a")));
+        let mut left = polls;
+        let started = poll_fn(|context| match start.as_mut().poll(context) {
+            Poll::Ready(started) => Poll::Ready(Some(started)),
+            Poll::Pending if left == 1 => Poll::Ready(None),
+            Poll::Pending => {
+                left -= 1;
+                Poll::Pending
+            }
+        })
+        .await;
+        drop(start);
+        if let Some(started) = started {
+            assert!(polls > 2, "it was given up more than once");
+            assert_eq!(told(&started.unwrap(), "version:").await, "1");
+            return;
+        }
+        until(async || runtime.named("acme/a").is_err()).await;
+    }
+    panic!("it never starts");
 }

@@ -1,6 +1,8 @@
 //! Files that change beneath a server.
 
+use crate::support;
 use crate::world::{ALL, HEAD, Server, actor, component, desk, trust, two};
+use airssys_wasm::identity::SecretKey;
 
 /// Everything but sending.
 fn no_sending() -> String {
@@ -21,6 +23,60 @@ fn policies_and_trust_that_change_are_read_anew_and_mistakes_change_nothing() {
     assert_eq!(server.event()["event"], "reloaded");
     assert_eq!(server.verb("acme/a", "send:acme/b=x").status, 1);
     server.desk.write("trust.toml", trust("").replace("['*']", "['b']"));
+    assert_eq!(server.event()["event"], "reloaded");
+    assert_eq!(server.status("acme/a")["state"], "stopped");
+}
+
+#[test]
+fn a_mistake_in_the_one_file_changes_nothing_of_the_other() {
+    let mut server = Server::new(ALL, &two());
+    server.signal(rustix::process::Signal::STOP);
+    server.desk.write("trust.toml", trust("").replace("['*']", "['b']"));
+    server.desk.write("policy.cedar", "permit (");
+    server.signal(rustix::process::Signal::CONT);
+    let told = server.event_of("not-reloaded");
+    assert!(told["text"].as_str().unwrap().contains("policy.cedar"), "{told}");
+    assert_eq!(server.status("acme/a")["state"], "running");
+    assert!(!server.records().iter().any(|one| one["kind"] == "revoke"));
+    // Mended, both count, and whoever was stopped for it is named.
+    server.desk.write("policy.cedar", ALL);
+    let told = server.event_of("reloaded");
+    assert!(told["text"].as_str().unwrap().contains("stopped: acme/a"), "{told}");
+    assert_eq!(server.status("acme/a")["state"], "stopped");
+}
+
+#[test]
+fn a_key_file_that_a_changed_trust_file_names_is_watched_from_then_on() {
+    let mut server = Server::new(ALL, &two());
+    let other = SecretKey::generate().unwrap().public_key().to_text();
+    server.desk.write("first.pub", support::KEY.public_key().to_text());
+    let text = "[[publisher]]\nname = 'acme'\nnames = ['*']\n[[publisher.key]]\nfile = 'first.pub'\n";
+    server.desk.write("trust.toml", text);
+    assert_eq!(server.event()["event"], "reloaded");
+    assert_eq!(server.status("acme/a")["state"], "running");
+    server.desk.write("first.pub", &other);
+    assert_eq!(server.event()["event"], "reloaded");
+    assert_eq!(server.status("acme/a")["state"], "stopped");
+}
+
+#[test]
+fn a_trust_file_that_names_a_key_which_a_component_could_change_is_not_taken() {
+    let mount = "[[mount]]\nhost = 'data'\nguest = '/d'\n";
+    let desk = desk(ALL, &(two() + mount));
+    std::fs::create_dir(desk.path("data")).unwrap();
+    let key = support::KEY.public_key().to_text();
+    desk.write("data/theirs.pub", &key);
+    desk.write("ours.pub", &key);
+    let naming = |file: &str| {
+        format!("[[publisher]]\nname = 'acme'\nnames = ['b']\n[[publisher.key]]\nfile = '{file}'\n")
+    };
+    let mut server = Server::on(desk);
+    server.desk.write("trust.toml", naming("data/theirs.pub"));
+    let told = server.event();
+    assert_eq!(told["event"], "not-reloaded", "{told}");
+    assert!(told["text"].as_str().unwrap().contains("theirs.pub` lies beneath the mount `/d`"), "{told}");
+    assert_eq!(server.status("acme/a")["state"], "running", "the trust is as it was");
+    server.desk.write("trust.toml", naming("ours.pub"));
     assert_eq!(server.event()["event"], "reloaded");
     assert_eq!(server.status("acme/a")["state"], "stopped");
 }

@@ -19,6 +19,7 @@ mod guests;
 mod support;
 
 mod files;
+mod hardened;
 mod life;
 mod operators;
 mod work;

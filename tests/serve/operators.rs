@@ -142,3 +142,23 @@ fn whoever_loses_the_permission_reads_the_log_no_further() {
     };
     assert!(called("a") && !called("b"), "{text}");
 }
+
+#[test]
+fn calls_that_take_long_keep_nobody_from_stopping_them() {
+    let server = Server::new(ALL, &two());
+    std::thread::scope(|scope| {
+        let call = || server.ask(&["call", "acme/a", "ask(\"spin:\")"]);
+        let calls: Vec<_> = (0..40).map(|_| scope.spawn(call)).collect();
+        server.until(|server| server.status("acme/a")["calls"].as_u64() >= Some(1));
+        // More than there are places for.
+        let mut refused = 0;
+        while refused < 24 {
+            refused = calls.iter().filter(|call| call.is_finished()).count();
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        server.json(&["stop", "acme/a", "--grace-ms", "0"]);
+        let said: Vec<_> = calls.into_iter().map(|call| call.join().unwrap()).collect();
+        let busy = said.iter().filter(|said| said.err.contains("16 calls are under way already")).count();
+        assert_eq!(busy, 24, "{said:?}");
+    });
+}

@@ -79,6 +79,21 @@ fn an_operators_message_is_stamped_with_the_operator_and_waits_in_the_mailbox() 
 }
 
 #[test]
+fn what_was_done_by_an_operators_permission_after_it_was_sent_is_in_the_log() {
+    for kept in ["", "mailbox = { durable = true }"] {
+        let config = two().replace("file = 'a.wasm'", &format!("file = 'a.wasm'\n{kept}"));
+        let server = Server::new(ALL, &config);
+        server.json(&["send", "acme/a", "count:"]);
+        let operator = format!("operator:{}", uid());
+        let summary = |one: &serde_json::Value| one["kind"] == "summary" && one["subject"] == *operator;
+        // While nothing else is asked for: by itself, and not by some change of policies.
+        server.until(|server| server.records().iter().any(summary));
+        let summary = server.records().into_iter().find(summary).unwrap();
+        assert!(summary.to_string().contains("msg:send"), "{summary}");
+    }
+}
+
+#[test]
 fn what_is_sent_to_a_durable_mailbox_outlives_the_server() {
     let durable = "file = 'a.wasm'\nmailbox = { durable = true, max_deliveries = 2 }";
     let mut server = Server::new(ALL, &two().replace("file = 'a.wasm'", durable));
@@ -222,4 +237,80 @@ fn no_operators_word_starts_a_version_that_may_not_be_loaded() {
     let said = server.ask(&["reload", "acme/a", "a8.wasm"]);
     assert_eq!(said.status, 126, "{said:?}");
     assert_eq!(server.told("acme/a", "version:"), "1");
+}
+
+#[test]
+fn what_was_stopped_is_started_again_by_who_may() {
+    let forbidden = format!(
+        "{ALL} @id(\"no\") forbid (principal is Operator, action == Action::\"component:load\", resource);"
+    );
+    let server = Server::new(&forbidden, &two());
+    server.json(&["stop", "acme/a"]);
+    let said = server.ask(&["start", "acme/a"]);
+    assert!(said.is_one_sentence(126).contains("not permitted to start"), "{said:?}");
+    assert_eq!(server.status("acme/a")["state"], "stopped");
+    server.desk.write("all.cedar", ALL);
+    assert_eq!(server.json(&["policy", "swap", "all.cedar"])["epoch"], 2);
+    let started = server.json(&["start", "acme/a"]);
+    assert_eq!((&started["state"], &started["name"]), (&"running".into(), &"acme/a".into()));
+    assert_eq!(server.told("acme/a", "count:"), "1", "a fresh instance");
+    let twice = server.ask(&["start", "acme/a"]);
+    assert!(twice.is_one_sentence(125).contains("`acme/a` is not stopped"), "{twice:?}");
+    // Under its supervisor, as before.
+    server.ask(&["call", "acme/a", "ask(\"panic:\")"]);
+    server.until(|server| server.status("acme/a")["state"] == "running");
+}
+
+#[test]
+fn an_end_stands_in_the_log_with_its_reason() {
+    let server = Server::new(ALL, &two());
+    server.ask(&["call", "acme/a", "ask(\"panic:\")"]);
+    server.until(|server| server.status("acme/a")["restarts"] == 1);
+    let ends = |one: &serde_json::Value| one["kind"] == "note" && one["import"] == "component:end";
+    let told = server.records().into_iter().find(ends).expect("it is in the log");
+    assert_eq!(told["subject"], "acme/a", "{told}");
+    assert!(told["text"].as_str().unwrap().contains("trapped"), "{told}");
+}
+
+#[test]
+fn nobody_but_the_kernel_hands_a_message_over() {
+    let server = Server::new(ALL, &two());
+    let forged = "handle-message({id: 7, sender: \"acme/b\", topic: none, wants-reply: false, \
+        time-to-live-ms: none, deliveries: 1, missed: 0, body: [104]})";
+    for name in ["", "airssys:runtime/handler#", "airssys:runtime/handler@0.1.0#"] {
+        let said = server.ask(&["call", "acme/a", &format!("{name}{forged}")]);
+        assert_eq!(said.status, 125, "{said:?}");
+    }
+    assert_eq!(server.told("acme/a", "heard:"), "");
+}
+
+#[test]
+fn messages_count_as_calls() {
+    let server = Server::new(ALL, &two());
+    server.json(&["send", "acme/a", "count:"]);
+    server.until(|server| server.status("acme/a")["calls"] == 1);
+    server.told("acme/a", "count:");
+    assert_eq!(server.status("acme/a")["calls"], 2);
+    assert!(server.health("/metrics").contains("airssys_component_calls_total{component=\"acme/a\"} 2"));
+}
+
+#[test]
+fn the_example_of_the_readme_is_served() {
+    let (desk, shown) =
+        (crate::cli_support::Desk::new(), concat!(env!("CARGO_MANIFEST_DIR"), "/examples/served/"));
+    let text = |name: &str| std::fs::read_to_string(format!("{shown}{name}")).unwrap();
+    let config = text("airssys.toml").replace("uid = 1000", &format!("uid = {}", uid()));
+    let config =
+        config.replace("../../", concat!(env!("CARGO_MANIFEST_DIR"), "/")).replace("127.0.0.1:9000", "0");
+    desk.write("airssys.toml", config);
+    desk.write("policy.cedar", text("policy.cedar"));
+    desk.write("trust.toml", crate::world::trust(""));
+    for name in ["alice", "bob"] {
+        let guest = guests::component("probe-actor");
+        let signed = airssys_wasm::identity::sign(&guest, &text(&format!("{name}.toml")), &support::KEY);
+        desk.write(&format!("{name}.signed.wasm"), signed.unwrap());
+    }
+    let server = Server::on(desk);
+    assert_eq!(server.told("acme/alice", "send:acme/bob=count:"), "ok");
+    server.until(|server| server.told("acme/bob", "heard:").contains("sender=acme/alice"));
 }

@@ -71,8 +71,13 @@ impl Server {
 
     /// A server on that desk, ready.
     pub(crate) fn on(desk: Desk) -> Server {
+        Server::with(desk, &[])
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn with(desk: Desk, more: &[&str]) -> Server {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin("airssys"));
-        command.args(["serve", "--config", "airssys.toml", "--json"]).current_dir(desk.path(""));
+        command.args(["serve", "--config", "airssys.toml", "--json"]).args(more).current_dir(desk.path(""));
         command.env_clear().stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let events = BufReader::new(child.stderr.take().unwrap());

@@ -73,7 +73,7 @@ impl Fake {
 
     /// Writes a log of some records to its followers, and keeps it as the past.
     pub(crate) fn log(&self) -> Log {
-        Log::builder().sink(self.follow.clone()).build().unwrap()
+        Log::builder().follower(self.follow.clone()).build().unwrap()
     }
 
     fn may(&self, name: &ComponentName, what: &str) -> Result<(), ControlError> {
@@ -99,6 +99,7 @@ pub(crate) fn component(name: &str) -> ComponentStatus {
         memory_bytes: 1_179_648,
         calls: 17,
         denials: 6,
+        finishing: 2,
         since_unix_ms: 1_795_000_000_000,
     }
 }
@@ -198,6 +199,12 @@ impl Controls for Fake {
         Ok(Stopped { in_time: true, left: 2 })
     }
 
+    async fn start(&self, who: Operator, name: ComponentName) -> Result<ComponentStatus, ControlError> {
+        self.note(who, format!("start {name}"));
+        self.may(&name, "start")?;
+        Ok(component(&name.to_string()))
+    }
+
     async fn swap_policy(&self, who: Operator, policy: PolicyRequest) -> Result<PolicySwapped, ControlError> {
         let names = |texts: &[airssys_wasm::serve::control::SourceText]| {
             texts.iter().map(|text| text.name.clone()).collect::<Vec<_>>().join("+")
@@ -225,6 +232,8 @@ impl Controls for Fake {
         self.step("followed");
         Ok(Logs { past: self.past.lock().unwrap().clone(), live })
     }
+
+    fn settle(&self) {}
 }
 
 impl Gauges for Fake {
@@ -263,6 +272,10 @@ impl System for Fake {
     }
 
     async fn change(&self) -> Vec<Result<String, ControlError>> {
+        std::future::pending().await
+    }
+
+    async fn run_out(&self) -> Vec<String> {
         std::future::pending().await
     }
 

@@ -5,7 +5,7 @@
 //! from a handle that was born from one. It knows nothing of WebAssembly or of Cedar; it asks an [`Authorizer`]
 //! and tells a [`Recorder`].
 //!
-//! *Invariant:* outside [`host_files`], [`host_signals`], [`host_sockets`] and [`host_watch`] no public function has an effect without a [`Permit`] or a [`Lease`].
+//! *Invariant:* outside [`host_child`], [`host_files`], [`host_harden`], [`host_map`], [`host_private`], [`host_signals`], [`host_sockets`] and [`host_watch`] no public function has an effect without a [`Permit`] or a [`Lease`].
 
 pub mod action;
 pub mod calls;
@@ -14,10 +14,16 @@ pub mod environment;
 pub mod fs;
 pub mod gate;
 mod handle;
+pub mod host_child;
 pub mod host_files;
+pub mod host_harden;
+pub mod host_map;
+pub mod host_private;
 pub mod host_signals;
 pub mod host_sockets;
 pub mod host_watch;
+#[cfg(unix)]
+mod mapped;
 pub mod net;
 pub mod operate;
 pub mod own;

@@ -66,10 +66,11 @@ pub(crate) async fn under<F: Future>(
     import: &'static str,
     work: F,
 ) -> Option<F::Output> {
-    let mut steps = pin!(Steps { lease, action, import, work: Box::pin(work) });
-    std::future::poll_fn(|context| match lease.stands(action, import) {
-        false => Poll::Ready(None),
-        true => steps.as_mut().poll(context).map(Result::ok),
+    let mut work = Box::pin(work);
+    std::future::poll_fn(|context| {
+        let Some(_begun) = lease.enter_step_elsewhere(action, import) else { return Poll::Ready(None) };
+        let _inside = Inside::enter();
+        work.as_mut().poll(context).map(Some)
     })
     .await
 }

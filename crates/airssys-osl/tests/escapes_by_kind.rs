@@ -168,3 +168,25 @@ fn the_way_up_from_deep_down_ends() {
         assert!(started.elapsed() < Duration::from_secs(2));
     });
 }
+
+#[test]
+fn a_link_that_demands_a_directory_leads_to_no_file_and_makes_none() {
+    both(|resolver| {
+        let world = World::new(resolver, all);
+        world.file("f", "").dir("d");
+        for end in ["/", "/.", "/./"] {
+            for (name, word) in [("f", "not-directory"), ("new", "no-entry"), ("d", "ok")] {
+                world.link(format!("{name}{end}"), "link").link("link", "link-to-link");
+                for link in ["link", "link-to-link"] {
+                    assert_eq!(answer(world.open(link, LOOK)), word, "{name}{end}");
+                    assert_eq!(answer(world.root.stat_at(link, true, IMPORT)), word, "{name}{end}");
+                }
+                let made = answer(world.open("link", CREATE));
+                assert_eq!(made, if name == "d" { "is-directory" } else { word }, "{name}{end}");
+                assert!(!world.exists("new"), "{end}");
+                std::fs::remove_file(world.host.join("link")).unwrap();
+                std::fs::remove_file(world.host.join("link-to-link")).unwrap();
+            }
+        }
+    });
+}

@@ -38,6 +38,19 @@ fn a_revoked_session_gets_no_permit_and_a_revoked_lease_no_use() {
 }
 
 #[test]
+fn a_handle_is_for_what_it_was_opened_for_and_for_nothing_else_that_is_permitted() {
+    let (script, log) = (Script::new(|_, _| true), Arc::new(Log::default()));
+    let reader = clock_reader(&script, &log);
+    let lease = reader.lease();
+    assert!(lease.holds(ActionId::ClockRead) && !lease.holds(ActionId::ClockSleep));
+    assert_eq!(lease.enter(ActionId::ClockSleep, IMPORT).unwrap_err().why, Why::NotHeld);
+    assert_eq!(log.take().last().unwrap(), "deny clock:sleep wall");
+    assert_eq!(lease.permits(ActionId::ClockSleep, IMPORT).unwrap_err().why, Why::NotHeld);
+    assert!(lease.enter(ActionId::ClockRead, IMPORT).is_ok());
+    assert!(lease.permits(ActionId::ClockRead, IMPORT).is_ok());
+}
+
+#[test]
 fn a_revoked_lease_is_refused_without_asking_again() {
     let (script, log) = (Script::new(|_, _| true), Arc::new(Log::default()));
     script.reusable.store(false, Ordering::SeqCst);

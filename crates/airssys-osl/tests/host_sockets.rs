@@ -16,7 +16,7 @@
 use airssys_osl::host_sockets::{
     ControlListener, HostSocketError, Nameless, PlainListener, connect_ambient, own_uid_ambient,
 };
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
@@ -164,7 +164,14 @@ fn as_user(uid: u32, errand: &str, directory: &TempDir) -> Option<Child> {
     let mut command = Command::new(program);
     command.args(["--exact", "errand", "--nocapture", "--test-threads=1"]).env(ERRAND, errand);
     command.uid(uid).gid(uid).stdin(Stdio::piped()).stdout(Stdio::piped());
-    Some(command.current_dir("/").spawn().unwrap())
+    command.current_dir("/");
+    loop {
+        match command.spawn() {
+            // A process that another test starts at this moment has the copy open for writing until its `exec`.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            spawned => return Some(spawned.unwrap()),
+        }
+    }
 }
 
 /// What the child says it found.

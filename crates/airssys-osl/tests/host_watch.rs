@@ -68,6 +68,23 @@ async fn a_file_that_is_half_written_is_not_told() {
 }
 
 #[tokio::test]
+async fn other_files_are_watched_from_the_moment_that_is_said_and_no_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (old, new) = (directory.path().join("old"), elsewhere.path().join("new"));
+    for path in [&old, &new] {
+        std::fs::write(path, "1").unwrap();
+    }
+    let mut watch = watching(&old);
+    watch.files().set_ambient(vec![new.clone()]);
+    std::fs::write(&old, "22").unwrap();
+    std::fs::write(&new, "22").unwrap();
+    assert_eq!(next(&mut watch).await, std::slice::from_ref(&new));
+    std::fs::remove_file(&new).unwrap();
+    assert_eq!(next(&mut watch).await, [new]);
+}
+
+#[tokio::test]
 async fn a_directory_or_more_files_than_can_be_watched_are_not_told() {
     let directory = tempfile::tempdir().unwrap();
     let mut watch = watching(directory.path());

@@ -10,94 +10,20 @@
 )]
 
 mod common;
+#[path = "post_common/disk.rs"]
+mod disk;
 mod post_common;
 
-use airssys_osl::post::{Draft, PostError, Shelf, Terms, publish, request, send};
-use airssys_osl::{ActionId, Operator, Principal, Session, Subject};
-use airssys_rt::durable::{self, Envelope, InMemoryBackend, Reason, Store};
+use airssys_osl::post::{PostError, Terms, publish, request};
+use airssys_osl::{ActionId, Operator, Subject};
+use airssys_rt::durable::{Envelope, Reason};
 use common::IMPORT;
-use post_common::{AT_LAST, Actor, TERMS, World, text, told};
-use std::num::{NonZeroU32, NonZeroUsize};
+use disk::{Disk, all, everything, now, put};
+use post_common::{AT_LAST, Actor, TERMS, text, told};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 use std::time::Duration;
-
-/// A disk that several runs of the host have one after the other, and its clock.
-struct Disk {
-    store: Store,
-    now: Arc<AtomicU64>,
-}
-
-impl Disk {
-    async fn new() -> Disk {
-        let now = Arc::new(AtomicU64::new(1_000_000));
-        let store = Store::open_with_clock(InMemoryBackend::new(), clock(&now)).await.unwrap();
-        Disk { store, now }
-    }
-
-    async fn mailbox(&self) -> durable::Mailbox {
-        let terms = durable::Terms {
-            capacity: NonZeroUsize::new(TERMS.messages).unwrap(),
-            max_body_bytes: 1 << 20,
-            max_total_bytes: 1 << 20,
-            max_deliveries: NonZeroU32::new(3).unwrap(),
-        };
-        self.store.mailbox("acme/b", terms).await.unwrap()
-    }
-
-    /// A run of the host in which the mailbox of `acme/b` is durable; in no run before it anybody lives any more.
-    async fn run(&self, rule: impl Fn(ActionId, &str) -> bool + Send + Sync + 'static) -> World {
-        self.run_trusting(rule, |key| key == "key-1").await
-    }
-
-    async fn run_trusting(
-        &self,
-        rule: impl Fn(ActionId, &str) -> bool + Send + Sync + 'static,
-        trusts: impl Fn(&str) -> bool + Send + Sync + 'static,
-    ) -> World {
-        let (world, mailbox) = (World::new(rule), self.mailbox().await);
-        mailbox.release_all().await.unwrap();
-        let shelf = Shelf::new(
-            mailbox,
-            TERMS.messages,
-            clock(&self.now),
-            Arc::new(move |_: &Principal, key: &str| trusts(key)),
-        )
-        .unwrap();
-        world.office.keep("acme/b", Some(Arc::new(shelf)));
-        world
-    }
-}
-
-fn clock(now: &Arc<AtomicU64>) -> durable::Clock {
-    let now = Arc::clone(now);
-    Arc::new(move || now.load(Ordering::SeqCst))
-}
-
-async fn put(world: &World, from: &Arc<Session>, body: &str, ttl: Option<Duration>) -> Result<(), PostError> {
-    let draft = Draft { body: body.as_bytes().to_vec(), time_to_live: ttl };
-    send(&world.office, from, "acme/b", draft, IMPORT).await
-}
-
-/// What is there now.
-async fn now(actor: &Actor) -> Option<String> {
-    let taken = actor.inbox.take(&actor.session, IMPORT).await.unwrap();
-    taken.map(|delivery| text(&delivery).to_owned())
-}
-
-/// All that is there.
-async fn all(actor: &Actor) -> Vec<String> {
-    let mut all = Vec::new();
-    while actor.inbox.depth() > 0 {
-        all.extend(now(actor).await);
-    }
-    all
-}
-
-fn everything(_: ActionId, _: &str) -> bool {
-    true
-}
 
 /// A disk on which lie two messages of senders that live no more.
 async fn after_a_restart() -> Disk {
@@ -141,6 +67,29 @@ async fn what_an_operator_has_sent_rests_on_the_operators_permission_after_a_res
     let b = world.actor("acme/b");
     let delivery = b.inbox.take(&b.session, IMPORT).await.unwrap().unwrap();
     assert_eq!((delivery.sender.name().as_str(), text(&delivery)), ("operator:1000", "y"));
+    let groups = delivery.sender.operator().unwrap().groups();
+    assert_eq!(groups, ["now-1000"], "those of the configuration, not those it was sent with");
+}
+
+#[tokio::test]
+async fn what_is_sent_while_nobody_lives_there_is_decided_on_bounded_and_kept_for_who_comes() {
+    let disk = Disk::new().await;
+    let world = disk.run(everything).await;
+    let a = world.actor("acme/a");
+    drop(world.actor("acme/b"));
+    let long = "x".repeat(usize::try_from(TERMS.body_bytes).unwrap() + 1);
+    assert!(matches!(put(&world, &a.session, &long, None).await, Err(PostError::TooLarge(_))));
+    put(&world, &a.session, "later", None).await.unwrap();
+    assert!(matches!(
+        request(&world.office, &a.session, "acme/b", vec![], AT_LAST, IMPORT).await,
+        Err(PostError::Unreachable)
+    ));
+    assert_eq!(all(&world.actor("acme/b")).await, ["later"]);
+
+    let refusing = disk.run(|action, _| action != ActionId::MsgSend).await;
+    let a = refusing.actor("acme/a");
+    assert!(matches!(put(&refusing, &a.session, "x", None).await, Err(PostError::Denied(_))));
+    assert!(all(&refusing.actor("acme/b")).await.is_empty());
 }
 
 #[tokio::test]

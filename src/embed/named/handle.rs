@@ -45,12 +45,14 @@ pub struct Status {
     pub durable: bool,
     /// Messages of a durable mailbox that are not delivered any more, and kept.
     pub dead_letters: u64,
-    /// Calls that were begun.
+    /// Calls that were begun, and messages that were handed over.
     pub calls: u64,
     /// Bytes of the linear memories of its instance.
     pub memory_bytes: u64,
     /// Questions of its instances that were denied.
     pub denials: u64,
+    /// Older versions, whose place was taken, that finish what they had accepted.
+    pub finishing: u64,
     /// When its instance was made, milliseconds since 1970; 0 while there is none.
     pub since_unix_ms: u64,
 }
@@ -64,8 +66,8 @@ impl ComponentRuntime {
         Ok(Named { route: self.shared.routes().find(name)? })
     }
 
-    /// Returns when each named component was started for the first time, or will not be. One that cannot be started keeps
-    /// this waiting until its supervisor gives up, which [`ComponentRuntime::over`] tells.
+    /// Returns when each named component was started for the first time, or will not be, or has failed to be five times:
+    /// [`Condition::Starting`] then, and tried again as long as its supervisor does.
     pub async fn settled(&self) {
         for route in self.shared.routes().all() {
             route.settles().await;
@@ -134,14 +136,19 @@ impl Named {
             digest: principal.map(|principal| principal.digest.clone()).unwrap_or_default(),
             restarts: route.starts.load(Ordering::Relaxed).saturating_sub(1),
             last_end: route.last_end.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            waiting: inbox.map_or(0, |inbox| inbox.depth() as u64),
+            waiting: match inbox {
+                Some(inbox) => inbox.depth() as u64,
+                // On disk, for whoever lives there next.
+                None => route.shelf.get().map_or(0, |shelf| shelf.mailbox().ready()),
+            },
             capacity: route.terms.messages as u64,
             dropped: inbox.map_or(0, |inbox| inbox.dropped()),
             durable: route.shelf.get().is_some(),
             dead_letters: route.shelf.get().map_or(0, |shelf| shelf.mailbox().dead_depth()),
-            calls: route.calls.load(Ordering::Relaxed),
+            calls: route.calls(),
             memory_bytes: living.as_ref().map_or(0, |living| living.live.memory.bytes() as u64),
             denials: route.denials(),
+            finishing: route.finishing.living().len() as u64,
             since_unix_ms: living.as_ref().map_or(0, |living| living.live.since),
         }
     }

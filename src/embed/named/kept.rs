@@ -3,7 +3,7 @@
 use crate::embed::named::tree::MailboxTerms;
 use crate::embed::named::{Named, Route};
 use crate::embed::{ComponentRuntime, Error};
-use airssys_osl::post::{Shelf, Trusts};
+use airssys_osl::post::{Groups, Shelf, Trusts};
 use airssys_rt::durable::{self, Reason, StoreError};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -40,13 +40,17 @@ impl ComponentRuntime {
         let capacity = usize::try_from(terms.messages).ok().and_then(NonZeroUsize::new);
         let capacity = capacity.ok_or_else(|| wrong("that takes room for one message at least"))?;
         let (max_body_bytes, max_total_bytes) = (terms.bytes, terms.bytes);
-        let terms = durable::Terms { capacity, max_body_bytes, max_total_bytes, max_deliveries };
+        let redelivery = terms.redelivery;
+        let terms = durable::Terms { capacity, max_body_bytes, max_total_bytes, max_deliveries, redelivery };
         let mailbox = state.mailbox(name, terms).await?;
         let shared = Arc::downgrade(&self.shared);
         let trusts: Trusts = Arc::new(move |principal, key_id| {
             shared.upgrade().is_some_and(|shared| shared.vouches(principal, key_id))
         });
-        let shelf = Shelf::new(mailbox, capacity.get(), state.clock(), trusts);
+        let shared = Arc::downgrade(&self.shared);
+        let groups: Groups =
+            Arc::new(move |uid| shared.upgrade().map(|shared| shared.groups_of(uid)).unwrap_or_default());
+        let shelf = Shelf::new(mailbox, capacity.get(), state.clock(), (trusts, groups));
         shelf.map(Some).map_err(|error| wrong(&error.to_string()))
     }
 }

@@ -7,6 +7,8 @@
 //! A [`Route`] leads to whoever has the name at the moment. A [`seat::Seat`] is the actor that a supervisor starts: it owns
 //! the instance, ends with it, and is started anew with another.
 
+mod claim;
+mod finishing;
 mod handle;
 mod kept;
 mod operate;

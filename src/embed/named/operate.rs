@@ -7,10 +7,10 @@ use crate::identity;
 use airssys_osl::action::ComponentCall;
 use airssys_osl::post::{self, Draft, PostError};
 use airssys_osl::{Denied, FunctionName, Operator, Peer, Session, Subject, calls};
-use airssys_rt::{ActorRef, ExitReason, SupervisorMessage, SupervisorRef};
+use airssys_rt::{ActorRef, ChildError, ExitReason, SupervisorMessage, SupervisorRef};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::MutexGuard;
 use wasmtime::component::Val;
 
@@ -40,15 +40,15 @@ pub enum Condition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// Whether it ended by itself in time.
+    /// Whether it ended by itself in time, and so did the older versions that were finishing.
     pub in_time: bool,
     /// Messages that were left in its mailbox.
     pub left: u64,
 }
 
 impl ComponentRuntime {
-    /// Stops the component of that name: it takes nothing more, ends when it has done what it had accepted, and is not started
-    /// again. It is killed when that takes longer than `grace`, or than its [`Spec`](crate::embed::Spec) says where there is
+    /// Stops the component of that name, and the versions before it that are finishing: it takes nothing more, ends when it
+    /// has done what it had accepted, and is not started again. It is killed when that takes longer than `grace`, or than its [`Spec`](crate::embed::Spec) says where there is
     /// none.
     ///
     /// # Errors
@@ -59,7 +59,34 @@ impl ComponentRuntime {
         self.stopped(&route, turn, grace).await
     }
 
-    /// The same, if `may` says so of whoever lives there when it is about to be stopped.
+    /// Starts the component of that name again that was stopped, or is not started again by its supervisor; and returns when
+    /// it runs. It is the version that ran last, and asks `component:load` as at each start.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`]; [`Error::Config`] when it runs, or is being started; [`Error::Unavailable`] when its supervisor
+    /// is no more; [`Error::Start`] when it failed.
+    pub async fn start(&self, name: &str) -> Result<(), Error> {
+        let route = self.shared.routes().find(name)?;
+        let _turn = route.reloading.lock().await;
+        let supervisor = self.supervisor_of(&route)?;
+        let Some(rested) = route.wakes() else {
+            return Err(Error::Config(format!("`{name}` is not stopped: it runs, or is being started")));
+        };
+        let started = supervisor.restart_child(&route.name).await;
+        started.map(drop).map_err(|error| {
+            if !matches!(error, ChildError::Failed { .. } | ChildError::Alive { .. }) {
+                route.rests(rested);
+            }
+            Error::Start { name: name.to_owned(), why: error.to_string() }
+        })
+    }
+
+    fn supervisor_of(&self, route: &Route) -> Result<SupervisorRef, Error> {
+        let address = self.shared.actors().address::<SupervisorMessage>(&route.supervisor);
+        address.map(SupervisorRef::from).map_err(|_| Error::Unavailable { name: route.name.to_string() })
+    }
+
+    /// As [`ComponentRuntime::stop`], if `may` says so of whoever lives there when it is about to be stopped.
     ///
     /// # Errors
     /// What `may` says; within, as [`ComponentRuntime::stop`].
@@ -83,11 +110,22 @@ impl ComponentRuntime {
         Ok(self.stopped(&route, turn, grace).await)
     }
 
-    /// Stops the component of that name if the trust file no longer says of it what it said when it was loaded.
+    /// Stops the component of that name if the trust file no longer says of it what it said when it was loaded, or its time is
+    /// over.
     pub(crate) async fn stop_if_distrusted(&self, name: &str) {
         let still = |_| if self.distrusted().iter().any(|one| one == name) { Ok(()) } else { Err(()) };
         // Whoever has ended by now needs no stop.
         drop(self.stop_if(name, Some(Duration::ZERO), still).await);
+    }
+
+    /// Ends each version before the one in place that is finishing and is trusted no longer: its permissions are taken back
+    /// already, and so is its time.
+    pub(crate) async fn end_distrusted_older(&self) {
+        let routes = self.shared.routes().all();
+        let older = routes.iter().flat_map(|route| route.finishing.living());
+        for older in older.filter(|older| !older.is_trusted()) {
+            older.live.end().await;
+        }
     }
 
     /// Stops whoever lives there; no version takes its place meanwhile.
@@ -99,13 +137,15 @@ impl ComponentRuntime {
     ) -> Result<Stopped, Error> {
         let name = &*route.name;
         let over = || Error::Unavailable { name: name.to_owned() };
-        let supervisor = self.shared.actors().address::<SupervisorMessage>(&route.supervisor);
-        let supervisor = SupervisorRef::from(supervisor.map_err(|_| over())?);
+        let supervisor = self.supervisor_of(route)?;
         let (living, seat) = (route.current.load_full(), self.shared.actors().actor(name).ok());
         route.rests(Condition::Stopped);
         route.stopped.store(true, Ordering::SeqCst);
-        let ending = supervisor.terminate_child(&route.name);
-        let stopped = within(grace, ending, seat.as_ref()).await;
+        let (begun, most) = (Instant::now(), grace.unwrap_or(route.shutdown));
+        let ending = within(grace, supervisor.terminate_child(&route.name), seat.as_ref());
+        let (stopped, older_in_time) = tokio::join!(ending, route.finishing.end(most));
+        // A change of version that was given up may have been made until its seat had ended.
+        let older_in_time = older_in_time & route.finishing.end(most.saturating_sub(begun.elapsed())).await;
         let left = match &living {
             Some(living) => {
                 living.live.end().await;
@@ -115,7 +155,7 @@ impl ComponentRuntime {
         };
         stopped.map_err(|_| over())?;
         let in_time = seat.is_none_or(|seat| seat.exit().is_none_or(|exit| exit == ExitReason::Shutdown));
-        Ok(Stopped { in_time, left })
+        Ok(Stopped { in_time: in_time && older_in_time, left })
     }
 
     /// A session for an operator: what is asked under it is asked with the operator as principal.
@@ -147,16 +187,22 @@ impl ComponentRuntime {
         now.is_ok_and(|now| identity::verify(bytes, &self.shared.trust(), now).is_ok())
     }
 
-    /// The named components of which the trust file no longer says what it said when they were loaded.
+    /// The named components of which the trust file no longer says what it said when they were loaded, or whose time is
+    /// over.
     pub(crate) fn distrusted(&self) -> Vec<String> {
-        let trust = self.shared.trust();
-        let now = jiff::Timestamp::now();
         let distrusted = |route: &Arc<Route>| {
             let version = route.version.load_full();
-            version.is_some_and(|version| !version.standing().holds(&trust, now))
+            version.is_some_and(|version| !version.is_trusted(&self.shared))
         };
         let routes = self.shared.routes().all();
         routes.into_iter().filter(distrusted).map(|route| route.name.to_string()).collect()
+    }
+
+    /// When the first identity of those named components runs out that are not stopped.
+    pub(crate) fn first_runs_out(&self) -> Option<Instant> {
+        let routes = self.shared.routes().all();
+        let up = routes.into_iter().filter(|route| route.condition() != Condition::Stopped);
+        up.filter_map(|route| route.version.load_full()?.until()).min()
     }
 }
 

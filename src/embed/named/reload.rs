@@ -211,11 +211,22 @@ async fn hand_over(from: &Live, save: &Function, to: &Live, restore: &Function) 
     let saved = async { from.begin(save, Vec::new(), Arc::default(), None).await?.kept().await }.await;
     let state = match saved.map_err(|error| refused("the version before", error.to_string()))? {
         Some(Val::Result(Ok(Some(state)))) => *state,
-        other => return Err(refused("the version before", format!("{other:?}"))),
+        other => return Err(refused("the version before", said(other))),
     };
     let restored = to.invoke(restore, vec![state], Arc::default()).await;
     match restored.map_err(|error| refused("the new version", error.to_string()))? {
         Some(Val::Result(Ok(_))) => Ok(()),
-        other => Err(refused("the new version", format!("{other:?}"))),
+        other => Err(refused("the new version", said(other))),
+    }
+}
+
+/// What a component answered in place of its state.
+fn said(answer: Option<Val>) -> String {
+    match answer {
+        Some(Val::Result(Err(Some(error)))) => match *error {
+            Val::String(text) => text,
+            other => format!("{other:?}"),
+        },
+        _ => "it refused".to_owned(),
     }
 }

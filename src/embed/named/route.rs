@@ -1,6 +1,7 @@
 //! The way to a named component, whoever lives there.
 
 use crate::embed::named::Condition;
+use crate::embed::named::finishing::Finishing;
 use crate::embed::version::Version;
 use crate::embed::{Component, Error, Restart};
 use crate::host::linked::{Answer, Callee, LinkedCall, NotDone, Target};
@@ -10,7 +11,14 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::sync::{RwLock as Gate, watch};
+
+/// The end of an instance, as the log names it.
+const END: &str = "component:end";
+
+/// So many first starts that fail, and whoever waits for it hears so: its supervisor may try for ever.
+const FIRST_TRIES: u64 = 5;
 
 /// All names of a runtime.
 #[derive(Default)]
@@ -38,9 +46,12 @@ impl Routes {
         Ok(())
     }
 
-    /// Takes a name back.
-    pub(in crate::embed) fn remove(&self, name: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    /// Takes back the name that this way has.
+    pub(in crate::embed) fn remove(&self, route: &Arc<Route>) {
+        let mut routes = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if routes.get(&route.name).is_some_and(|there| Arc::ptr_eq(there, route)) {
+            routes.remove(&route.name);
+        }
     }
 }
 
@@ -51,6 +62,8 @@ pub(in crate::embed) struct Route {
     pub(in crate::embed) version: ArcSwapOption<Version>,
     /// Who lives there; none while it is started again.
     pub(in crate::embed) current: ArcSwapOption<Component>,
+    /// Who lived there and finishes what it had accepted.
+    pub(in crate::embed) finishing: Finishing,
     /// Made before there is a seat for it: whoever spawns it hears what went wrong, and no supervisor counts it as a fault.
     first: Mutex<Option<Arc<Component>>>,
     /// Open for whoever begins a call, closed for a change of version.
@@ -68,14 +81,18 @@ pub(in crate::embed) struct Route {
     pub(in crate::embed) supervisor: Arc<str>,
     /// When it is started again.
     restart: Restart,
+    /// How long it may take to finish what it has accepted when it is told to end.
+    pub(in crate::embed) shutdown: Duration,
     /// It is not started again.
     pub(in crate::embed) gone: AtomicBool,
     /// It was stopped, and whoever is its supervisor by then does not start it again either.
     pub(in crate::embed) stopped: AtomicBool,
     /// How it rests, if it does.
     rest: Mutex<Option<Condition>>,
-    /// True once it was started, or will not be.
+    /// True once it was started, or will not be, or has failed to be too often.
     settled: watch::Sender<bool>,
+    /// First starts that failed.
+    tries: AtomicU64,
     pub(in crate::embed) calls: AtomicU64,
     pub(in crate::embed) starts: AtomicU64,
     /// Messages that were left in the mailbox of the instance that ended last.
@@ -93,12 +110,13 @@ impl Route {
         ahead: Target,
         terms: Terms,
         links: Vec<(String, String)>,
-        (supervisor, restart): (Arc<str>, Restart),
+        (supervisor, restart, shutdown): (Arc<str>, Restart, Duration),
     ) -> Route {
         Route {
             name: principal.name.as_str().into(),
             version: ArcSwapOption::empty(),
             current: ArcSwapOption::empty(),
+            finishing: Finishing::default(),
             first: Mutex::default(),
             gate: Arc::default(),
             reloading: tokio::sync::Mutex::default(),
@@ -108,10 +126,12 @@ impl Route {
             ahead: ArcSwap::from_pointee(ahead),
             supervisor,
             restart,
+            shutdown,
             gone: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             rest: Mutex::default(),
             settled: watch::Sender::new(false),
+            tries: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             starts: AtomicU64::new(0),
             left: AtomicU64::new(0),
@@ -141,6 +161,7 @@ impl Route {
 
     /// Puts another version in place, for this and each later start.
     pub(in crate::embed) fn becomes(&self, version: Arc<Version>, ahead: Target, living: Arc<Component>) {
+        self.current.load().iter().for_each(|before| self.finishing.add(before));
         self.version.store(Some(version));
         self.ahead.store(Arc::new(ahead));
         self.begins(living);
@@ -148,8 +169,10 @@ impl Route {
 
     /// Counts what is left of an instance that has the name no longer.
     fn leaves(&self, before: Option<Arc<Component>>) {
-        let denials = before.map_or(0, |before| before.live.session.denials());
-        self.denials_before.fetch_add(denials, Ordering::Relaxed);
+        let Some(before) = before else { return };
+        self.denials_before.fetch_add(before.live.session.denials(), Ordering::Relaxed);
+        let messages = before.live.inbox().map_or(0, |inbox| inbox.taken());
+        self.calls.fetch_add(messages, Ordering::Relaxed);
     }
 
     /// Questions of all its instances that were denied.
@@ -158,10 +181,24 @@ impl Route {
         self.denials_before.load(Ordering::Relaxed).saturating_add(now)
     }
 
-    /// Returns when it was started for the first time, or will not be.
+    /// Calls and messages that all its instances were given.
+    pub(in crate::embed) fn calls(&self) -> u64 {
+        let living = self.current.load();
+        let now = living.as_ref().and_then(|living| living.live.inbox()).map_or(0, |inbox| inbox.taken());
+        self.calls.load(Ordering::Relaxed).saturating_add(now)
+    }
+
+    /// Returns when it was started for the first time, or will not be, or has failed to be five times.
     pub(in crate::embed) async fn settles(&self) {
         // The sender is here.
         let _ = self.settled.subscribe().wait_for(|settled| *settled).await;
+    }
+
+    /// It is started again after all. How it rested.
+    pub(in crate::embed) fn wakes(&self) -> Option<Condition> {
+        self.stopped.store(false, Ordering::SeqCst);
+        self.gone.store(false, Ordering::SeqCst);
+        self.rest().take()
     }
 
     /// Nobody starts it again.
@@ -174,6 +211,10 @@ impl Route {
     /// An instance ended by itself: whether it is started again is its supervisor's affair, who goes by the same.
     pub(in crate::embed) fn ended_by_itself(&self, how: String, failed: bool) {
         self.ended(how);
+        let first = self.starts.load(Ordering::Relaxed) == 0;
+        if first && self.tries.fetch_add(1, Ordering::Relaxed) + 1 >= FIRST_TRIES {
+            self.settled.send_replace(true);
+        }
         match (self.restart, failed) {
             (Restart::Permanent, _) | (Restart::Transient, true) => {}
             (Restart::Temporary, true) => self.rests(Condition::Failed),
@@ -197,9 +238,15 @@ impl Route {
         self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts down how an instance ended.
+    /// Puts down how an instance ended, also in the log: nobody may have waited for what it did.
     pub(in crate::embed) fn ended(&self, how: String) {
-        self.leaves(self.current.swap(None));
+        let before = self.current.swap(None);
+        if let Some(living) = &before {
+            // It has ended whether or not this can be written.
+            drop(living.live.session.note(END, &how));
+        }
+        tracing::warn!(target: "airssys::components", component = &*self.name, how, "ended");
+        self.leaves(before);
         *self.last_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(how);
     }
 }

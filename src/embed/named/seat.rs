@@ -67,8 +67,7 @@ impl Seat {
             }
             self.component = component;
             self.watch(context);
-            // It ends when it has done what it had begun, whether or not anybody waits for that.
-            tokio::spawn(async move { before.live.finish().await });
+            tokio::spawn(finished(before));
         }
         drop(held);
         // Whoever gave it up does not hear of it.
@@ -97,6 +96,16 @@ impl Seat {
 
     fn watch(&mut self, context: &mut Context<Seat>) {
         self.monitor = Some(context.monitor(&self.component.live.actor()));
+    }
+}
+
+/// Ends when the one before has done what it had begun, whether or not anybody waits for that; at once if that is trusted no
+/// longer: whoever took its trust back while it was replaced has looked for it in its place.
+async fn finished(before: Arc<Component>) {
+    if before.is_trusted() {
+        before.live.finish().await;
+    } else {
+        before.live.end().await;
     }
 }
 

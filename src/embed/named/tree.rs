@@ -1,8 +1,9 @@
 //! Which components live, who starts them again, and in which order they end.
 
 use crate::embed::linking::prepared;
+use crate::embed::named::claim::{Claim, Starting};
 use crate::embed::named::seat::Seat;
-use crate::embed::named::{Named, Route};
+use crate::embed::named::{Condition, Named, Route};
 use crate::embed::version::{Place, Version};
 use crate::embed::{Component, ComponentRuntime, ComponentSource, Error};
 use crate::host::linked::{Callee, LinkSpec};
@@ -28,6 +29,7 @@ pub struct Spec {
     restart: Restart,
     shutdown: Duration,
     backoff: Backoff,
+    alone: Option<Intensity>,
     mailbox: MailboxTerms,
 }
 
@@ -53,11 +55,14 @@ pub struct MailboxTerms {
     /// policies in force, with the sender as it was for a principal and by its own authority, and only if the key that signed
     /// it is trusted still. What is refused is dropped and counted; what is past its time is a dead letter.
     pub durable: Option<NonZeroU32>,
+    /// How long a message of a durable mailbox that was given back rests before it is delivered again. Whatever else the same
+    /// sender has sent after it waits behind it; what others send does not. A restart of the host ends each rest.
+    pub redelivery: Backoff,
 }
 
 impl Default for MailboxTerms {
     fn default() -> MailboxTerms {
-        MailboxTerms { messages: 64, bytes: 16 << 20, durable: None }
+        MailboxTerms { messages: 64, bytes: 16 << 20, durable: None, redelivery: Backoff::default() }
     }
 }
 
@@ -71,6 +76,7 @@ impl Spec {
             restart: Restart::Permanent,
             shutdown: Duration::from_secs(5),
             backoff: Backoff::default(),
+            alone: None,
             mailbox: MailboxTerms::default(),
         }
     }
@@ -105,6 +111,13 @@ impl Spec {
         self
     }
 
+    /// Has it stand for itself alone: with one fault more than that it is [`Failed`](crate::embed::Condition::Failed) and not
+    /// started again, and its faults are none of its supervisor's.
+    pub fn alone(mut self, intensity: Intensity) -> Spec {
+        self.alone = Some(intensity);
+        self
+    }
+
     /// The bounds of its mailbox.
     pub fn mailbox(mut self, terms: MailboxTerms) -> Spec {
         self.mailbox = terms;
@@ -113,14 +126,18 @@ impl Spec {
 
     fn child(&self, runtime: &ComponentRuntime, route: &Arc<Route>) -> ChildSpec {
         let (shared, own) = (Arc::downgrade(&runtime.shared), Arc::clone(route));
-        ChildSpec::new(Arc::clone(&route.name), move || Seat::new(shared.clone(), Arc::clone(&own)))
-            .restart(self.restart)
-            .shutdown(Shutdown::Graceful(self.shutdown))
-            .backoff(self.backoff)
+        let child =
+            ChildSpec::new(Arc::clone(&route.name), move || Seat::new(shared.clone(), Arc::clone(&own)))
+                .restart(self.restart)
+                .shutdown(Shutdown::Graceful(self.shutdown))
+                .backoff(self.backoff);
+        let Some(intensity) = self.alone else { return child };
+        let own = Arc::clone(route);
+        child.alone(intensity, move || own.rests(Condition::Failed))
     }
 
     fn terms(&self) -> Terms {
-        let MailboxTerms { messages, bytes, durable: _ } = self.mailbox;
+        let MailboxTerms { messages, bytes, durable: _, redelivery: _ } = self.mailbox;
         Terms { messages: usize::try_from(messages).unwrap_or(usize::MAX), body_bytes: bytes, bytes }
     }
 }
@@ -153,6 +170,7 @@ struct Ready {
     verified: VerifiedComponent,
     compiled: Compiled,
     route: Arc<Route>,
+    claim: Claim,
 }
 
 /// A supervisor whose components are verified, compiled and linked.
@@ -177,21 +195,20 @@ impl ComponentRuntime {
     /// is there twice, a link to nobody, and a second tree.
     pub async fn supervise(&self, tree: Tree) -> Result<(), Error> {
         let mut ready = Vec::new();
-        let prepared = self.prepare_all(&tree, &mut ready).await;
-        let names: Vec<_> = ready.iter().map(|one: &Ready| Arc::clone(&one.route.name)).collect();
-        let children: Vec<_> =
-            ready.iter().map(|one| (Arc::clone(&one.route), one.spec.child(self, &one.route))).collect();
-        if let Err(error) = prepared.and_then(|()| self.link_all(ready)) {
-            names.iter().for_each(|name| self.shared.routes().remove(name));
-            return Err(error);
-        }
+        self.prepare_all(&tree, &mut ready).await?;
+        let child = |one: &Ready| (Arc::clone(&one.route), one.spec.child(self, &one.route));
+        let children: Vec<_> = ready.iter().map(child).collect();
+        let claims = self.link_all(ready)?;
         let root = branch(&tree, &mut children.into_iter());
         let started = root.supervisor().spawn(self.shared.actors(), root.name.clone());
         let started = started.map_err(|error| Error::Config(error.to_string()))?;
-        self.shared.rooted(started)
+        self.shared.rooted(started.clone()).inspect_err(|_| started.actor().kill())?;
+        claims.into_iter().for_each(Claim::keep);
+        Ok(())
     }
 
-    /// Starts a component under its own name, supervised one by one, and asks `component:load` as there.
+    /// Starts a component under its own name, supervised one by one, and asks `component:load` as there. Given up on the way,
+    /// it is not started; its name is free then, or a moment later where its supervisor had been told.
     ///
     /// # Errors
     /// As [`ComponentRuntime::supervise`], and as [`ComponentRuntime::load_component`] from its first start.
@@ -200,30 +217,23 @@ impl ComponentRuntime {
         let supervisor: Arc<str> = root.actor().name().unwrap_or_default().into();
         let ready = self.ready(&spec, &supervisor).await?;
         let (route, child) = (Arc::clone(&ready.route), spec.child(self, &ready.route));
-        if let Err(error) = self.first(ready).await {
-            self.shared.routes().remove(&route.name);
-            return Err(error);
-        }
-        let started = root.start_child(child).await;
-        if let Err(error) = started {
+        let starting = Starting::new(&root, self.first(ready).await?);
+        if let Err(error) = root.start_child(child).await {
             // What failed once would be tried again; whoever asked hears of it instead.
-            let _ = root.terminate_child(&route.name).await;
-            let _ = root.delete_child(&route.name).await;
-            self.shared.routes().remove(&route.name);
-            route.first().take();
+            starting.undone().await;
             return Err(Error::Config(error.to_string()));
         }
+        starting.done();
         Ok(Named { route })
     }
 
     /// Links a component, and makes its first instance.
-    async fn first(&self, ready: Ready) -> Result<(), Error> {
-        let route = Arc::clone(&ready.route);
-        self.link_all(vec![ready])?;
+    async fn first(&self, ready: Ready) -> Result<Claim, Error> {
+        let (route, claim) = (Arc::clone(&ready.route), self.link(ready)?);
         let version = route.version.load_full().ok_or(Error::Ended)?;
         let first = Component::start(Arc::clone(&self.shared), version, Place::Named(route.terms)).await?;
         *route.first() = Some(Arc::new(first));
-        Ok(())
+        Ok(claim)
     }
 
     fn root(&self) -> Result<SupervisorRef, Error> {
@@ -249,29 +259,38 @@ impl ComponentRuntime {
 
     /// Verifies and compiles a component, and gives it its name. Its links come when all names are there.
     async fn ready(&self, spec: &Spec, supervisor: &Arc<str>) -> Result<Ready, Error> {
-        let (verified, compiled) = self.prepare(spec.source.clone()).await?;
+        let wanted = spec.name.as_deref();
+        let prepared = self.prepare(spec.source.clone()).await;
+        let (verified, compiled) = prepared.map_err(|error| match wanted {
+            Some(name) if !matches!(error, Error::NotFound(_)) => error.of(name),
+            _ => error,
+        })?;
         let name = &verified.principal().name;
-        if let Some(wanted) = spec.name.as_ref().filter(|wanted| *wanted != name) {
+        if let Some(wanted) = wanted.filter(|wanted| wanted != name) {
             let shown = wanted.escape_debug();
-            return Err(Error::Config(format!("`{shown}` is to be started, and its file is `{name}`")));
+            return Err(Error::Config(format!(
+                "`{shown}` is to be started, and its file is `{name}`: correct the name or the file"
+            )));
         }
         let ahead = self.shared.ahead(&verified, &compiled)?;
-        let place = (Arc::clone(supervisor), spec.restart);
+        let place = (Arc::clone(supervisor), spec.restart, spec.shutdown);
         let route = Route::new(verified.principal(), ahead, spec.terms(), spec.links.clone(), place);
         let route = Arc::new(route);
-        self.shared.routes().add(Arc::clone(&route))?;
-        if let Err(error) = self.keep(&route, spec.mailbox).await {
-            self.shared.routes().remove(&route.name);
-            return Err(error);
-        }
-        Ok(Ready { spec: spec.clone(), verified, compiled, route })
+        let claim = Claim::new(&self.shared, &route)?;
+        self.keep(&route, spec.mailbox).await?;
+        Ok(Ready { spec: spec.clone(), verified, compiled, route, claim })
     }
 
-    fn link_all(&self, ready: Vec<Ready>) -> Result<(), Error> {
-        ready.into_iter().try_for_each(|Ready { verified, compiled, route, .. }| {
-            route.version.store(Some(Arc::new(self.version(verified, &compiled, &route.links)?)));
-            Ok(())
-        })
+    /// Their names, which are free again when they are dropped.
+    fn link_all(&self, ready: Vec<Ready>) -> Result<Vec<Claim>, Error> {
+        ready.into_iter().map(|one| self.link(one)).collect()
+    }
+
+    fn link(&self, ready: Ready) -> Result<Claim, Error> {
+        let Ready { verified, compiled, route, claim, .. } = ready;
+        let version = self.version(verified, &compiled, &route.links);
+        route.version.store(Some(Arc::new(version.map_err(|error| error.of(&route.name))?)));
+        Ok(claim)
     }
 
     /// A version of a component whose imports those names serve.
@@ -291,12 +310,21 @@ impl ComponentRuntime {
         Ok(Version::new(prepared, verified, links, self.shared.now()?))
     }
 
-    /// Ends everything that has a name, in reverse order of its start, within that time; who had not ended by then was
-    /// killed, and is told.
+    /// Ends everything that has a name, in reverse order of its start, and the versions before that finish what they had
+    /// accepted, within that time; who had not ended by then was killed, and is told.
     pub async fn shutdown(&self, most: Duration) -> Report {
-        self.shared.routes().all().iter().for_each(|route| route.gone.store(true, Ordering::SeqCst));
+        let routes = self.shared.routes().all();
+        routes.iter().for_each(|route| route.gone.store(true, Ordering::SeqCst));
         let actors: &ActorSystem = self.shared.actors();
-        actors.shutdown(most).await
+        let mut report = actors.shutdown(most).await;
+        // Of whoever has sent what waits still; what cannot be written the log's owner hears of.
+        let _ = self.shared.gate().flush_summaries();
+        // A version whose place was taken has no name of its own any more; it is told by the one it had.
+        for late in report.killed.iter_mut().chain(&mut report.stuck) {
+            let had = || routes.iter().find(|route| route.finishing.holds(late.id));
+            late.name = late.name.take().or_else(|| had().map(|route| Arc::clone(&route.name)));
+        }
+        report
     }
 
     /// Returns when the supervisor of all has ended, and says why: it has when too many of its children failed.

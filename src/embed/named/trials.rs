@@ -75,8 +75,9 @@ async fn who_ends_at_the_very_moment_keeps_the_name_and_the_mailbox_for_the_next
     let trial = Trial::new(None).await;
     let change = trial.change().await;
     let (old, left) = (change.before.live.target.peer.instance(), Arc::clone(&change.component.live.session));
-    // On this one thread nothing runs between these two: the seat finds both at once, and its end comes first.
-    change.before.live.actor().kill();
+    // It ends here, and on this one thread nothing runs before the change: the seat finds both at once, and the end comes first.
+    let ((), ending) = airssys_rt::gather(|| change.before.live.actor().kill());
+    ending.run();
     let error = change.made().await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
     let addressed = trial.runtime.shared.office().peer("acme/a").unwrap().instance();

@@ -7,7 +7,11 @@ use wasmtime::component::ResourceTableError;
 
 /// A function that did not happen.
 #[derive(Debug)]
-pub(crate) enum RuntimeFail {
+#[expect(
+    unreachable_pub,
+    reason = "named in public traits that `bindgen!` makes, which compilers after 1.95 compare"
+)]
+pub enum RuntimeFail {
     /// With an error for the guest.
     Code(Code),
     /// With the end of the guest.

@@ -22,6 +22,11 @@ pub(crate) fn is_state(function: &Function, name: &str) -> bool {
     is_of(function, "airssys:runtime/state", name)
 }
 
+/// True for a function that the kernel alone calls: a message's sender is stamped, and a state comes from the version before.
+pub(crate) fn is_the_kernels(function: &Function) -> bool {
+    is_one(function) || is_state(function, "save-state") || is_state(function, "restore-state")
+}
+
 fn is_of(function: &Function, interface: &str, name: &str) -> bool {
     let track = function.interface.as_deref().and_then(Track::of);
     function.name == name && track == Some(Track::offered(interface))

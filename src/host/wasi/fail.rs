@@ -10,7 +10,11 @@ use wasmtime::component::ResourceTableError;
 
 /// A file function that did not happen.
 #[derive(Debug)]
-pub(crate) enum FsFail {
+#[expect(
+    unreachable_pub,
+    reason = "named in public traits that `bindgen!` makes, which compilers after 1.95 compare"
+)]
+pub enum FsFail {
     /// With a code for the guest.
     Fs(FsError),
     /// With a code of this interface that no file operation gives.
@@ -91,7 +95,11 @@ pub(crate) fn code(error: &FsError) -> ErrorCode {
 
 /// A socket function that did not happen.
 #[derive(Debug)]
-pub(crate) enum SocketFail {
+#[expect(
+    unreachable_pub,
+    reason = "named in public traits that `bindgen!` makes, which compilers after 1.95 compare"
+)]
+pub enum SocketFail {
     /// With a code for the guest.
     Net(NetError),
     /// With the end of the guest.

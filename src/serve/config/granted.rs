@@ -45,6 +45,8 @@ pub struct Granted {
     pub trust: Option<PathBuf>,
     /// The log.
     pub audit: Option<PathBuf>,
+    /// Where compiled code is kept.
+    pub code_cache: Option<PathBuf>,
 }
 
 impl Granted {
@@ -75,6 +77,7 @@ impl File<'_> {
             entities: all(raw.entities),
             trust: raw.trust.map(|path| self.directory.join(path)),
             audit: raw.audit.map(|path| self.directory.join(path)),
+            code_cache: raw.code_cache.map(|path| self.directory.join(path)),
         })
     }
 

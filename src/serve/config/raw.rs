@@ -23,6 +23,7 @@ pub(super) struct RawFile {
     pub(super) entities: Vec<PathBuf>,
     pub(super) trust: Option<PathBuf>,
     pub(super) audit: Option<PathBuf>,
+    pub(super) code_cache: Option<PathBuf>,
     pub(super) serve: Option<Spanned<RawServe>>,
     #[serde(default)]
     pub(super) operator: Vec<Spanned<RawOperator>>,

@@ -42,6 +42,8 @@ pub struct SupervisorConfig {
 pub enum Child {
     /// A component of [`SystemConfig::components`](super::SystemConfig::components).
     Component(ComponentName),
+    /// A component that no supervisor names: when it fails too often it is given up, and nobody else is concerned.
+    Alone(ComponentName),
     /// Another supervisor.
     Supervisor(SupervisorConfig),
 }
@@ -102,7 +104,7 @@ pub(super) fn grown(
         children.push(Child::Supervisor(tree.supervisor(one, 1)?));
     }
     let free = components.into_iter().filter(|name| !taken.contains(name.to_string().as_str()));
-    children.extend(free.cloned().map(Child::Component));
+    children.extend(free.cloned().map(Child::Alone));
     tree.all_reached()?;
     Ok(made(name, named.map(|named| named.settings).unwrap_or_default(), children))
 }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 /// # What an implementor owes
 ///
 /// - **Each operation is decided**, with `Operator::"<uid>"` as principal, before it has any effect and before its answer
-///   tells anything: `component:call`, `component:reload`, `component:stop` and `component:status` on a `Component`,
+///   tells anything: `component:call`, `component:load`, `component:reload`, `component:stop` and `component:status` on a `Component`,
 ///   `msg:send` likewise, `runtime:*` on `Runtime`. A fault is a denial.
 /// - **Each verdict is recorded** before its effect starts, with the operator's uid and pid; a record that cannot be
 ///   written denies.
@@ -90,6 +90,12 @@ pub trait Controls: Send + Sync + 'static {
         stop: StopRequest,
     ) -> Result<Stopped, ControlError>;
 
+    /// Starts again what was stopped or has ended for good, and waits until it runs.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    async fn start(&self, who: Operator, name: ComponentName) -> Result<ComponentStatus, ControlError>;
+
     /// Puts these policies and entities in force in place of all others.
     ///
     /// # Errors
@@ -113,4 +119,7 @@ pub trait Controls: Send + Sync + 'static {
     /// # Errors
     /// [`ControlError`].
     async fn logs(&self, who: Operator, logs: LogsRequest) -> Result<Logs, ControlError>;
+
+    /// Waits until what was recorded so far stands in the log's file, as far as it can be written.
+    fn settle(&self);
 }

@@ -65,6 +65,5 @@ fn written(line: Line) -> Bytes {
     match line {
         Line::Record(line) => line,
         Line::Missed(count) => lost(&LostLines::Missed(count)),
-        Line::TakenBack => lost(&LostLines::TakenBack(true)),
     }
 }

@@ -32,6 +32,9 @@ const LARGE_BODIES: usize = 2;
 /// Readers that follow the log at once.
 const FOLLOWERS: usize = 8;
 
+/// Calls at once. They may take long, and whoever is to stop them must find a place.
+const CALLS: usize = 16;
+
 /// What all connections share.
 #[derive(Clone)]
 pub(super) struct Desk {
@@ -39,6 +42,7 @@ pub(super) struct Desk {
     pub(super) patience: Patience,
     large: Arc<Semaphore>,
     followers: Arc<Semaphore>,
+    calls: Arc<Semaphore>,
 }
 
 /// Who asks, and the place that the operation holds until it has ended.
@@ -61,14 +65,23 @@ pub(super) fn of_operator(desk: Desk, caller: Caller) -> Router {
         .route("/v1/components/{publisher}/{name}/send", only(post(send)))
         .route("/v1/components/{publisher}/{name}/reload", only(post(reload)))
         .route("/v1/components/{publisher}/{name}/stop", only(post(stop)))
+        .route("/v1/components/{publisher}/{name}/start", only(post(start)))
         .route("/v1/policy", only(post(policy)))
         .route("/v1/trust/reload", only(post(trust)))
         .route("/v1/keys/{id}/revoke", only(post(revoke)))
         .route("/v1/logs", only(get(logs)))
         .fallback(nowhere)
+        .layer(middleware::from_fn_with_state(desk.clone(), settled))
         .layer(middleware::from_fn(same_protocol))
         .layer(Extension(caller))
         .with_state(desk)
+}
+
+/// What an operator is told of stands in the log's file by then.
+async fn settled(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    desk.controls.settle();
+    response
 }
 
 /// What everybody else is told.
@@ -130,8 +143,12 @@ async fn call(
 ) -> Response {
     let done = async {
         let (name, call) = (named(path)?, desk.json(request).await?);
-        let who = caller.who;
-        caller.finish(async move { desk.controls.call(who, name, call).await }).await
+        let (who, place) = (caller.who, desk.place_to_call()?);
+        let work = async move {
+            let _place = place;
+            desk.controls.call(who, name, call).await
+        };
+        caller.finish(work).await
     };
     answer(done.await)
 }
@@ -179,6 +196,21 @@ async fn stop(
         let (name, stop): (_, StopRequest) = (named(path)?, desk.json(request).await?);
         let who = caller.who;
         caller.finish(async move { desk.controls.stop(who, name, stop).await }).await
+    };
+    answer(done.await)
+}
+
+async fn start(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    path: Named,
+    request: Request,
+) -> Response {
+    let done = async {
+        let name = named(path)?;
+        desk.nothing(request).await?;
+        let who = caller.who;
+        caller.finish(async move { desk.controls.start(who, name).await }).await
     };
     answer(done.await)
 }
@@ -240,9 +272,9 @@ async fn logs(State(desk): State<Desk>, Extension(caller): Extension<Caller>, ur
 
 impl Desk {
     pub(super) fn new(controls: Arc<dyn Controls>, patience: Patience) -> Desk {
-        let (large, followers) =
-            (Arc::new(Semaphore::new(LARGE_BODIES)), Arc::new(Semaphore::new(FOLLOWERS)));
-        Desk { controls, patience, large, followers }
+        let places = |most| Arc::new(Semaphore::new(most));
+        let (large, followers, calls) = (places(LARGE_BODIES), places(FOLLOWERS), places(CALLS));
+        Desk { controls, patience, large, followers, calls }
     }
 
     async fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T, ControlError> {
@@ -269,6 +301,11 @@ impl Desk {
     fn place_to_follow(&self) -> Result<OwnedSemaphorePermit, ControlError> {
         let busy = |_| busy(&format!("{FOLLOWERS} readers follow the log already"));
         Arc::clone(&self.followers).try_acquire_owned().map_err(busy)
+    }
+
+    fn place_to_call(&self) -> Result<OwnedSemaphorePermit, ControlError> {
+        let busy = |_| busy(&format!("{CALLS} calls are under way already"));
+        Arc::clone(&self.calls).try_acquire_owned().map_err(busy)
     }
 }
 

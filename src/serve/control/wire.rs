@@ -82,6 +82,8 @@ pub struct ComponentStatus {
     pub calls: u64,
     /// Denials it met.
     pub denials: u64,
+    /// Older versions that finish what they had accepted.
+    pub finishing: u64,
     /// When its instance was made, milliseconds since 1970.
     pub since_unix_ms: u64,
 }
@@ -252,15 +254,12 @@ pub struct LogsRequest {
     pub follow: bool,
 }
 
-/// A line among the records that is none: how many were not sent because the reader was slow, or that the record before
-/// it does not count.
+/// A line among the records that is none: how many were not sent because the reader was slow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(in crate::serve) enum LostLines {
     /// Records that this reader missed.
     Missed(u64),
-    /// The record before could not be written everywhere and does not count.
-    TakenBack(bool),
 }
 
 mod base64_bytes {

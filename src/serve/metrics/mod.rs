@@ -197,6 +197,7 @@ mod tests {
             memory_bytes: 65_536,
             calls: 5,
             denials: 4,
+            finishing: 0,
             since_unix_ms: 0,
         }
     }

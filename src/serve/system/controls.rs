@@ -14,12 +14,13 @@ use crate::serve::run::System;
 use crate::serve::system::asking::{Asking, refused};
 use crate::serve::system::written::{Trusted, blocking};
 use crate::serve::system::{LiveSystem, figures, told};
-use airssys_osl::RuntimeSelf;
 use airssys_osl::action::{
-    ComponentStatus as SeeComponent, ComponentStop, RuntimePolicy, RuntimeRevoke, RuntimeStatus,
+    ComponentLoad, ComponentStatus as SeeComponent, ComponentStop, RuntimePolicy, RuntimeRevoke,
+    RuntimeStatus,
 };
 use airssys_osl::host_signals::own_pid_ambient;
 use airssys_osl::post::{Draft, PostError};
+use airssys_osl::{RuntimeSelf, replace};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::atomic::Ordering;
@@ -141,6 +142,21 @@ impl Controls for LiveSystem {
         Ok(Stopped { in_time: stopped.in_time, left: stopped.left })
     }
 
+    async fn start(&self, who: Operator, name: ComponentName) -> Result<ComponentStatus, ControlError> {
+        let asking = self.begin(who)?;
+        let named = asking.seen(self, &name)?;
+        let peer = named.peer().ok_or_else(|| ControlError::unreachable(&name))?;
+        let what = format!("start `{name}`");
+        let permit = asking.authorize::<ComponentLoad>(peer, &what)?;
+        // The component asks for itself, when it is started.
+        replace::loaded(permit, || ()).map_err(|denied| refused(&denied, &what))?;
+        self.runtime.start(named.name()).await.map_err(|error| match error {
+            Error::Config(message) => ControlError::invalid(message, "`airssys ps` tells how it is"),
+            error => told::of(&error),
+        })?;
+        figures::of(&named.status()).ok_or_else(|| ControlError::unreachable(&name))
+    }
+
     async fn swap_policy(&self, who: Operator, policy: PolicyRequest) -> Result<PolicySwapped, ControlError> {
         let asking = self.begin(who)?;
         // Decided when its turn has come: who comes before may have taken the permission away.
@@ -185,15 +201,17 @@ impl Controls for LiveSystem {
             blocking(move || runtime.revoke_key(&key_id)).await?
         };
         self.stop_distrusted().await;
-        let instances = revoked.map_err(|error| match error {
-            Error::Config(message) => ControlError::invalid(message, "`airssys verify` prints a component's"),
-            error => told::of(&error),
-        })?;
+        let instances = revoked.map_err(|error| told::of(&error))?;
         Ok(Revoked { instances: instances as u64 })
     }
 
     async fn logs(&self, who: Operator, logs: LogsRequest) -> Result<Logs, ControlError> {
         self.read_log(self.begin(who)?, logs).await
+    }
+
+    fn settle(&self) {
+        // What cannot be written is denied, and told where that is.
+        drop(self.runtime.audit().settle());
     }
 }
 

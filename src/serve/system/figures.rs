@@ -25,6 +25,7 @@ pub(super) fn of(status: &Status) -> Option<ComponentStatus> {
         memory_bytes: status.memory_bytes,
         calls: status.calls,
         denials: status.denials,
+        finishing: status.finishing,
         since_unix_ms: status.since_unix_ms,
     })
 }

@@ -1,6 +1,6 @@
 //! The log as operators read it: its last records, and those that come.
 
-use crate::serve::control::{Code, ControlError, LogsRequest};
+use crate::serve::control::{Code, ControlError, Controls, LogsRequest};
 use crate::serve::follow::Logs;
 use crate::serve::system::LiveSystem;
 use crate::serve::system::asking::{Asking, CONTROL, refused};
@@ -21,10 +21,15 @@ impl LiveSystem {
         let what = "read the log";
         let permit = asking.authorize::<RuntimeLogs>(RuntimeSelf::Itself, what)?;
         let reading = Reading::begin(permit, CONTROL).map_err(|denied| refused(&denied, what))?;
+        if self.config.granted.audit.is_none() && !wanted.follow {
+            let help = "add `audit = \"FILE\"` to it, or follow what comes with `-f`";
+            return Err(ControlError::invalid("the server's configuration names no file for the log", help));
+        }
         // Followed before the file is read, so that none falls in between; the reader knows a record by its number.
         let followed = wanted.follow.then(|| self.follow.followed());
         let past = match &self.config.granted.audit {
             Some(path) if wanted.last > 0 => {
+                self.settle();
                 let path = path.clone();
                 blocking(move || last(&path, wanted.last)).await?.map_err(|error| unread(&error))?
             }

@@ -12,33 +12,64 @@ use crate::serve::system::written::blocking;
 use crate::serve::system::{LiveSystem, Sources, told};
 use crate::serve::text::printable;
 use airssys_osl::host_files::{self, HostFileError};
-use airssys_osl::host_watch::HostWatch;
+use airssys_osl::host_watch::{HostWatch, WatchedFiles};
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+use tokio::sync::Mutex;
 
 /// What came of a change.
 type Outcome = Result<String, ControlError>;
 
 /// What is watched, and which of it is written down.
 pub(super) struct Watched {
-    watch: HostWatch,
-    written: Vec<PathBuf>,
+    /// Had by whoever waits for a change.
+    watch: Mutex<HostWatch>,
+    files: WatchedFiles,
+    written: RwLock<Vec<PathBuf>>,
 }
 
 impl Watched {
-    /// Watches these files, and the directory of components if there is one.
-    pub(super) fn new(config: &SystemConfig, written: Vec<PathBuf>) -> Result<Watched, Error> {
+    /// Watches these files, and the directory of components if there is one. `path` is the configuration's own.
+    pub(super) fn new(config: &SystemConfig, path: &Path, written: Vec<PathBuf>) -> Result<Watched, Error> {
+        if let Some(directory) = config.serve.watch.as_ref().filter(|one| !host_files::is_dir_ambient(one)) {
+            let shown = |path: &Path| printable(&path.display().to_string());
+            return Err(Error::Config(format!(
+                "`watch` under `[serve]` in `{}` names `{}`, and there is no such directory: make it, or remove the key",
+                shown(path),
+                shown(directory)
+            )));
+        }
         let paths: Vec<_> = written.iter().chain(&config.serve.watch).cloned().collect();
-        Ok(Watched { watch: HostWatch::new_ambient(&paths)?, written })
+        let watch = HostWatch::new_ambient(&paths)?;
+        Ok(Watched { files: watch.files(), watch: Mutex::new(watch), written: RwLock::new(written) })
+    }
+
+    /// Whether those are the files that are watched already. If not they are from now on, and what was read of them before may
+    /// be older than that.
+    pub(super) fn are(&self, written: &[PathBuf]) -> bool {
+        let mut known = self.written.write().unwrap_or_else(PoisonError::into_inner);
+        if *known == written {
+            return true;
+        }
+        written.clone_into(&mut known);
+        self.files.set_ambient(written.to_owned());
+        false
+    }
+
+    fn is_written(&self, path: &PathBuf) -> bool {
+        self.written.read().unwrap_or_else(PoisonError::into_inner).contains(path)
     }
 }
 
 impl LiveSystem {
     /// Waits for the next change, acts on it, and says what came of it.
     pub(super) async fn change(&self) -> Vec<Outcome> {
-        let mut watched = self.watched.lock().await;
-        let changed = watched.watch.changed().await;
-        let (written, components): (Vec<_>, Vec<_>) =
-            changed.into_iter().partition(|path| watched.written.contains(path));
+        let changed = self.watched.watch.lock().await.changed().await;
+        let (written, others): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|path| self.watched.is_written(path));
+        let directory = self.config.serve.watch.as_deref();
+        // What is neither was written down until a moment ago.
+        let components = others.into_iter().filter(|path| directory.is_some() && path.parent() == directory);
         let mut outcomes = Vec::new();
         if !written.is_empty() {
             outcomes.push(self.reload_written().await);

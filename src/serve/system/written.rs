@@ -2,9 +2,13 @@
 
 use crate::embed::{Config, Error};
 use crate::serve::config::{ConfiguredMount, Granted};
-use crate::serve::control::ControlError;
+use crate::serve::control::{Code, ControlError};
 use crate::serve::system::{LiveSystem, told};
 use airssys_osl::fs::Mounts;
+use std::sync::Arc;
+
+/// How often the files are read when each time others are named in them.
+const ATTEMPTS: usize = 8;
 
 /// The files that the configuration names, read.
 pub(super) fn read(granted: &Granted) -> Result<Config, Error> {
@@ -36,21 +40,23 @@ pub(super) struct Trusted {
 }
 
 impl LiveSystem {
-    /// Reads everything anew and puts it in force: trust first, since what it takes back is taken back in any case. Both are
-    /// read before either is changed.
+    /// Reads everything anew and puts it in force: trust first, since what it takes back is taken back whether or not the
+    /// rest can be recorded. All is read, and found to be right, before anything is changed.
     pub(super) async fn read_anew(&self) -> Result<String, ControlError> {
-        let config = self.read_files().await?;
-        let Config { policies, entities, trust, .. } = config;
+        let Config { policies, entities, trust, .. } = self.read_files().await?;
         let runtime = self.runtime.clone();
-        let (publishers, swapped) = (trust.publishers().count() as u64, move || {
-            // Refused policies must not keep the trust from changing, nor the other way round.
-            let instances = runtime.swap_trust(trust);
-            let epoch = runtime.swap_policy(&policies, &entities);
-            (instances, epoch)
-        });
-        let (instances, epoch) = blocking(swapped).await?;
-        let instances = instances.map_err(|error| told::of(&error))?;
-        let epoch = epoch.map_err(|error| told::of(&error))?;
+        let publishers = trust.publishers().count();
+        let swapped = move || {
+            let policies = runtime.read_policies(&policies, &entities).map_err(|error| told::of(&error))?;
+            let instances = runtime.swap_trust(trust).map_err(|error| told::of(&error))?;
+            let epoch = runtime.put_in_force(policies).map_err(|error| {
+                let told = told::of(&error);
+                let message = format!("the trust is the new one, the policies are not: {}", told.message);
+                ControlError::new(told.code, message, told.help)
+            })?;
+            Ok::<_, ControlError>((instances, epoch))
+        };
+        let (instances, epoch) = blocking(swapped).await??;
         Ok(format!(
             "policies are those of epoch {epoch}; {publishers} publishers are trusted, {instances} instances lost their permissions"
         ))
@@ -65,9 +71,18 @@ impl LiveSystem {
         Ok(Trusted { publishers, instances })
     }
 
+    /// Reads them, and watches from before that whatever they name by now: a trust file may name other keys than before.
     async fn read_files(&self) -> Result<Config, ControlError> {
-        let granted = self.config.granted.clone();
-        blocking(move || read_checked(&granted)).await?.map_err(|error| told::of(&error))
+        for _ in 0..ATTEMPTS {
+            let (granted, watched) = (self.config.granted.clone(), Arc::clone(&self.watched));
+            let read = move || read_checked(&granted).map(|config| (watched.are(&config.protected), config));
+            let (were_watched, config) = blocking(read).await?.map_err(|error| told::of(&error))?;
+            if were_watched {
+                return Ok(config);
+            }
+        }
+        let message = "the trust file names other keys each time it is read";
+        Err(ControlError::new(Code::Internal, message, "leave it as it is for a moment, and try again"))
     }
 }
 

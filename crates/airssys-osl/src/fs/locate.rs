@@ -168,7 +168,7 @@ pub(in crate::fs) fn locate(
     };
     let ahead = steps.steps.iter().cloned().collect();
     let (path, listable) = (base.path().clone(), names::MAX_LISTED);
-    let walk = Walk { look: *look, at, path, ahead, links: 0, work: 0, listable };
+    let walk = Walk { look: *look, at, path, ahead, directory: false, links: 0, work: 0, listable };
     walk.run(follow)
 }
 
@@ -218,6 +218,8 @@ struct Walk<'a> {
     at: Arc<Handle>,
     path: GuestPath,
     ahead: VecDeque<Step>,
+    /// A link at the end was written with a slash, `.` or `..` at its own: only a directory will do.
+    directory: bool,
     links: usize,
     work: usize,
     /// How many entries it may still read to find out spellings.
@@ -284,7 +286,7 @@ impl Walk<'_> {
         let last = self.ahead.is_empty();
         let meta = match mount.sys.stat(&self.at, &name) {
             Ok(meta) => meta,
-            Err(error) if last && error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if last && !self.directory && error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Stepped::Done(self.spot(name, path, None)));
             }
             Err(error) => return Ok(self.stop_at(error, path)),
@@ -298,7 +300,9 @@ impl Walk<'_> {
         }
         match meta.kind {
             Kind::Symlink if !last || follow => self.through_link(&name, path),
-            _ if last => Ok(Stepped::Done(self.spot(name, path, Some(meta)))),
+            kind if last && (!self.directory || kind == Kind::Directory) => {
+                Ok(Stepped::Done(self.spot(name, path, Some(meta))))
+            }
             Kind::Directory => match mount.sys.open_dir(&self.at, &name, mount.options.cross_devices) {
                 Ok(directory) => {
                     self.at = Arc::new(directory);
@@ -345,6 +349,7 @@ impl Walk<'_> {
         if target.steps.len() + self.ahead.len() > MAX_STEPS {
             return Ok(self.stop_at(FsError::NameTooLong, path));
         }
+        self.directory |= self.ahead.is_empty() && target.must_be_directory;
         for step in target.steps.into_iter().rev() {
             self.ahead.push_front(step);
         }

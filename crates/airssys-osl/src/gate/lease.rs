@@ -165,18 +165,28 @@ impl Lease {
     /// # Errors
     /// As [`Lease::enter`].
     pub(crate) fn enter_step(&self, action: ActionId, import: &'static str) -> Result<InUse<'_>, Denied> {
-        let session = &self.0.session;
         let Some(right) = self.0.rights.iter().find(|r| r.action == action) else {
             return Err(self.refuse(action, import, Why::NotHeld));
         };
+        self.step_as_asked(right, import).map_or_else(|| self.enter_anew(right, import), Ok)
+    }
+
+    /// The same for who works where the holder of the permission waits: what is lost is asked about, and recorded, there.
+    pub(crate) fn enter_step_elsewhere(&self, action: ActionId, import: &'static str) -> Option<InUse<'_>> {
+        let right = self.0.rights.iter().find(|right| right.action == action)?;
+        let step = self.step_as_asked(right, import);
+        step.or_else(|| if self.stands(action, import) { self.enter_anew(right, import).ok() } else { None })
+    }
+
+    fn step_as_asked(&self, right: &Right, import: &'static str) -> Option<InUse<'_>> {
+        let session = &self.0.session;
         let begun = Begun::new(&**session, session.gate().epoch());
         // Only a yes is put down as asked.
-        if right.asked.load(Ordering::SeqCst) == begun.epoch() && !self.is_revoked() {
-            session.starts(action, &self.0.resource, import, begun.epoch());
-            return Ok(begun);
+        if right.asked.load(Ordering::SeqCst) != begun.epoch() || self.is_revoked() {
+            return None;
         }
-        drop(begun);
-        self.enter_anew(right, import)
+        session.starts(right.action, &self.0.resource, import, begun.epoch());
+        Some(begun)
     }
 
     /// Enters a use that the last verdict still covers. None when it has to be decided anew, which [`Lease::enter`]

@@ -20,6 +20,8 @@ pub mod observed;
 mod pace;
 mod permit;
 mod quota;
+#[cfg(feature = "observed")]
+pub mod removed;
 mod reused;
 mod session;
 mod shared;

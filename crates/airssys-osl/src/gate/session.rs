@@ -363,6 +363,16 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Of one that nobody was left to close, as when the last of what it had sent was dealt with. What cannot be written
+        // the log's owner hears of.
+        let _ = self.close();
+        // And of what was done by its leases since it was closed.
+        let _ = self.flush_summary();
+    }
+}
+
 impl Counts for &Session {
     fn effects(&self) -> &Effects {
         &self.effects

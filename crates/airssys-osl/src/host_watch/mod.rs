@@ -8,4 +8,4 @@ mod seen;
 mod watch;
 
 pub use seen::{LONGEST, SETTLED};
-pub use watch::{HostWatch, MOST_FILES};
+pub use watch::{HostWatch, MOST_FILES, WatchedFiles};

@@ -64,6 +64,17 @@ impl Seen {
         self.changing.is_empty()
     }
 
+    /// Tells of those files alone from now on that stay, and of these new ones, from how they were found.
+    pub(super) fn turn_to(&mut self, stays: impl Fn(&PathBuf) -> bool, found: Found) {
+        self.told.retain(|path, _| stays(path));
+        self.changing.retain(|path, _| stays(path));
+        for (path, stamp) in found {
+            if !self.changing.contains_key(&path) {
+                self.told.entry(path).or_insert(stamp);
+            }
+        }
+    }
+
     /// Looks at what was found now.
     pub(super) fn look(&mut self, found: &Found, now: Instant) {
         let paths: BTreeSet<PathBuf> = self.told.keys().chain(found.keys()).cloned().collect();
@@ -123,6 +134,21 @@ mod tests {
         seen.look(&found(&[("a", 19)]), now + STEP);
         assert_eq!(seen.settled(now + STEP), paths(&["a"]));
         assert!(seen.is_quiet());
+    }
+
+    #[test]
+    fn other_files_are_turned_to_and_what_was_not_told_of_those_that_stay_is_told() {
+        let (mut seen, now) = (Seen::new(found(&[("a", 1), ("b", 1)])), Instant::now());
+        seen.look(&found(&[("a", 2), ("b", 2)]), now);
+        seen.turn_to(|path| path.as_os_str() != "b", found(&[("c", 1)]));
+        seen.look(&found(&[("a", 2), ("c", 1)]), now + STEP);
+        assert_eq!(
+            seen.settled(now + SETTLED),
+            paths(&["a"]),
+            "neither the one that went nor the one that came"
+        );
+        seen.look(&found(&[("a", 2), ("c", 2)]), now + SETTLED);
+        assert_eq!(seen.settled(now + SETTLED * 2), paths(&["c"]));
     }
 
     #[test]

@@ -8,10 +8,11 @@ use crate::host_files::HostFileError;
 use crate::host_watch::seen::{Found, Seen, Stamp};
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -30,7 +31,38 @@ const UNTOLD: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct HostWatch {
     changes: mpsc::Receiver<Vec<PathBuf>>,
+    files: WatchedFiles,
+}
+
+/// Which files are watched beside the directories, for whoever changes that while another waits for what changes. Clones are
+/// the same.
+#[derive(Debug, Clone)]
+pub struct WatchedFiles {
+    wanted: Arc<Mutex<Option<Wanted>>>,
     wake: SyncSender<()>,
+}
+
+/// Files that are to be watched from now on, and how they were then.
+#[derive(Debug)]
+struct Wanted {
+    files: Vec<PathBuf>,
+    found: Found,
+}
+
+impl WatchedFiles {
+    /// Watches these files, which need not be there yet, and no others from now on; so a reader that begins after this misses
+    /// nothing. Of those that were watched before, what has changed and was not told yet is told still.
+    pub fn set_ambient(&self, files: Vec<PathBuf>) {
+        let mut found = Found::new();
+        files.iter().for_each(|file| note(&mut found, file.clone()));
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Wanted { files, found });
+        // When there is no room the thread is about to look anyway.
+        let _ = self.wake.try_send(());
+    }
+
+    fn take(&self) -> Option<Wanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl HostWatch {
@@ -42,10 +74,16 @@ impl HostWatch {
     pub fn new_ambient(paths: &[PathBuf]) -> Result<HostWatch, HostFileError> {
         let (wake, wakes) = sync_channel(1);
         let (told, changes) = mpsc::channel(1);
-        let mut looker = Looker::new(paths, wake.clone())?;
+        let files = WatchedFiles { wanted: Arc::default(), wake };
+        let mut looker = Looker::new(paths, files.clone())?;
         let thread = std::thread::Builder::new().name("airssys-watch".to_owned());
         thread.spawn(move || looker.run(&wakes, &told)).map_err(|error| unread(Path::new("."), error))?;
-        Ok(HostWatch { changes, wake })
+        Ok(HostWatch { changes, files })
+    }
+
+    /// Which files are watched beside the directories.
+    pub fn files(&self) -> WatchedFiles {
+        self.files.clone()
     }
 
     /// The files that have changed, by path, each once, as soon as they have settled. Those that are gone are told too: their
@@ -65,12 +103,13 @@ impl Drop for HostWatch {
     fn drop(&mut self) {
         self.changes.close();
         // When there is no room the thread is about to wake anyway.
-        let _ = self.wake.try_send(());
+        let _ = self.files.wake.try_send(());
     }
 }
 
 /// What the thread owns.
 struct Looker {
+    wanted: WatchedFiles,
     files: Vec<PathBuf>,
     directories: Vec<PathBuf>,
     watcher: RecommendedWatcher,
@@ -80,11 +119,10 @@ struct Looker {
 }
 
 impl Looker {
-    fn new(paths: &[PathBuf], wake: SyncSender<()>) -> Result<Looker, HostFileError> {
+    fn new(paths: &[PathBuf], wanted: WatchedFiles) -> Result<Looker, HostFileError> {
         let (directories, files): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| path.is_dir());
-        let of_files = files.iter().map(|file| directory_of(file).to_owned());
-        let watched: BTreeMap<_, _> =
-            of_files.chain(directories.iter().cloned()).map(|path| (path, None)).collect();
+        let watched = needed(&files, &directories).into_iter().map(|path| (path, None)).collect();
+        let wake = wanted.wake.clone();
         // Full is as good as sent: whoever is woken looks at everything.
         let on_event = move |event| {
             let _ = is_news(&event).then(|| wake.try_send(()));
@@ -92,7 +130,7 @@ impl Looker {
         let watcher = notify::recommended_watcher(on_event);
         let watcher = watcher.map_err(|error| unread(Path::new("."), io::Error::other(error)))?;
         let seen = Seen::new(Found::new());
-        let mut looker = Looker { files, directories, watcher, watched, seen };
+        let mut looker = Looker { wanted, files, directories, watcher, watched, seen };
         looker.watch_all()?;
         looker.seen = Seen::new(looker.find()?);
         Ok(looker)
@@ -128,7 +166,29 @@ impl Looker {
         }
     }
 
+    /// Watches other files, if it is to.
+    fn follow(&mut self) {
+        let Some(Wanted { files, mut found }) = self.wanted.take() else { return };
+        let (before, directories) = (&self.files, &self.directories);
+        found.retain(|path, _| !before.contains(path));
+        let stays = |path: &PathBuf| {
+            files.contains(path)
+                || path.parent().is_some_and(|parent| directories.iter().any(|one| one == parent))
+        };
+        self.seen.turn_to(stays, found);
+        let needed = needed(&files, directories);
+        for path in self.watched.extract_if(.., |path, _| !needed.contains(path)).map(|(path, _)| path) {
+            // The system may have ended that by itself.
+            let _ = self.watcher.unwatch(&path);
+        }
+        for path in needed {
+            self.watched.entry(path).or_insert(None);
+        }
+        self.files = files;
+    }
+
     fn look(&mut self) -> Result<Vec<PathBuf>, HostFileError> {
+        self.follow();
         // Seen before it is watched, it could change in between and nobody would know.
         let watched = self.watch_all();
         let found = self.find()?;
@@ -180,6 +240,12 @@ impl Looker {
         }
         Ok(found)
     }
+}
+
+/// The directories that are watched for the sake of these.
+fn needed(files: &[PathBuf], directories: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let of_files = files.iter().map(|file| directory_of(file).to_owned());
+    of_files.chain(directories.iter().cloned()).collect()
 }
 
 fn note(found: &mut Found, path: PathBuf) {
@@ -238,9 +304,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (wake, wakes) = sync_channel(1);
         let (told, changes) = mpsc::channel(1);
-        let mut looker = Looker::new(&[directory.path().to_owned()], wake.clone()).unwrap();
+        let files = WatchedFiles { wanted: Arc::default(), wake };
+        let mut looker = Looker::new(&[directory.path().to_owned()], files.clone()).unwrap();
         let thread = std::thread::spawn(move || looker.run(&wakes, &told));
-        drop(HostWatch { changes, wake });
+        drop(HostWatch { changes, files });
         thread.join().unwrap();
     }
 }

@@ -109,6 +109,13 @@ struct Queue {
     kept: BTreeMap<u64, Kept>,
 }
 
+impl Queue {
+    /// Which letter is the first whose sender has nothing on the shelf that is to come before it and waits itself.
+    fn first(&self, shelf: Option<&Arc<Shelf>>) -> Option<usize> {
+        self.letters.iter().position(|letter| shelf.is_none_or(|shelf| !shelf.holds_back(letter)))
+    }
+}
+
 /// What was taken and is dealt with.
 pub(in crate::post) enum Settled {
     /// A message in memory.
@@ -189,7 +196,8 @@ impl Desk {
     pub(in crate::post) fn shelf_first(&self) -> Option<&Arc<Shelf>> {
         let queue = self.queue();
         let shelf = self.shelf.as_ref().filter(|shelf| queue.placed && !queue.closed && shelf.ready() > 0)?;
-        let waits = queue.letters.front().is_some_and(|letter| shelf.has_handed(letter.behind));
+        let first = queue.first(Some(shelf)).and_then(|place| queue.letters.get(place));
+        let waits = first.is_some_and(|letter| shelf.has_handed(letter.behind));
         (!waits).then_some(shelf)
     }
 
@@ -202,7 +210,7 @@ impl Desk {
     /// The next letter. It is not the receiver's yet.
     pub(in crate::post) fn next(&self) -> Option<Taken> {
         let mut queue = self.queue();
-        let letter = queue.letters.pop_front()?;
+        let letter = queue.first(self.shelf.as_ref()).and_then(|place| queue.letters.remove(place))?;
         queue.bytes = queue.bytes.saturating_sub(cost(letter.body.len() as u64));
         let missed = queue.missed;
         Some(Taken { letter, missed })
@@ -319,8 +327,15 @@ impl Desk {
     pub(in crate::post) fn depth(&self) -> usize {
         let queue = self.queue();
         let shelf = self.shelf.as_ref().filter(|_| queue.placed && !queue.closed);
-        let kept = shelf.map_or(0, |shelf| usize::try_from(shelf.ready()).unwrap_or(usize::MAX));
-        queue.letters.len().saturating_add(kept)
+        let kept = shelf.map_or(0, |shelf| shelf.ready().saturating_add(shelf.resting()));
+        queue.letters.len().saturating_add(usize::try_from(kept).unwrap_or(usize::MAX))
+    }
+
+    /// Whether any of them may be taken now.
+    pub(in crate::post) fn has_news(&self) -> bool {
+        let queue = self.queue();
+        let shelf = self.shelf.as_ref().filter(|_| queue.placed && !queue.closed);
+        shelf.is_some_and(|shelf| shelf.ready() > 0) || queue.first(self.shelf.as_ref()).is_some()
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

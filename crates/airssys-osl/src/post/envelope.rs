@@ -36,8 +36,8 @@ impl Envelope {
         text(&mut out, &self.key_id);
         out.push(u8::from(self.operator.is_some()));
         if let Some(operator) = &self.operator {
+            // Not the groups: those are what the configuration says when it is decided on.
             number(&mut out, operator.uid().into());
-            texts(&mut out, operator.groups());
         }
         out.push(u8::from(self.expires.is_some()));
         number(&mut out, self.expires.unwrap_or_default());
@@ -62,6 +62,22 @@ impl Envelope {
         let envelope = Envelope { sent_in, key_id, operator, expires, chain: Chain::of(callers), body };
         // A sender there must be.
         envelope.sender().is_some().then_some(envelope)
+    }
+
+    /// The name of whoever sent what those bytes are an envelope of, without a look at what it says.
+    pub(in crate::post) fn sender_of(bytes: &[u8]) -> Option<String> {
+        let mut rest = Rest(bytes);
+        if rest.byte()? != FORMAT {
+            return None;
+        }
+        let _sent_in = (rest.number()?, rest.number()?);
+        let _key_id = rest.text()?;
+        if rest.flag()? {
+            return Some(Sender::Operator(rest.operator()?).name());
+        }
+        let _expires = (rest.flag()?, rest.number()?);
+        let callers = rest.number()?;
+        if callers > 0 { rest.text() } else { None }
     }
 
     /// Who sent it.
@@ -134,7 +150,7 @@ impl<'a> Rest<'a> {
 
     fn operator(&mut self) -> Option<Arc<Operator>> {
         let uid = u32::try_from(self.number()?).ok()?;
-        Operator::new(uid, self.texts()?).map(Arc::new)
+        Operator::new(uid, Vec::new()).map(Arc::new)
     }
 
     fn caller(&mut self) -> Option<Caller> {
@@ -205,9 +221,23 @@ mod tests {
     #[test]
     fn what_was_sealed_is_what_is_opened() {
         assert_eq!(Envelope::open(&envelope().seal()), Some(envelope()));
-        let operator = Operator::new(1000, vec!["on-call".to_owned()]).map(Arc::new);
-        let by_operator = Envelope { operator, chain: Chain::default(), ..envelope() };
-        assert_eq!(Envelope::open(&by_operator.seal()), Some(by_operator));
+        let by_operator = |groups: &[&str]| {
+            let groups = groups.iter().map(ToString::to_string).collect();
+            Envelope {
+                operator: Operator::new(1000, groups).map(Arc::new),
+                chain: Chain::default(),
+                ..envelope()
+            }
+        };
+        assert_eq!(Envelope::open(&by_operator(&["on-call"]).seal()), Some(by_operator(&[])));
+        let of = |envelope: &Envelope| {
+            (Envelope::sender_of(&envelope.seal()), Some(envelope.sender().unwrap().name()))
+        };
+        let (found, is) = of(&by_operator(&[]));
+        assert_eq!(found, is);
+        let (found, is) = of(&envelope());
+        assert_eq!(found, is);
+        assert_eq!(Envelope::sender_of(b"nothing of ours"), None);
         let other = Envelope { expires: None, body: Arc::default(), ..envelope() };
         assert_eq!(Envelope::open(&other.seal()), Some(other));
     }

@@ -102,11 +102,11 @@ impl Inbox {
         }
     }
 
-    /// Returns when something waits, or nothing comes any more.
+    /// Returns when something waits that may be taken, or nothing comes any more.
     pub async fn news(&self) {
         loop {
             let news = self.desk.news.notified();
-            if self.desk.depth() > 0 || self.desk.is_closed() {
+            if self.desk.has_news() || self.desk.is_closed() {
                 return;
             }
             news.await;
@@ -262,6 +262,11 @@ impl Inbox {
     /// receiver owed as many answers as it may.
     pub fn dropped(&self) -> u64 {
         self.counts.dropped.load(Ordering::Relaxed)
+    }
+
+    /// How many were handed over.
+    pub fn taken(&self) -> u64 {
+        self.counts.taken.load(Ordering::Relaxed)
     }
 
     /// How many the receiver was not permitted to hear.

@@ -32,6 +32,7 @@ pub(in crate::post) enum Fate {
 pub(in crate::post) struct Counts {
     pub(in crate::post) dropped: AtomicU64,
     pub(in crate::post) unheard: AtomicU64,
+    pub(in crate::post) taken: AtomicU64,
     unsent: AtomicU64,
     untrusted: AtomicU64,
 }
@@ -46,8 +47,7 @@ impl Inbox {
     ) -> Option<Delivery> {
         let Taken { letter, missed } = taken;
         if let Some(why) = lapsed(&letter, import) {
-            self.drop_letter(letter.reply, why);
-            return None;
+            return self.drop_letter(letter.reply, why);
         }
         let (lease, action, by) = (letter.lease.clone(), letter.action, letter.import);
         let _under_way = match self.begun(&letter.sender, Still::By(&lease, action, by), session, import) {
@@ -60,11 +60,9 @@ impl Inbox {
         let wants_reply = letter.reply.is_some();
         let id = match self.desk.hand_over(missed, letter.reply) {
             Ok(id) => id,
-            Err(asker) => {
-                self.drop_letter(Some(asker), Answer::Full);
-                return None;
-            }
+            Err(asker) => return self.drop_letter(Some(asker), Answer::Full),
         };
+        self.counts.taken.fetch_add(1, Ordering::Relaxed);
         Some(Delivery {
             id,
             sender: letter.sender,
@@ -82,13 +80,14 @@ impl Inbox {
     fn lose(&self, asker: Option<Asker>, lost: &Lost) {
         match lost {
             Lost::Unheard(_) => tell(asker, Answer::Refused),
-            Lost::Late(_) => self.drop_letter(asker, Answer::Refused),
+            Lost::Late(_) => drop(self.drop_letter::<()>(asker, Answer::Refused)),
         }
     }
 
-    fn drop_letter(&self, asker: Option<Asker>, why: Answer) {
+    fn drop_letter<T>(&self, asker: Option<Asker>, why: Answer) -> Option<T> {
         self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         tell(asker, why);
+        None
     }
 
     /// The same for what was taken from the shelf. What cannot be read comes again, until it is a dead letter.
@@ -129,6 +128,7 @@ impl Inbox {
         let begun = self.begun(&sender, sent, session, import);
         let _under_way = begun.map_err(|(Lost::Unheard(denied) | Lost::Late(denied))| refused(&denied))?;
         let (id, missed) = self.desk.hand_over_kept(opened.kept()).ok_or(Fate::Later)?;
+        self.counts.taken.fetch_add(1, Ordering::Relaxed);
         Ok(Delivery {
             id,
             sender,

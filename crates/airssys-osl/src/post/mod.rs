@@ -27,4 +27,4 @@ pub use inbox::{Delivery, Inbox};
 pub use office::Office;
 pub use send::{Draft, publish, request, send};
 pub use sender::Sender;
-pub use shelf::{Shelf, Trusts};
+pub use shelf::{Groups, Shelf, Trusts};

@@ -79,11 +79,20 @@ impl Office {
     }
 
     fn new_desk(&self, principal: &Arc<Principal>, instance: u64, terms: Terms) -> Arc<Desk> {
-        Arc::new(Desk::new(Arc::clone(principal), instance, terms, self.shelf(&principal.name)))
+        let shelf = self.shelf(&principal.name);
+        if let Some(shelf) = &shelf {
+            shelf.bounds(terms.body_bytes);
+        }
+        Arc::new(Desk::new(Arc::clone(principal), instance, terms, shelf))
     }
 
     /// Keeps the messages to whoever has that name from now on, or keeps them no longer. Said before anybody has it.
     pub fn keep(&self, name: &str, shelf: Option<Arc<Shelf>>) {
+        if let Some(shelf) = &shelf {
+            // Not kept by what it keeps.
+            let (book, name) = (Arc::downgrade(&self.0), name.to_owned());
+            shelf.in_lanes(move || book.upgrade().into_iter().for_each(|book| Office(book).tell(&name)));
+        }
         let before = match shelf {
             Some(shelf) => self.write().shelves.insert(name.into(), shelf),
             None => self.write().shelves.remove(name),

@@ -7,6 +7,7 @@ use crate::post::sender::Sender;
 use crate::post::shelf::Shelf;
 use crate::post::{Office, PostError};
 use crate::{ActionId, Peer, Session, Topic};
+use airssys_rt::{Prompt, gather};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -75,14 +76,19 @@ fn posted(
 ) -> Result<Posted, PostError> {
     let (desk, peer) = addressed(office, target)?;
     let mut permit: Permit<MsgSend> = session.authorize(peer, import)?;
-    let desk = desk.ok_or(PostError::Unreachable)?;
+    // What is kept waits for whoever lives there next, if nobody does.
+    let shelf = desk.as_ref().map_or_else(|| office.shelf(target), |desk| desk.shelf().cloned());
+    if desk.is_none() && shelf.is_none() {
+        return Err(PostError::Unreachable);
+    }
     let _begun = permit.begin()?;
     let mut letter = letter(session, permit.into_lease(), ActionId::MsgSend, import);
     letter.body = Arc::clone(body);
-    if let Some(shelf) = desk.shelf() {
-        desk.measured(&letter)?;
-        return Ok(Posted::ToKeep(Arc::clone(shelf), Box::new(letter)));
+    if let Some(shelf) = shelf {
+        shelf.measured(&letter)?;
+        return Ok(Posted::ToKeep(shelf, Box::new(letter)));
     }
+    let desk = desk.ok_or(PostError::Unreachable)?;
     letter.expires = time_to_live.and_then(|time| Instant::now().checked_add(time));
     Ok(Posted::Put(desk.put(letter)))
 }
@@ -99,7 +105,9 @@ pub async fn request(
     most: Duration,
     import: &'static str,
 ) -> Result<Vec<u8>, PostError> {
-    let (lease, told) = asked(office, session, target, body.into(), most, import)?;
+    let (lease, told, prompt) = asked(office, session, target, body.into(), most, import)?;
+    // What it waits for it may as well do itself. Not before this: a change of policies waits for effects that have begun.
+    prompt.run();
     tokio::select! {
         biased;
         () = lease.lost(ActionId::MsgRequest, import) => {
@@ -119,7 +127,7 @@ pub async fn request(
     }
 }
 
-/// Puts a request down: what it rests on, and where its answer comes.
+/// Puts a request down: what it rests on, where its answer comes, and who is to be told that it is there.
 fn asked(
     office: &Office,
     session: &Arc<Session>,
@@ -127,7 +135,7 @@ fn asked(
     body: Arc<[u8]>,
     most: Duration,
     import: &'static str,
-) -> Result<(Lease, oneshot::Receiver<Answer>), PostError> {
+) -> Result<(Lease, oneshot::Receiver<Answer>, Prompt), PostError> {
     for _ in 0..MAX_CHANGES {
         let (desk, peer) = addressed(office, target)?;
         let mut permit: Permit<MsgRequest> = session.authorize(peer, import)?;
@@ -141,9 +149,10 @@ fn asked(
         let mut letter = letter(session, lease.clone(), ActionId::MsgRequest, import);
         (letter.body, letter.reply) = (Arc::clone(&body), Some(tell));
         letter.expires = Instant::now().checked_add(most);
-        match desk.put(letter) {
+        let (put, prompt) = gather(|| desk.put(letter));
+        match put {
             Err(Refused::Closed) => {}
-            put => return put.map(|()| (lease, told)).map_err(PostError::from),
+            put => return put.map(|()| (lease, told, prompt)).map_err(PostError::from),
         }
     }
     Err(PostError::Unreachable)

@@ -4,13 +4,14 @@
 //! that it was sent by counts, as for a message in memory. Otherwise, after a restart above all, it is decided anew: by the
 //! policies in force, about the sender as it was, and only if the key that signed it is trusted still.
 
-use crate::Principal;
 use crate::gate::{Caller, Chain, Lease};
 use crate::post::PostError;
 use crate::post::desk::Letter;
 use crate::post::envelope::Envelope;
+use crate::{Operator, Principal};
 use airssys_rt::durable::{self, Clock, DeadLetter, EnqueueError, Mailbox, StoreError};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,17 +22,23 @@ const OF_ANOTHER_RUN: u64 = 0;
 /// Whether a component of that identity is trusted still by the key of that id.
 pub type Trusts = Arc<dyn Fn(&Principal, &str) -> bool + Send + Sync>;
 
+/// The groups that the host's configuration grants to the operator of that id.
+pub type Groups = Arc<dyn Fn(u32) -> Vec<String> + Send + Sync>;
+
 /// Where the messages of one receiver are kept until they are acknowledged.
 pub struct Shelf {
     mailbox: Mailbox,
     clock: Clock,
     trusts: Trusts,
+    groups: Groups,
     /// Told from every other run of the host.
     run: u64,
     sent: AtomicU64,
     /// The permissions by which was sent what was sent in this run, by its number.
     leases: Mutex<BTreeMap<u64, Sent>>,
     most: usize,
+    /// Most bytes of one body: what whoever lived there last could be given.
+    most_bytes: AtomicU64,
     /// The last that was put here, and the last that was handed out.
     put: AtomicU64,
     handed: AtomicU64,
@@ -64,20 +71,38 @@ impl Shelf {
     ///
     /// # Errors
     /// [`PostError::Unkept`] when the system has no random numbers.
-    pub fn new(mailbox: Mailbox, most: usize, clock: Clock, trusts: Trusts) -> Result<Shelf, PostError> {
+    pub fn new(
+        mailbox: Mailbox,
+        most: usize,
+        clock: Clock,
+        (trusts, groups): (Trusts, Groups),
+    ) -> Result<Shelf, PostError> {
         let mut run = [0; 8];
         getrandom::fill(&mut run).map_err(|error| PostError::Unkept(error.to_string()))?;
         Ok(Shelf {
             mailbox,
             clock,
             trusts,
+            groups,
             run: u64::from_le_bytes(run),
             sent: AtomicU64::new(0),
             leases: Mutex::default(),
             most,
+            most_bytes: AtomicU64::new(u64::MAX),
             put: AtomicU64::new(0),
             handed: AtomicU64::new(0),
         })
+    }
+
+    /// Somebody lives there who can be given bodies of so many bytes.
+    pub(in crate::post) fn bounds(&self, most_bytes: u64) {
+        self.most_bytes.store(most_bytes, Ordering::SeqCst);
+    }
+
+    /// Whether its body is not too long for who lives there.
+    pub(in crate::post) fn measured(&self, letter: &Letter) -> Result<(), PostError> {
+        let most = self.most_bytes.load(Ordering::SeqCst);
+        if letter.body.len() as u64 > most { Err(PostError::TooLarge(most)) } else { Ok(()) }
     }
 
     /// Keeps a letter. It is on disk when this has returned.
@@ -114,9 +139,9 @@ impl Shelf {
         self.put.load(Ordering::SeqCst)
     }
 
-    /// Whether that, and all before it, was handed out once at least.
+    /// Whether that, and all before it that may be, was handed out once at least.
     pub(in crate::post) fn has_handed(&self, last: u64) -> bool {
-        self.handed.load(Ordering::SeqCst) >= last
+        self.handed.load(Ordering::SeqCst) >= last && !self.mailbox.has_fresh(last)
     }
 
     /// The first message that is not handed out. Dropping the future takes nothing.
@@ -139,7 +164,11 @@ impl Shelf {
 
     /// An envelope; callers of another run live in none of the instances of this one, whatever their numbers.
     fn read(&self, bytes: &[u8]) -> Option<Envelope> {
-        let envelope = Envelope::open(bytes)?;
+        let mut envelope = Envelope::open(bytes)?;
+        if let Some(operator) = envelope.operator {
+            let uid = operator.uid();
+            envelope.operator = Operator::new(uid, (self.groups)(uid)).map(Arc::new);
+        }
         if envelope.sent_in.0 == self.run {
             return Some(envelope);
         }
@@ -159,9 +188,27 @@ impl Shelf {
         expires?.checked_sub((self.clock)()).filter(|left| *left > 0).map(Duration::from_millis)
     }
 
-    /// How many messages are not handed out.
+    /// How many messages may be handed out.
     pub(in crate::post) fn ready(&self) -> u64 {
         self.mailbox.ready()
+    }
+
+    /// How many rest since they could not be dealt with, or wait behind such a one of the same sender.
+    pub(in crate::post) fn resting(&self) -> u64 {
+        self.mailbox.resting()
+    }
+
+    /// Whether a letter that lies elsewhere has to wait for what the same sender has put here before it, which waits itself.
+    pub(in crate::post) fn holds_back(&self, letter: &Letter) -> bool {
+        self.resting() > 0 && self.mailbox.holds_back(lane(&letter.sender.name()), letter.behind)
+    }
+
+    /// Keeps the order of each sender's messages by itself: one that rests holds back no other's. `rested` is called whenever
+    /// that may have come to an end.
+    pub(in crate::post) fn in_lanes(&self, rested: impl Fn() + Send + Sync + 'static) {
+        // What cannot be read comes to nobody, in whatever order.
+        let of = |bytes: &[u8]| Envelope::sender_of(bytes).map_or(0, |sender| lane(&sender));
+        self.mailbox.in_lanes(Arc::new(of), Arc::new(rested));
     }
 
     /// It is dealt with, on disk too when this has returned.
@@ -212,6 +259,13 @@ impl Shelf {
     fn leases(&self) -> MutexGuard<'_, BTreeMap<u64, Sent>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// By what the messages of one sender are told from those of another.
+fn lane(sender: &str) -> u64 {
+    let mut lane = DefaultHasher::new();
+    sender.hash(&mut lane);
+    lane.finish()
 }
 
 /// A message that is the receiver's and not acknowledged yet.
