@@ -1,0 +1,71 @@
+//! Every oracle holds on the inputs that are kept, and on random ones; and nothing of it is missing anywhere.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test")]
+
+use airssys_fuzz::{ORACLES, Oracle};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// Inputs that are kept for each, at least and at most.
+const KEPT: std::ops::RangeInclusive<usize> = 5..=40;
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
+}
+
+fn names(dir: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Runs one, and says which input it was.
+fn run(name: &str, oracle: Oracle, input: &str, data: &[u8]) {
+    if catch_unwind(AssertUnwindSafe(|| oracle(data))).is_err() {
+        panic!("the oracle `{name}` fails on {input}");
+    }
+}
+
+#[test]
+fn every_oracle_holds_on_the_inputs_that_are_kept() {
+    for (name, oracle) in ORACLES {
+        let corpus = fuzz().join("corpus").join(name);
+        let inputs = names(&corpus);
+        assert!(KEPT.contains(&inputs.len()), "{name}: {} inputs are kept, not {KEPT:?}", inputs.len());
+        for input in inputs {
+            let data = std::fs::read(corpus.join(&input)).unwrap();
+            run(name, *oracle, &input, &data);
+        }
+    }
+}
+
+#[test]
+fn every_oracle_holds_on_random_inputs() {
+    // So many as a night asks for, else few.
+    let cases = std::env::var("PROPTEST_CASES").map_or(48, |cases| cases.parse().unwrap());
+    for (name, oracle) in ORACLES {
+        let config =
+            Config { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..Config::default() };
+        let bytes = proptest::collection::vec(any::<u8>(), 0..400);
+        let outcome = TestRunner::new(config).run(&bytes, |data| {
+            oracle(&data);
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("the oracle `{name}`: {error}"));
+    }
+}
+
+#[test]
+fn every_oracle_has_a_target_a_corpus_and_a_place_in_the_manifest() {
+    let oracles: BTreeSet<_> = ORACLES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let targets = names(&fuzz().join("fuzz_targets"));
+    let targets: BTreeSet<_> = targets.iter().map(|file| file.trim_end_matches(".rs").to_owned()).collect();
+    assert_eq!((&oracles, &oracles), (&targets, &names(&fuzz().join("corpus"))));
+    let manifest = std::fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
+    for name in oracles {
+        let target = std::fs::read_to_string(fuzz().join("fuzz_targets").join(format!("{name}.rs"))).unwrap();
+        assert!(target.contains(&format!("airssys_fuzz::{name}::{name}(data)")), "{target}");
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is not in fuzz/Cargo.toml");
+    }
+}
