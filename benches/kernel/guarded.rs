@@ -50,7 +50,7 @@ fn unbounded() -> Limits {
 }
 
 impl Guarded {
-    /// Under `count` policies, of which four apply.
+    /// Under `count` policies, of which five apply.
     pub(crate) fn new(
         component: &[u8],
         directory: &Path,
@@ -90,7 +90,8 @@ impl Subject for Guarded {
 /// What the guest needs.
 const APPLY: &str = r#"
 permit (principal == Component::"acme/bench", action in [Action::"fs:read", Action::"fs:stat"], resource in Path::"/data");
-permit (principal, action == Action::"clock:read", resource is Clock);
+permit (principal == Component::"acme/bench", action == Action::"fs:write", resource == Path::"/data/a/b/out.bin");
+permit (principal, action in [Action::"clock:read", Action::"clock:sleep"], resource is Clock);
 permit (principal, action == Action::"random:read", resource is Random);
 permit (principal, action == Action::"stdio:write", resource == Stdio::"stdout");
 "#;
@@ -111,6 +112,6 @@ fn policies(count: usize) -> String {
             r#"permit (principal is Component in Group::"g{i}", action == Action::"env:read", resource == EnvVar::"V{i}");"#
         ),
     };
-    let others: Vec<_> = (0..count - 4).map(of).collect();
+    let others: Vec<_> = (0..count - 5).map(of).collect();
     format!("{APPLY}{}", others.join("\n"))
 }

@@ -10,6 +10,9 @@ pub(crate) const FRESH_FILES: usize = 8192;
 pub(crate) const FILE: &str = "a/b/file.txt";
 pub(crate) const FILE_BYTES: usize = 4096;
 
+/// The file that is written to.
+pub(crate) const WRITTEN: &str = "a/b/out.bin";
+
 /// One thing a guest does, and what it is compared by.
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
@@ -33,6 +36,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation("stdout check-write", "check-write", "(call $check)"),
     operation("stdout write 64 B", "write-short", "(call $check) (call $put (i32.const 64))"),
     operation("stdout write 4 KiB", "write-long", "(call $check) (call $put (i32.const 4096))"),
+    operation("pollable ready", "ready", "(drop (call $ready (global.get $pollable)))"),
+    on_files("get-type", "get-type", "(call $get-type (global.get $file) (i32.const 256)) (call $fine)"),
+    on_files(
+        "write 4 KiB to a file",
+        "write-file",
+        "(call $write-file (global.get $written) (i32.const 2048) (i32.const 4096) (i64.const 0) (i32.const 256))
+         (call $fine)",
+    ),
     on_files("read 4 KiB", "read", "(call $get (global.get $file))"),
     on_files("open-at, drop", "open-drop", "(call $drop (call $known))"),
     on_files(
@@ -92,11 +103,14 @@ const WORLD: &str = "
   import wasi:clocks/monotonic-clock@0.2.12;
   import wasi:filesystem/preopens@0.2.12;
   import wasi:filesystem/types@0.2.12;
+  import wasi:io/poll@0.2.12;
   import wasi:io/streams@0.2.12;
   import wasi:random/random@0.2.12;";
 
 const IMPORTS: &str = r#"
   (import "wasi:clocks/monotonic-clock@0.2.12" "now" (func $now (result i64)))
+  (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $after (param i64) (result i32)))
+  (import "wasi:io/poll@0.2.12" "[method]pollable.ready" (func $ready (param i32) (result i32)))
   (import "wasi:random/random@0.2.12" "get-random-u64" (func $random (result i64)))
   (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $get-stdout (result i32)))
   (import "wasi:io/streams@0.2.12" "[method]output-stream.check-write" (func $check-write (param i32 i32)))
@@ -106,6 +120,9 @@ const IMPORTS: &str = r#"
     (func $open-at (param i32 i32 i32 i32 i32 i32 i32)))
   (import "wasi:filesystem/types@0.2.12" "[method]descriptor.stat" (func $stat (param i32 i32)))
   (import "wasi:filesystem/types@0.2.12" "[method]descriptor.read" (func $read (param i32 i64 i64 i32)))
+  (import "wasi:filesystem/types@0.2.12" "[method]descriptor.write"
+    (func $write-file (param i32 i32 i32 i64 i32)))
+  (import "wasi:filesystem/types@0.2.12" "[method]descriptor.get-type" (func $get-type (param i32 i32)))
   (import "wasi:filesystem/types@0.2.12" "[resource-drop]descriptor" (func $drop (param i32)))
 "#;
 
@@ -114,8 +131,10 @@ const IMPORTS: &str = r#"
 const PARTS: &str = r#"
   (memory (export "memory") 8)
   (data (i32.const 1024) "a/b/file.txt") (data (i32.const 1040) "new/aaaa")
+  (data (i32.const 1056) "a/b/out.bin")
   (global $bump (mut i32) (i32.const 65536))
   (global $root (mut i32) (i32.const 0)) (global $file (mut i32) (i32.const 0))
+  (global $written (mut i32) (i32.const 0)) (global $pollable (mut i32) (i32.const 0))
   (global $out (mut i32) (i32.const 0)) (global $next (mut i32) (i32.const 0))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
     (if (i32.gt_u (global.get $bump) (i32.const 400000)) (then (global.set $bump (i32.const 65536))))
@@ -130,15 +149,19 @@ const PARTS: &str = r#"
   (func $get (param $f i32)
     (call $read (local.get $f) (i64.const 4096) (i64.const 0) (i32.const 256)) (call $fine)
     (if (i32.ne (i32.load offset=8 (i32.const 256)) (i32.const 4096)) (then unreachable)))
-  (func $open-one (param $path i32) (param $length i32) (result i32)
+  (func $open (param $path i32) (param $length i32) (param $for i32) (result i32)
     (call $open-at (global.get $root) (i32.const 1) (local.get $path) (local.get $length)
-      (i32.const 0) (i32.const 1) (i32.const 256))
+      (i32.const 0) (local.get $for) (i32.const 256))
     (call $fine) (i32.load offset=4 (i32.const 256)))
+  (func $open-one (param $path i32) (param $length i32) (result i32)
+    (call $open (local.get $path) (local.get $length) (i32.const 1)))
   (func $known (result i32) (call $open-one (i32.const 1024) (i32.const 12)))
   (func (export "setup")
     (call $directories (i32.const 128))
     (if (i32.eqz (i32.load offset=4 (i32.const 128))) (then unreachable))
     (global.set $root (i32.load (i32.load (i32.const 128))))
     (global.set $file (call $known))
+    (global.set $written (call $open (i32.const 1056) (i32.const 11) (i32.const 2)))
+    (global.set $pollable (call $after (i64.const 0)))
     (global.set $out (call $get-stdout)))
 "#;

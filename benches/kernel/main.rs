@@ -21,7 +21,7 @@ mod support;
 use bare::Bare;
 use criterion::{Criterion, criterion_group, criterion_main};
 use guarded::{Audit, Guarded};
-use guest::{FILE, FILE_BYTES, FRESH_FILES, OPERATIONS, Operation};
+use guest::{FILE, FILE_BYTES, FRESH_FILES, OPERATIONS, Operation, WRITTEN};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -45,6 +45,7 @@ fn files() -> TempDir {
     let file = directory.path().join(FILE);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, vec![b'x'; FILE_BYTES]).unwrap();
+    std::fs::write(directory.path().join(WRITTEN), vec![b'x'; FILE_BYTES]).unwrap();
     let fresh = directory.path().join("new");
     std::fs::create_dir(&fresh).unwrap();
     for number in 0..FRESH_FILES {
