@@ -44,9 +44,25 @@ bench:
 soak:
     .ci/run soak
 
+# Look for inputs that a promise breaks on, for TIME (60, 5m, 2h); the targets: `fuzz/run`.
+fuzz TARGET TIME="60":
+    fuzz/run {{TARGET}} {{TIME}}
+
 # Licences, sources and bans of all dependencies.
 deny:
     .ci/run deny
+
+# What the command line tool is made of, as CycloneDX.
+sbom:
+    .ci/run sbom
+
+# Take checks out one by one, and say which no test has missed: rows of the mediation table, gate, leases, identity.
+removed *ONLY:
+    cargo xtask removed {{ONLY}}
+
+# Two release builds in two folders, compared: 20 minutes.
+reproduce:
+    .ci/run reproduce
 
 # Everything that must pass.
 ci:

@@ -7,6 +7,8 @@
 
 mod guests;
 mod mediation;
+mod removed;
+mod results;
 mod rust_names;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +27,10 @@ enum Task {
     Guests(guests::Arguments),
     /// Write the WASI wrappers from wit/mediation.toml and the WIT, or check that they are those.
     Mediation(mediation::Arguments),
+    /// Take checks out one by one, and say which no test has missed.
+    Removed(removed::Arguments),
+    /// Write benches/RESULTS.md and its plots from what criterion measured.
+    Results(results::Arguments),
     /// Turn one core module that was built for wasip1 into a component.
     Wrap(guests::wrap::Arguments),
 }
@@ -33,6 +39,8 @@ fn main() -> miette::Result<()> {
     match Arguments::parse().task {
         Task::Guests(arguments) => guests::run(&arguments),
         Task::Mediation(arguments) => mediation::run(&arguments),
+        Task::Removed(arguments) => removed::run(&arguments),
+        Task::Results(arguments) => results::run(&arguments),
         Task::Wrap(arguments) => guests::wrap::run(&arguments),
     }
 }
