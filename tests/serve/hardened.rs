@@ -1,7 +1,10 @@
 //! A server that the system holds to what its policies could ever grant.
 
-use crate::world::{ALL, Server, actor, desk, two};
+use crate::support;
+use crate::world::{ALL, AT_LAST, HEAD, Server, actor, component, desk, signed, trust, two};
 use rustix::process::Signal;
+use std::io::{Read, Write};
+use std::net::{TcpListener, UdpSocket};
 
 /// Operators do everything, components speak to each other and look at clocks.
 const SPEAKING: &str = r#"
@@ -41,4 +44,44 @@ fn a_hardened_server_is_tended_as_any_other_and_takes_no_policies_that_need_more
     desk.write("policy.cedar", SPEAKING);
     let again = Server::with(desk, &["--harden"]);
     assert_eq!(again.status("acme/b")["state"], "running");
+}
+
+/// To look up this host's own name and connect there, to send from 127.0.0.1, and no more.
+const TRAFFIC: &str = r#"
+permit (principal is Operator, action, resource);
+permit (principal is Component, action in [Action::"net:resolve", Action::"net:connect"], resource in Host::"localhost");
+permit (principal is Component, action, resource is Component);
+permit (principal is Component, action == Action::"net:bind", resource == Endpoint::"*:0/tcp");
+permit (principal is Component, action in [Action::"net:bind", Action::"net:send"], resource is Endpoint)
+when { resource has ip && resource.ip == ip("127.0.0.1") };
+"#;
+
+#[test]
+fn names_are_looked_up_and_datagrams_sent_hardened_too() {
+    let config = format!("{HEAD}{}", component("a", ""));
+    let desk = desk(TRAFFIC, &config);
+    desk.write("trust.toml", trust("groups = ['inner-network']"));
+    desk.write("a.wasm", signed("a", &support::traffic::traffic(), 7));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let echo = std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        let mut heard = [0; 4];
+        peer.read_exact(&mut heard).unwrap();
+        peer.write_all(&heard).unwrap();
+    });
+    let server = Server::with(desk, &["--harden"]);
+    let called = |call: String| {
+        let said = server.ask(&["call", "acme/a", &call]);
+        assert_eq!(said.status, 0, "{call}: {said:?}");
+        said.out.trim().to_owned()
+    };
+    assert_eq!(called(format!("dial-name({port})")), "4");
+    echo.join().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(AT_LAST)).unwrap();
+    assert_eq!(called(format!("send({})", socket.local_addr().unwrap().port())), "1");
+    let mut heard = [0; 16];
+    let read = socket.recv(&mut heard).unwrap();
+    assert_eq!(&heard[..read], b"ping");
 }

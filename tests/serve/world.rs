@@ -32,10 +32,15 @@ pub(crate) fn component(name: &str, more: &str) -> String {
 
 /// A version of an actor, by its release.
 pub(crate) fn actor(name: &str, guest: &str, release: u64) -> Vec<u8> {
+    signed(name, &guests::component(guest), release)
+}
+
+/// A version of whatever component.
+pub(crate) fn signed(name: &str, bytes: &[u8], release: u64) -> Vec<u8> {
     let manifest = format!(
         "[component]\nname = \"{name}\"\npublisher = \"acme\"\nversion = \"{release}.0.0\"\nrelease = {release}\n"
     );
-    sign(&guests::component(guest), &manifest, &support::KEY).unwrap()
+    sign(bytes, &manifest, &support::KEY).unwrap()
 }
 
 /// The trust file, with more keys for its publisher.

@@ -14,6 +14,7 @@ pub(super) fn of(config: &SystemConfig, given: Config) -> Result<HostNeeds, Erro
     // Files are put in each other's place by whoever changes them: what is needed is the directory.
     let replaced: BTreeSet<PathBuf> = given.protected.iter().map(|path| around(path)).collect();
     let (_, mut needs) = given.hardened()?;
+    needs.local = true;
     needs.read.extend(replaced);
     let kept = config.granted.audit.iter().chain([&config.serve.control]);
     needs.write.extend(kept.map(|file| directory_of(file)));
