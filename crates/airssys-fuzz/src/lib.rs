@@ -21,6 +21,8 @@
 
 pub mod audit_log;
 pub mod choices;
+#[cfg(unix)]
+pub mod code_cache;
 pub mod files;
 pub mod handles;
 pub mod identity;
@@ -29,6 +31,7 @@ pub mod mailbox;
 pub mod paths;
 pub mod policies;
 mod scripted;
+pub mod supervision;
 pub mod swap;
 
 /// An oracle.
@@ -43,6 +46,9 @@ pub const ORACLES: &[(&str, Oracle)] = &[
     ("handles", handles::handles),
     ("mailbox", mailbox::mailbox),
     ("swap", swap::swap),
+    ("supervision", supervision::supervision),
+    #[cfg(unix)]
+    ("code_cache", code_cache::code_cache),
     #[cfg(target_os = "linux")]
     ("paths", paths::paths),
 ];

@@ -2,13 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test")]
 
 use airssys_fuzz::policies::{Made, Seen, Size};
-use airssys_fuzz::{audit_log, files, handles, identity, mailbox, policies, swap};
+use airssys_fuzz::{audit_log, code_cache, files, handles, identity, mailbox, policies, supervision, swap};
 use airssys_osl::action::ClockRead;
 use airssys_osl::clock::Reader;
 use airssys_osl::{Ask, Authorizer, Clock, Decision, GuestPath, Reasons, Subject, Verdict, Why};
-use airssys_rt::Overflow;
+use airssys_rt::{Intensity, Overflow, Strategy, Supervisor};
 use airssys_wasm::audit::{Head, Report, Tail, verify};
 use airssys_wasm::identity::{IdentityError, Trust, claims};
+use airssys_wasm::kernel::Origin;
 use airssys_wasm::policy::{CedarAuthorizer, Policies};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -235,6 +236,45 @@ fn a_mailbox_that_drops_the_wrong_end_is_found() {
         mailbox::product(capacity, overflow, handler)
     };
     found("mailbox", |data| mailbox::check(data, &other));
+}
+
+#[test]
+fn a_supervisor_that_restarts_more_than_it_should_is_found() {
+    found("supervision", |data| {
+        supervision::check(data, |strategy, intensity| {
+            let all = if strategy == Strategy::RestForOne { Strategy::OneForAll } else { strategy };
+            Supervisor::with_intensity(all, intensity)
+        });
+    });
+}
+
+#[test]
+fn a_supervisor_that_bears_one_fault_more_is_found() {
+    found("supervision", |data| {
+        supervision::check(data, |strategy, intensity| {
+            Supervisor::with_intensity(strategy, Intensity { faults: intensity.faults + 1, ..intensity })
+        });
+    });
+}
+
+#[test]
+fn a_cache_that_takes_any_entry_of_its_own_format_is_found() {
+    found("code_cache", |data| {
+        code_cache::check(data, &|cache, component| match code_cache::product(cache, component) {
+            Origin::CompiledAnew(why) if why.starts_with("its seal") => Origin::Cached,
+            origin => origin,
+        });
+    });
+}
+
+#[test]
+fn a_cache_that_finds_out_by_the_code_is_found() {
+    found("code_cache", |data| {
+        code_cache::check(data, &|cache, component| match code_cache::product(cache, component) {
+            Origin::CompiledAnew(_) => Origin::CompiledAnew("unknown relocation".to_owned()),
+            origin => origin,
+        });
+    });
 }
 
 #[test]
