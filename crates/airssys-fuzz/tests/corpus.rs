@@ -1,5 +1,11 @@
 //! Every oracle holds on the inputs that are kept, and on random ones; and nothing of it is missing anywhere.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test"
+)]
 
 use airssys_fuzz::{ORACLES, Oracle};
 use proptest::prelude::*;
@@ -37,9 +43,13 @@ fn every_oracle_holds_on_the_inputs_that_are_kept() {
         let corpus = fuzz().join("corpus").join(name);
         let inputs = names(&corpus);
         assert!(KEPT.contains(&inputs.len()), "{name}: {} inputs are kept, not {KEPT:?}", inputs.len());
-        for input in inputs {
-            let data = std::fs::read(corpus.join(&input)).unwrap();
-            run(name, *oracle, &input, &data);
+        // And those that a fuzzer found beside them, where somebody says where they are.
+        let found = std::env::var_os("AIRSSYS_FUZZ_INPUTS").map(|more| Path::new(&more).join(name));
+        for corpus in [Some(corpus), found.filter(|found| found.is_dir())].into_iter().flatten() {
+            for input in names(&corpus) {
+                let data = std::fs::read(corpus.join(&input)).unwrap();
+                run(name, *oracle, &input, &data);
+            }
         }
     }
 }
@@ -54,6 +64,37 @@ fn every_oracle_holds_on_random_inputs() {
             Config { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..Config::default() };
         let bytes = proptest::collection::vec(any::<u8>(), 0..400);
         let outcome = TestRunner::new(config).run(&bytes, |data| {
+            oracle(&data);
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("the oracle `{name}`: {error}"));
+    }
+}
+
+/// A short run of each, as a fuzzer does it but without its eyes: kept inputs, changed in a few places or crossed with another.
+#[test]
+fn every_oracle_holds_on_kept_inputs_that_were_changed() {
+    for (name, oracle) in ORACLES {
+        let corpus = fuzz().join("corpus").join(name);
+        let kept: Vec<_> = names(&corpus).iter().map(|it| std::fs::read(corpus.join(it)).unwrap()).collect();
+        let change = (0..kept.len(), 0..kept.len(), any::<Vec<(prop::sample::Index, u8)>>());
+        let runs = (any::<prop::sample::Index>(), change);
+        let config = Config {
+            cases: 192,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(11),
+            ..Config::default()
+        };
+        let outcome = TestRunner::new(config).run(&runs, |(cut, (one, other, changes))| {
+            let mut data = kept[one].clone();
+            if !changes.is_empty() && changes[0].1 % 4 == 0 {
+                data.truncate(cut.index(data.len() + 1));
+                data.extend_from_slice(&kept[other][cut.index(kept[other].len() + 1)..]);
+            }
+            let length = data.len();
+            for (at, byte) in changes.iter().take(if length == 0 { 0 } else { 8 }) {
+                data[at.index(length)] = *byte;
+            }
             oracle(&data);
             Ok(())
         });
